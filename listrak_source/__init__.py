@@ -1,0 +1,1 @@
+"""Listrak SMS for dlt."""

@@ -1,0 +1,1 @@
+"""Speaks HTTP with Listrak; knows nothing of tables."""

@@ -1,0 +1,1 @@
+"""API pages into warehouse tables."""
