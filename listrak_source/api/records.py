@@ -1,7 +1,7 @@
 """The records of the Listrak SMS REST API v1, field by field as the contract names them.
 
-Every field may be missing, and new ones may appear at any time: the contract calls that a non-breaking change. Date-times
-are ISO strings without an offset, in the account's own time zone; ``0001-01-01T00:00:00`` means *no date*.
+Every field may be missing, and new ones may appear at any time: the contract calls that a non-breaking change.
+Date-times are ISO strings without an offset, in the account's own time zone; ``0001-01-01T00:00:00`` means *no date*.
 """
 
 from __future__ import annotations
@@ -162,4 +162,3 @@ class ImportContactFileStatus(TypedDict, total=False):
     startDate: str | None
     endDate: str | None
     status: str
-

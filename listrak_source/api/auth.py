@@ -1,0 +1,162 @@
+"""The access token: one for all threads."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import requests
+
+from listrak_source.api.errors import (
+    AuthenticationError,
+    ListrakError,
+    RateLimitError,
+    ServerError,
+    UnreadableAnswer,
+    UnsafeAddress,
+    family,
+)
+from listrak_source.api.redact import redact
+from listrak_source.api.retry import Patience, connection_failure, retry_after
+from listrak_source.api.session import new_session
+
+LEEWAY = 60.0
+"""Seconds before its end at which a token is no longer used."""
+_UNSTATED_LIFE = 600.0
+_OPERATION = "token"
+_CHECK = "check client_id and client_secret, that the integration is not paused, and its list of allowed IP addresses"
+
+
+@dataclass(frozen=True, eq=False)
+class AccessToken:
+    """A token and the moment (monotonic seconds) at which to stop using it. Compared by identity."""
+
+    value: str = field(repr=False)
+    use_until: float
+
+    def is_fresh(self) -> bool:
+        """Tell whether the token may still be sent."""
+        return time.monotonic() < self.use_until
+
+
+class TokenSource:
+    """Fetches the token by client credentials and shares it between threads: no two threads ever fetch at once."""
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        token_url: str,
+        *,
+        timeout: tuple[float, float] = (10.0, 120.0),
+        patience: Patience | None = None,
+    ) -> None:
+        """Take the credentials; ``timeout`` is to connect and to read, in seconds. Nothing is sent yet."""
+        self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
+        self._url = token_url
+        self._timeout = timeout
+        self._patience = patience or Patience()
+        self._session = new_session(token_url, pool=1)
+        self._lock = threading.Lock()
+        self._current: AccessToken | None = None
+        self._failures = 0
+        self._failure: ListrakError | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._url!r})"
+
+    def close(self) -> None:
+        """Close the connection to the token endpoint."""
+        self._session.close()
+
+    def token(self) -> AccessToken:
+        """Return a token that is good for a minute at least, from memory where possible.
+
+        Raises ``AuthenticationError`` when the credentials are refused.
+        """
+        current = self._current
+        return current if current is not None and current.is_fresh() else self._renew(current)
+
+    def refresh(self, stale: AccessToken) -> AccessToken:
+        """Return a token other than ``stale``, which the API has refused.
+
+        Of all the threads that were refused with one token, the first fetches and the others get what it fetched.
+        """
+        return self._renew(stale)
+
+    def _renew(self, stale: AccessToken | None) -> AccessToken:
+        failures = self._failures
+        with self._lock:
+            if self._current is not None and self._current is not stale:
+                return self._current
+            if self._failure is not None and self._failures != failures:
+                # It failed while this thread waited: the answer would be the same, and so would the long wait.
+                raise copy.copy(self._failure)
+            try:
+                self._current = self._patience.run(_OPERATION, self._fetch)
+            except ListrakError as error:
+                self._failures += 1
+                self._failure = copy.copy(error)
+                raise
+            return self._current
+
+    def _fetch(self) -> AccessToken:
+        broken: ListrakError | None = None
+        asked = time.monotonic()
+        try:
+            response = self._session.post(self._url, data=self._form, timeout=self._timeout, allow_redirects=False)
+        except requests.RequestException as error:
+            broken = connection_failure(error, _OPERATION, acts=False)
+        # Raised out here so that it carries no context: the original holds the request, and that the secret.
+        if broken is not None:
+            raise broken
+        answer = _json_object(response.content)
+        if response.status_code >= 300:
+            self._refused(response, answer)
+        value, life = answer.get("access_token"), answer.get("expires_in")
+        if not isinstance(value, str) or not value:
+            raise UnreadableAnswer(
+                "the answer holds no access_token", status=response.status_code, operation=_OPERATION
+            )
+        seconds = _seconds(life)
+        # Counted from before the request, and never more leeway than half a life: a short token must still be used.
+        return AccessToken(value, asked + seconds - min(LEEWAY, seconds / 2))
+
+    def _refused(self, response: requests.Response, answer: dict[str, Any]) -> NoReturn:
+        status = response.status_code
+        if status < 400:
+            raise UnsafeAddress(
+                "token_url answered with a redirect, which is not followed", status=status, operation=_OPERATION
+            )
+        said = redact(str(answer.get("error") or answer.get("message") or ""), self._form["client_secret"])[:200]
+        kind = family(status, None)
+        if kind not in (RateLimitError, ServerError):
+            message = f"no token was granted: {_CHECK}; token_url is {self._url}"
+            raise AuthenticationError(
+                message + (f". Listrak says: {said}" if said else ""), status=status, operation=_OPERATION
+            )
+        raise kind(
+            said or "the token endpoint failed",
+            status=status,
+            operation=_OPERATION,
+            retry_after=retry_after(response.headers.get("Retry-After")),
+        )
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _seconds(life: object) -> float:
+    try:
+        return max(0.0, float(str(life)))
+    except ValueError:
+        return _UNSTATED_LIFE

@@ -1,0 +1,102 @@
+"""What the client's methods have in common: a read of one object, a walk over pages, a write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, BinaryIO, TypeVar
+
+from listrak_source.api.errors import ListrakError
+from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, pages, unwrap
+from listrak_source.api.redact import mask_phone
+from listrak_source.api.transport import Transport
+
+T = TypeVar("T")
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+
+
+class Calls:
+    """The three kinds of call, over one transport."""
+
+    _transport: Transport
+
+    def _one(self, name: str, path: Mapping[str, object]) -> dict[str, Any]:
+        return self._transport.send(name, path, parse=unwrap)
+
+    def _walk(
+        self,
+        name: str,
+        path: Mapping[str, object],
+        decode: Decoder[T],
+        *,
+        count: int | None = None,
+        filters: Mapping[str, str | None] | None = None,
+    ) -> Iterator[Page[T]]:
+        """Walk over the pages of a collection: the filters and the count go with every request."""
+        if count is not None and not 1 <= count <= MAX_COUNT:
+            raise ValueError(f"count must be between 1 and {MAX_COUNT}, not {count}")
+        given = {key: value for key, value in (filters or {}).items() if value is not None}
+
+        def fetch(cursor: str | None, count: int | None) -> Page[T]:
+            query = {**given, "cursor": cursor, "count": None if count is None else str(count)}
+            sent = {key: value for key, value in query.items() if value is not None}
+            page = self._transport.send(name, path, query=sent, parse=decode)
+            try:
+                return replace(page, next_cursor=cursor_value(page.next_cursor, self._transport.base_url))
+            except ListrakError as error:
+                error.operation = name
+                raise
+
+        return pages(fetch, count, name, _unit(path, given))
+
+    def _write(
+        self,
+        name: str,
+        path: Mapping[str, object],
+        body: Mapping[str, Any] | BinaryIO | None,
+        parse: Callable[[bytes], T],
+    ) -> T:
+        encoded = json.dumps(body).encode() if isinstance(body, Mapping) else body
+        return self._transport.send(name, path, body=encoded, parse=parse)
+
+
+def date_filter(name: str, value: datetime | str | None) -> str | None:
+    """Return a date filter as the API takes it, ``YYYY-MM-DDTHH:MM:SS`` in the account's own zone; None stays None.
+
+    Raises ``ValueError`` for a moment with an offset: the API's dates carry none, and whether it would honour one is
+    unknown. A fraction of a second is cut off.
+    """
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            raise ValueError(f"{name} has a time zone: give it without one, in the Listrak account's own zone")
+        return value.isoformat(timespec="seconds")
+    if not _DATE.fullmatch(value):
+        raise ValueError(f"{name} must look like 2024-01-31T00:00:00, without an offset")
+    return value
+
+
+def _unit(path: Mapping[str, object], filters: Mapping[str, str]) -> str:
+    """Name what a walk reads: its ids and filters, a phone number by its last digits."""
+    shown = {key: mask_phone(str(value)) if key == "phoneNumber" else value for key, value in path.items()}
+    return ", ".join(f"{key} {value}" for key, value in {**shown, **filters}.items())
+
+
+def updated(body: bytes) -> str:
+    """Return the ``resourceId`` of an update or a deletion; it may have none, and an empty body is a receipt too."""
+    if not body.strip():
+        return ""
+    return str(unwrap(body).get("resourceId") or "")
+
+
+def created(body: bytes) -> str:
+    """Return the ``resourceId`` of what was created."""
+    resource_id = unwrap(body).get("resourceId")
+    if resource_id in (None, ""):
+        raise ValueError("the receipt holds no resourceId")
+    return str(resource_id)

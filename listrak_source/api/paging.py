@@ -1,0 +1,138 @@
+"""Pages: what one holds, where the next one is, and when a walk over them is whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from listrak_source.api.address import origin
+from listrak_source.api.errors import IncompletePage, UnreadableAnswer, UnsafeAddress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+MAX_COUNT = 5000
+"""The most rows that one page can hold (contract)."""
+_START = "Start"
+_CURSOR = re.compile(r"(?:^|[?&])cursor=([^&#]*)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_ENCODED_URI = re.compile(r"^[a-z][a-z0-9+.-]*%3A(?:%2F|/){2}|(?:%3F|%26)cursor%3D", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page: how many rows it holds, the API's ``nextPageCursor`` as it came (None on the last), and its data."""
+
+    rows: int
+    next_cursor: str | None
+    data: T
+
+
+Decoder = Callable[[bytes], Page[T]]
+"""Makes a page of an answer's body; raises ``ValueError`` for one that does not parse, as every JSON reader does."""
+
+
+def json_page(body: bytes) -> Page[list[dict[str, Any]]]:
+    """Decode a collection: its records as dicts, with the API's field names."""
+    answer = json.loads(body)
+    data = answer.get("data") if isinstance(answer, dict) else answer
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise ValueError("the answer holds no list of records")
+    cursor = answer.get("nextPageCursor") if isinstance(answer, dict) else None
+    if cursor is not None and not isinstance(cursor, (str, int)):
+        raise ValueError("nextPageCursor is no text")
+    return Page(len(data), None if cursor in (None, "") else str(cursor), data)
+
+
+def unwrap(body: bytes) -> dict[str, Any]:
+    """Return the one object of an answer that is bare, ``{"status", "data": {…}}``, or an array of one."""
+    answer = json.loads(body)
+    if isinstance(answer, dict) and isinstance(answer.get("data"), (dict, list)):
+        answer = answer["data"]
+    if isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if not isinstance(answer, dict) or str(answer.get("error", "")).startswith("ERROR_"):
+        raise ValueError("the answer holds no single object")
+    return answer
+
+
+def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
+    """Return the cursor to ask for the next page with, None when there is no next page.
+
+    ``nextPageCursor`` is a bare token, or a relative or absolute URI with a ``cursor`` parameter, percent-encoded or
+    not. Nothing but that one value is taken from it: the client sends its own address, filters and count again. Raises
+    ``UnsafeAddress`` for a URI to another server than ``base_url``, ``UnreadableAnswer`` for one without a cursor.
+    """
+    text = (next_page_cursor or "").strip()
+    if not text:
+        return None
+    if _ENCODED_URI.search(text):
+        text = unquote(text)
+    found = _CURSOR.search(text)
+    # A bare token may begin with slashes (base64), so they mean a host only where a cursor parameter follows.
+    if _ABSOLUTE.match(text) or (found and text.startswith("//")):
+        try:
+            elsewhere = origin(urlsplit(text, urlsplit(base_url).scheme)) != origin(urlsplit(base_url))
+        except ValueError:
+            elsewhere = True
+        if elsewhere:
+            raise UnsafeAddress("the next page is at another address than base_url: it is not followed")
+        if not found:
+            raise UnreadableAnswer("the next page's address holds no cursor")
+    # Not unquote_plus: a plus sign is part of a base64 token, and no token holds a space.
+    return unquote(found.group(1) if found else text) or None
+
+
+def pages(
+    fetch: Callable[[str | None, int | None], Page[T]], count: int | None, operation: str, unit: str
+) -> Iterator[Page[T]]:
+    """Walk over all pages. ``fetch(cursor, count)`` gets one, with its ``next_cursor`` reduced to the bare value.
+
+    ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors. An empty page with a
+    cursor is not the end. Raises ``IncompletePage`` for a cursor seen before, and for pages that stay full without one.
+    """
+    cursor: str | None = None
+    seen = {_START}
+    while True:
+        page = fetch(cursor, count)
+        if count is not None and page.next_cursor is None and page.rows >= count:
+            probed = _probe(fetch, cursor, count, page)
+            if probed is None:
+                raise IncompletePage(
+                    f"a full page came without a cursor while reading {unit}: rows may be missing; "
+                    "ask for less at a time (a narrower date window)",
+                    operation=operation,
+                )
+            page = probed
+        if page.next_cursor is not None and page.next_cursor in seen:
+            raise IncompletePage(f"a cursor came for the second time while reading {unit}", operation=operation)
+        yield page
+        if page.next_cursor is None:
+            return
+        cursor = page.next_cursor
+        seen.add(cursor)
+
+
+def _probe(
+    fetch: Callable[[str | None, int | None], Page[T]], cursor: str | None, count: int, full: Page[T]
+) -> Page[T] | None:
+    """Find out whether a full page without a cursor is the last, by asking for one row less from the same place.
+
+    Several collections are declared as unpaged although they take a count: there, a full page may have been cut off.
+    Returns the page to go on with, None if rows may be missing.
+    """
+    less = count - 1 if count > 1 else 2
+    smaller = fetch(cursor, less)
+    if smaller.next_cursor is not None:
+        return smaller  # Paging works here. The walk goes on from this page, so the row it leaves out comes next.
+    return full if smaller.rows < less else None
+
+
+def each_record(walk: Iterable[Page[list[R]]]) -> Iterator[R]:
+    """Yield every record of a walk over pages, one after the other."""
+    for page in walk:
+        yield from page.data

@@ -1,0 +1,118 @@
+"""How long to be patient, and what a broken connection means."""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_RATE_LIMIT_FACTOR = 5
+"""Sister APIs count requests per 10 seconds and per minute: after a 429 without Retry-After, wait this much longer."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often to try, and how long to wait in between. Times are seconds."""
+
+    max_attempts: int = 6
+    first_wait: float = 1.0
+    """The wait after the first failure; it doubles with each further one, and varies by up to half."""
+    max_wait: float = 60.0
+    """The longest single wait, whatever the server asks for."""
+
+    def run(self, operation: str, attempt: Callable[[], T]) -> T:
+        """Call ``attempt`` until it succeeds, fails with an error that is not ``retriable``, or patience ends.
+
+        An error of another operation ends it too: the token's has had its own attempts.
+        """
+
+        def again(error: BaseException) -> bool:
+            return isinstance(error, ListrakError) and error.retriable and error.operation == operation
+
+        retrying = Retrying(
+            stop=stop_after_attempt(self.max_attempts),
+            retry=retry_if_exception(again),
+            wait=self._wait,
+            before_sleep=_tell,
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        wait = self.first_wait * 2.0 ** min(state.attempt_number - 1, 30)
+        if isinstance(error, RateLimitError):
+            wait *= _RATE_LIMIT_FACTOR
+        wait = min(wait, self.max_wait) * random.uniform(0.5, 1.0)
+        asked = error.retry_after if isinstance(error, ListrakError) else None
+        if asked is not None:
+            wait = asked + random.uniform(0, min(1.0, asked / 10))
+        return min(wait, self.max_wait)
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.info("%s; attempt %d in %.1f s", error, state.attempt_number + 1, state.upcoming_sleep)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, as a number or as an HTTP date; None if it is neither."""
+    if not header:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    moment = http_date(header)
+    return None if moment is None else max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+
+
+def http_date(header: str | None) -> datetime | None:
+    """Return the UTC moment of an HTTP date header, None if there is none or it cannot be read."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+    except (TypeError, ValueError):
+        return None
+    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+
+
+def connection_failure(error: requests.RequestException, operation: str, *, acts: bool) -> ListrakError:
+    """Return the error of ours for a request that got no answer.
+
+    A write (``acts``) is safe to repeat only when no connection was made. A connection that was made and then dropped,
+    also one kept alive from an earlier request, may have carried the request: it may have acted.
+    """
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return CertificateError("the server's certificate is not trusted", operation=operation)
+    if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
+        return ConnectionFailed("no connection could be made", operation=operation)
+    # The error's own text holds the URL, and that may hold a phone number: the kind of failure is all that is told.
+    what = "no answer in time" if isinstance(error, requests.Timeout) else "the connection broke"
+    return ConnectionFailed(f"{what} ({type(error).__name__})", operation=operation, may_have_acted=acts)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield ``error`` and every exception inside it: requests and urllib3 wrap theirs as arguments and reasons."""
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        inside = (*current.args, getattr(current, "reason", None), getattr(current, "original_error", None))
+        waiting += [cause for cause in inside if isinstance(cause, BaseException)]

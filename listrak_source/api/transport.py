@@ -1,0 +1,202 @@
+"""Sends one operation to Listrak: the token, the time-outs, the retry policy, and errors that are safe to show."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, BinaryIO, NoReturn, TypeVar
+from urllib.parse import quote, urlencode
+
+import requests
+from requests.auth import AuthBase
+
+from listrak_source.api.auth import AccessToken, TokenSource
+from listrak_source.api.errors import ListrakError, UnreadableAnswer, UnsafeAddress, family
+from listrak_source.api.operations import OPERATIONS, Operation, Repeat
+from listrak_source.api.redact import guard_logs, redact
+from listrak_source.api.retry import Patience, connection_failure, http_date, retry_after
+from listrak_source.api.session import new_session
+
+T = TypeVar("T")
+
+
+class _Bearer(AuthBase):
+    """Puts the token on a request. As an ``auth``, because requests lets a .netrc replace a plain header."""
+
+    def __init__(self, token: AccessToken) -> None:
+        self._value = token.value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._value}"
+        return request
+
+
+class Transport:
+    """Sends operations. Threads share it."""
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: TokenSource,
+        *,
+        workers: int,
+        timeout: tuple[float, float],
+        patience: Patience,
+    ) -> None:
+        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds; ``workers`` threads share."""
+        guard_logs()
+        self.base_url = base_url
+        self._tokens = tokens
+        self._timeout = timeout
+        self._patience = patience
+        self._session = new_session(base_url, pool=workers)
+        self._lock = threading.Lock()
+        self._server_time: datetime | None = None
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The latest moment (UTC) that a ``Date`` header of the API told; None before the first answer."""
+        return self._server_time
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def send(
+        self,
+        name: str,
+        path: Mapping[str, object],
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | BinaryIO | None = None,
+        parse: Callable[[bytes], T],
+    ) -> T:
+        """Send the operation ``name`` of ``OPERATIONS`` and return what ``parse`` makes of the answer's body.
+
+        ``body`` is JSON text, or an open binary file of it, which is streamed (and rewound to where it stood, should it
+        have to be sent again). ``parse`` raises ``ValueError`` for a body that it cannot read; a read is then repeated.
+        Raises ``ListrakError``; which failures are tried again first is the operation's ``repeat``.
+        """
+        operation = OPERATIONS[name]
+        url = self.base_url + fill(operation.path, path)
+        if query:
+            url += "?" + urlencode(query, quote_via=quote)
+        start = body.tell() if body is not None and not isinstance(body, bytes) else 0
+
+        def attempt() -> T:
+            token = self._tokens.token()
+            try:
+                return self._attempt(name, operation, url, body, start, token, parse)
+            except ListrakError as error:
+                if error.status != 401:
+                    raise
+            # A 401 has not acted, so anything may be sent once more with a new token.
+            return self._attempt(name, operation, url, body, start, self._tokens.refresh(token), parse)
+
+        return self._patience.run(name, attempt)
+
+    def _attempt(
+        self,
+        name: str,
+        operation: Operation,
+        url: str,
+        body: bytes | BinaryIO | None,
+        start: int,
+        token: AccessToken,
+        parse: Callable[[bytes], T],
+    ) -> T:
+        acts = operation.repeat is Repeat.IF_NOT_ACTED
+        failure: ListrakError
+        try:
+            status, headers, answer = self._exchange(operation.method, url, body, start, token)
+        except requests.RequestException as error:
+            failure = connection_failure(error, name, acts=acts)
+        else:
+            if not 200 <= status < 300:
+                refuse(name, status, headers, answer or b"", token.value, acts=acts)
+            if answer is not None:
+                try:
+                    return parse(answer)
+                except ValueError as error:
+                    # The kind only: the error's text may quote the body, and that is about people.
+                    why = f"does not parse ({type(error).__name__}, {len(answer)} bytes)"
+            else:
+                why = "is cut"
+            failure = UnreadableAnswer(f"the answer's body {why}", status=status, operation=name, may_have_acted=acts)
+        # Raised out here so that it carries no context: the original's text holds the URL, and that a phone number.
+        raise failure
+
+    def _exchange(
+        self, method: str, url: str, body: bytes | BinaryIO | None, start: int, token: AccessToken
+    ) -> tuple[int, Mapping[str, str], bytes | None]:
+        """Send one request; return status, headers and body, None for a body that broke off."""
+        headers = {}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            if not isinstance(body, bytes):
+                body.seek(start)
+        with self._session.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            auth=_Bearer(token),
+            timeout=self._timeout,
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            self._note_time(response.headers.get("Date"))
+            try:
+                answer: bytes | None = response.content
+            except requests.RequestException:
+                # The status is known and counts: a 429 whose body is cut is still a refusal.
+                answer = None
+            return response.status_code, response.headers, answer
+
+    def _note_time(self, header: str | None) -> None:
+        moment = http_date(header)
+        if moment is not None:
+            with self._lock:
+                self._server_time = moment if self._server_time is None else max(self._server_time, moment)
+
+
+def refuse(operation: str, status: int, headers: Mapping[str, str], body: bytes, token: str, *, acts: bool) -> NoReturn:
+    """Raise the error for an answer that is no success."""
+    if 300 <= status < 400:
+        raise UnsafeAddress(
+            "the API answered with a redirect, which is not followed: check base_url",
+            status=status,
+            operation=operation,
+        )
+    try:
+        answer: Any = json.loads(body)
+    except ValueError:
+        answer = None
+    code = answer.get("error") if isinstance(answer, dict) else None
+    said = answer.get("message") if isinstance(answer, dict) else body[:200].decode("utf-8", "replace")
+    kind = family(status, code if isinstance(code, str) else None)
+    message = redact(str(said or ""), token) or "Listrak gave no reason"
+    if status == 401:
+        message += (
+            ". A new token was refused as well: is the integration active, its access wide enough, this IP allowed?"
+        )
+    raise kind(
+        message[:500],
+        status=status,
+        code=code if isinstance(code, str) else None,
+        operation=operation,
+        may_have_acted=acts and kind.transient and status != 429,
+        retry_after=retry_after(headers.get("Retry-After")),
+    )
+
+
+def fill(template: str, values: Mapping[str, object]) -> str:
+    """Return a path with its placeholders filled in, percent-encoded: no value can reach beyond its own segment."""
+    for name, value in values.items():
+        text = str(value)
+        if text in ("", ".", ".."):
+            raise ValueError(f"{name} is empty")
+        template = template.replace("{" + name + "}", quote(text, safe=""))
+    return template

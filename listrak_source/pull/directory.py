@@ -1,0 +1,109 @@
+"""What there is to read: sender codes, their lists, profile fields and transactional messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from typing import Any
+
+from dlt.common import logger
+
+from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record
+from listrak_source.pull.side_by_side import side_by_side
+from listrak_source.settings import Settings
+
+Record = dict[str, Any]
+Keyed = tuple[int, list[Record]]
+
+
+@dataclass
+class Directory:
+    """One look at the account at the start of a pull; each part is asked for once, and only when it is needed."""
+
+    client: ListrakClient
+    settings: Settings
+    skipped: set[int] = field(default_factory=set)
+    """Sender codes that the API refuses to read because they are disabled."""
+
+    @cached_property
+    def sender_codes(self) -> list[Record]:
+        """The sender codes that the settings allow."""
+        found = [dict(record) for record in each_record(self.client.list_sender_codes())]
+        return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
+
+    @cached_property
+    def now(self) -> datetime:
+        """The time at which this pull ends its windows: the API's clock, for ours may be wrong."""
+        _ = self.sender_codes
+        return self.client.server_time or datetime.now(timezone.utc)
+
+    @cached_property
+    def lists(self) -> dict[int, list[Record]]:
+        """The lists that the settings allow, active and inactive, by sender code."""
+
+        def read(sender_code_id: int) -> Iterator[Page[Any]]:
+            for status in ("active", "inactive"):
+                yield from self.client.list_phone_lists(sender_code_id, status=status, count=self.settings.page_size)
+
+        found = self._by_sender_code(read)
+        flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
+        allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
+        return {
+            sender: [
+                {name: value for name, value in record.items() if name != "sender"}
+                for record in allowed
+                if record["sender"] == sender
+            ]
+            for sender in found
+        }
+
+    @cached_property
+    def profile_fields(self) -> dict[int, list[Record]]:
+        """The profile fields by sender code."""
+        return self._by_sender_code(self.client.list_profile_fields)
+
+    @cached_property
+    def transactional_messages(self) -> dict[tuple[int, int], list[Record]]:
+        """The transactional messages by sender code and list."""
+        keys = [(sender, item["phoneListId"]) for sender, items in self.lists.items() for item in items]
+
+        def reader(key: tuple[int, int]) -> Callable[[], Iterator[tuple[tuple[int, int], list[Record]]]]:
+            return lambda: iter([(key, _records(self.client.list_transactional_messages(*key)))])
+
+        return dict(sorted(side_by_side([reader(key) for key in keys], self.settings.workers)))
+
+    def _by_sender_code(self, read: Callable[[int], Iterator[Page[Any]]]) -> dict[int, list[Record]]:
+        def reader(sender_code_id: int) -> Callable[[], Iterator[Keyed]]:
+            def run() -> Iterator[Keyed]:
+                try:
+                    yield sender_code_id, _records(read(sender_code_id))
+                except InactiveError:
+                    self._skip(sender_code_id)
+
+            return run
+
+        wanted = [int(code["shortCodeId"]) for code in self.sender_codes if code["shortCodeId"] not in self.skipped]
+        return dict(sorted(side_by_side([reader(code) for code in wanted], self.settings.workers)))
+
+    def _skip(self, sender_code_id: int) -> None:
+        if sender_code_id not in self.skipped:
+            logger.warning(f"Sender code {sender_code_id} is disabled at Listrak: only its own row is read.")
+            self.skipped.add(sender_code_id)
+
+
+def _records(pages: Iterator[Page[Any]]) -> list[Record]:
+    return [dict(record) for record in each_record(pages)]
+
+
+def _allowed(records: list[Record], key: str, wanted: Iterable[int] | None, setting: str) -> list[Record]:
+    """The records that an allow-list names. Raises ConfigurationError for an id that Listrak does not have."""
+    if not wanted:
+        return records
+    missing = set(wanted) - {record[key] for record in records}
+    if missing:
+        raise ConfigurationError(
+            f"sources.listrak.{setting}: Listrak has no {', '.join(map(str, sorted(missing)))} for these credentials"
+        )
+    return [record for record in records if record[key] in set(wanted)]

@@ -1,0 +1,92 @@
+"""How far each table has been read, kept in dlt's state: it moves only with the data that it vouches for.
+
+dlt's own ``Incremental`` keeps one watermark per resource. Here each (table, stream) has one, so that a list that is
+added later, or a table that is selected later, starts from its own beginning. A stream is a list's contacts or a sender
+code's opt-outs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+
+import dlt
+import pyarrow as pa
+from dlt.common import logger
+
+from listrak_source.pull import fingerprints
+
+MOST_REMEMBERED = 50_000
+"""Rows of one window that are remembered, at the most: it bounds the state, which every run sends to the warehouse."""
+
+LOOKUPS = "lookups"
+"""Who reads a stream to find changed contacts: a reader of its own beside the tables."""
+
+_FORGET = pa.array([], fingerprints.HASH)
+
+
+def watermark(reader: str, stream: str) -> datetime | None:
+    """Up to when (UTC) ``reader``, a table or :data:`LOOKUPS`, knows ``stream``; None when it never read it."""
+    text = _watermarks(reader).get(stream)
+    return datetime.fromisoformat(text) if text else None
+
+
+def earliest(readers: Iterable[str], stream: str) -> datetime | None:
+    """The watermark that serves all readers: the earliest, or None if one of them (or nobody at all) never read."""
+    marks = [watermark(reader, stream) for reader in readers]
+    return min((mark for mark in marks if mark), default=None) if None not in marks else None
+
+
+def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
+    """Record that ``stream`` was read for these readers up to ``now`` (UTC). A watermark never moves back."""
+    for reader in readers:
+        before = watermark(reader, stream)
+        _watermarks(reader)[stream] = max(now, before or now).isoformat()
+
+
+def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
+    """The fingerprints of the rows that the last pull saw, by window, if every reader stands where that pull left it."""
+    kept = _remembered().get(stream)
+    if not kept or {_watermarks(reader).get(stream) for reader in readers} != {kept["as_of"]}:
+        return {}
+    return {name: fingerprints.unpack(text) for name, text in kept["windows"].items()}
+
+
+def remember(stream: str, now: datetime, seen: dict[str, pa.Array]) -> None:
+    """Keep the fingerprints of a pull's windows for the next one."""
+    windows = {}
+    for name, hashes in seen.items():
+        if len(hashes) > MOST_REMEMBERED:
+            logger.warning(f"{stream}, window {name}: {len(hashes)} rows are too many to remember; they are read again.")
+        elif len(hashes):
+            windows[name] = fingerprints.pack(hashes)
+    _remembered()[stream] = {"as_of": now.isoformat(), "windows": windows}
+
+
+def unchanged(table: str, hashes: pa.Array) -> pa.Array:
+    """The fingerprints of the last pull of a small table; those of this one take their place."""
+    state = dlt.current.resource_state(table)
+    before = fingerprints.unpack(state["rows"]) if "rows" in state else _FORGET
+    state["rows"] = fingerprints.pack(hashes)
+    return before
+
+
+def looked_up() -> bool:
+    """Whether any contact was ever looked up, so that dates may stand in the warehouse."""
+    return bool(dlt.current.source_state().get("looked_up"))
+
+
+def note_lookups() -> None:
+    """Record that contacts are looked up."""
+    dlt.current.source_state()["looked_up"] = True
+
+
+def _watermarks(reader: str) -> dict[str, str]:
+    # A table's watermarks stand with its resource, so that dlt's refresh of the table resets them too.
+    state = dlt.current.source_state() if reader == LOOKUPS else dlt.current.resource_state(reader)
+    return cast("dict[str, str]", state.setdefault("watermarks", {}))
+
+
+def _remembered() -> dict[str, dict[str, Any]]:
+    return cast("dict[str, dict[str, Any]]", dlt.current.source_state().setdefault("remembered", {}))

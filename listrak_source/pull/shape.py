@@ -1,0 +1,128 @@
+"""Records of the API, in Arrow, into rows of the warehouse's tables.
+
+Dates of the API carry no offset: they are local to the account. Here they become UTC, and the year-one sentinel null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from listrak_source.pull.decode import VALUES_FIELD, text_column
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, DATE, INTEGER, OPT_OUTS, TEXT, TIMESTAMP, Table
+
+OPT_OUT_REASONS = (
+    "Campaign",
+    "Admin",
+    "DeliveryFailure",
+    "Import",
+    "API",
+    "Deactivated",
+    "PermanentError",
+    "Workflow",
+)
+"""The contract's enum; the vendor's example gives the position in it instead of the name."""
+
+_NAMING = NamingConvention()
+_SENTINEL = "0001-01-01"
+_NO_FIELD = 0
+"""The contract keeps field id 0 for the phone number, so no profile field has it."""
+
+
+def shape(records: pa.Table, table: Table, timezone: str, given: Mapping[str, Any]) -> pa.Table:
+    """Rows of ``table`` from the API's ``records``; ``given`` fills, by name, the columns that no record carries.
+
+    A given value is one for all rows or an array with one per row. Fields that the contract does not name come last,
+    in snake_case. Raises :class:`ValueError` for a date that is none, and names the field.
+    """
+    arrays: list[Any] = []
+    taken = {VALUES_FIELD}
+    for column in table.columns:
+        if column.name in given:
+            arrays.append(_given(given[column.name], column.type, records.num_rows))
+        elif column.source is None or column.source not in records.column_names:
+            arrays.append(pa.nulls(records.num_rows, column.type))
+        else:
+            arrays.append(_convert(records[column.source], column.type, timezone, column.source))
+        taken.add(column.source or "")
+    fields = [column.arrow for column in table.columns]
+    names = {column.name for column in table.columns}
+    for name in records.column_names:
+        if name not in taken:
+            column_name = _NAMING.normalize_identifier(name)
+            fields.append(pa.field(f"{column_name}_2" if column_name in names else column_name, TEXT))
+            arrays.append(text_column(records[name]))
+    rows = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    return _with_reason_names(rows) if table is OPT_OUTS else rows
+
+
+def profile_values(records: pa.Table, sender_code_id: int) -> pa.Table:
+    """Rows of ``contact_profile_values`` from contact records, and one that deletes for each contact without a value.
+
+    The merge replaces a contact's values as a whole, but only of contacts that the load mentions: a contact that lost
+    all of its values is mentioned by the row that deletes.
+    """
+    lists = records[VALUES_FIELD].combine_chunks()
+    if isinstance(lists, pa.ChunkedArray):
+        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], lists.type)
+    phones = records["phoneNumber"]
+    values = pa.Table.from_struct_array(pc.list_flatten(lists))
+    owners = pc.take(phones, pc.list_parent_indices(lists))
+    given = {"sender_code_id": sender_code_id, "phone_number": owners, "is_removed": None}
+    rows = shape(values, CONTACT_PROFILE_VALUES, "UTC", given)
+    empty = phones.filter(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), True))
+    if len(empty) == 0:
+        return rows
+    none = pa.table({"phone": empty})
+    given |= {"phone_number": empty, "segmentation_field_id": _NO_FIELD, "is_removed": True}
+    gone = shape(none.drop_columns("phone"), CONTACT_PROFILE_VALUES, "UTC", given)
+    return pa.concat_tables([rows, gone], promote_options="default")
+
+
+def _given(value: Any, kind: pa.DataType, length: int) -> Any:
+    if isinstance(value, pa.Array | pa.ChunkedArray):
+        return value
+    return pa.nulls(length, kind) if value is None else pa.repeat(pa.scalar(value, kind), length)
+
+
+def _convert(column: pa.ChunkedArray, kind: pa.DataType, timezone: str, name: str) -> pa.ChunkedArray:
+    if kind not in (TIMESTAMP, DATE):
+        return column
+    try:
+        return _dates(column) if kind == DATE else _timestamps(column, timezone)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{name} holds something that is no date") from error
+
+
+def _without_sentinel(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    absent = pc.or_(pc.starts_with(column, _SENTINEL), pc.equal(column, ""))
+    return pc.if_else(absent, pa.scalar(None, TEXT), column)
+
+
+def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_slice_codeunits(_without_sentinel(column), 0, len(_SENTINEL)).cast(DATE)
+
+
+def _timestamps(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    # A fraction may have seven digits, one more than microseconds have.
+    known = pc.replace_substring_regex(_without_sentinel(column), r"(\.\d{6})\d+", r"\1")
+    # No date was ever seen with an offset; one that has it says what it means.
+    zoned = pc.match_substring_regex(known, r"(Z|[+-]\d\d:?\d\d)$")
+    absolute = pc.if_else(zoned, known, pa.scalar(None, TEXT)).cast(TIMESTAMP)
+    local = pc.if_else(zoned, pa.scalar(None, TEXT), known).cast(pa.timestamp("us"))
+    # The hour that a clock change repeats or skips is taken as its earlier reading: windows overlap by far more.
+    placed = pc.assume_timezone(local, timezone, ambiguous="earliest", nonexistent="earliest").cast(TIMESTAMP)
+    return pc.coalesce(absolute, placed)
+
+
+def _with_reason_names(rows: pa.Table) -> pa.Table:
+    """Integer reasons by their name in the contract's enum; one that the enum lacks stays as it is."""
+    index = rows.schema.get_field_index("opt_out_reason")
+    reasons = rows.column(index)
+    position = pc.index_in(reasons, pa.array([str(number) for number in range(len(OPT_OUT_REASONS))]))
+    named = pc.take(pa.array(OPT_OUT_REASONS, TEXT), position.cast(INTEGER))
+    return rows.set_column(index, rows.schema.field(index), pc.coalesce(named, reasons))

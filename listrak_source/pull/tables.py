@@ -1,0 +1,256 @@
+"""The schema of every table of the pull: columns, Arrow types, keys and descriptions, each stated once.
+
+A column names the API field that it comes from, in the contract's spelling; a column without one is filled by the
+reader. Phone numbers, postal codes and profile values are text, for they have leading zeros. Timestamps are UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+TEXT = pa.string()
+INTEGER = pa.int64()
+BOOLEAN = pa.bool_()
+DATE = pa.date32()
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+_DLT_TYPES = {TEXT: "text", INTEGER: "bigint", BOOLEAN: "bool", DATE: "date", TIMESTAMP: "timestamp"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: where it comes from, what it holds, and whether it belongs to the key."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    source: str | None = None
+    key: bool = False
+
+    @property
+    def arrow(self) -> pa.Field:
+        return pa.field(self.name, self.type, nullable=not self.key)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the warehouse, and how dlt is to merge it."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    merge_key: tuple[str, ...] = ()
+    """Rows that share these are replaced together: what is no longer among them goes."""
+    hints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Further dlt hints by column."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([column.arrow for column in self.columns])
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.key)
+
+    def resource_hints(self) -> dict[str, Any]:
+        """The keyword arguments of ``dlt.resource`` and ``dlt.transformer`` for this table.
+
+        delete-insert, because it is the one strategy that drops staged duplicates in SQL: a contact stands on several
+        lists, and a load that is killed may stage a file twice.
+        """
+        columns: dict[str, dict[str, Any]] = {}
+        for column in self.columns:
+            hint: dict[str, Any] = {
+                "data_type": _DLT_TYPES[column.type],
+                "nullable": not column.key,
+                "description": column.description,
+            }
+            columns[column.name] = hint | self.hints.get(column.name, {})
+        hints: dict[str, Any] = {
+            "name": self.name,
+            "primary_key": list(self.key),
+            "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
+            "columns": columns,
+            "references": [],
+        }
+        if self.merge_key:
+            hints["merge_key"] = list(self.merge_key)
+        return hints
+
+
+def _sender_code_id(source: str | None = None) -> Column:
+    return Column("sender_code_id", INTEGER, "The sender code (the API's shortCodeId).", source, key=True)
+
+
+def _phone_number(source: str | None = "phoneNumber") -> Column:
+    return Column("phone_number", TEXT, "The phone number as Listrak writes it.", source, key=True)
+
+
+def _phone_list_id(source: str | None = None) -> Column:
+    return Column("phone_list_id", INTEGER, "The list.", source, key=True)
+
+
+def _field_id() -> Column:
+    return Column("segmentation_field_id", INTEGER, "The profile field.", "segmentationFieldId", key=True)
+
+
+SENDER_CODES = Table(
+    "sender_codes",
+    "The numbers that send text messages.",
+    (
+        _sender_code_id("shortCodeId"),
+        Column("code", TEXT, "The sender code itself, for example 12345.", "code"),
+        Column("country", TEXT, "ISO 3166-1 alpha-2 country code.", "country"),
+        Column("merchant_name", TEXT, "The merchant that the sender code belongs to.", "merchantName"),
+        Column("email_list_id", INTEGER, "The email list that is tied to it.", "emailListId"),
+        Column("email_list_name", TEXT, "The name of that email list.", "emailListName"),
+        Column("external_event_id", INTEGER, "The external event that is tied to it.", "externalEventId"),
+        Column("external_event_name", TEXT, "The name of that external event.", "externalEventName"),
+        *(
+            Column(f"{prefix}_{suffix}", kind, f"Where the email list keeps the {what}: {part}.", f"{camel}{tail}")
+            for prefix, camel, what in (
+                ("phone_number_segmentation_field", "phoneNumberSegmentationField", "phone number"),
+                ("acquisition_source_segmentation_field", "acquisitionSourceSegmentationField", "acquisition source"),
+            )
+            for suffix, tail, kind, part in (
+                ("group_id", "GroupId", INTEGER, "id of the field group"),
+                ("group_name", "GroupName", TEXT, "name of the field group"),
+                ("id", "Id", INTEGER, "id of the field"),
+                ("name", "Name", TEXT, "name of the field"),
+            )
+        ),
+    ),
+)
+
+LISTS = Table(
+    "lists",
+    "The lists that contacts subscribe to, active and inactive.",
+    (
+        _sender_code_id(),
+        _phone_list_id("phoneListId"),
+        Column("phone_list_name", TEXT, "The list's name.", "phoneListName"),
+        Column("create_date", TIMESTAMP, "When the list was made.", "createDate"),
+        Column("status", TEXT, "Active or inactive, in the API's words.", "status"),
+        Column("sms_list_type", TEXT, "The type of list, in the API's words.", "smsListType"),
+        Column("message_limit", INTEGER, "Deprecated by Listrak as of May 2021.", "messageLimit"),
+        Column("message_limit_time_frame", TEXT, "Deprecated by Listrak as of May 2021.", "messageLimitTimeFrame"),
+        Column("require_double_opt_in", BOOLEAN, "New contacts must confirm.", "requireDoubleOptIn"),
+        Column("require_age_gate", BOOLEAN, "New contacts must state their age.", "requireAgeGate"),
+    ),
+)
+
+PROFILE_FIELDS = Table(
+    "profile_fields",
+    "The dictionary for contact_profile_values.",
+    (
+        _sender_code_id(),
+        _field_id(),
+        Column("segmentation_field_name", TEXT, "The field's name; names change, ids do not.", "segmentationFieldName"),
+        Column("data_type", TEXT, "Text, Number, Checkbox or Date.", "dataType"),
+        Column("max_length", INTEGER, "The most characters that a value may have.", "maxLength"),
+        Column("status_flag", TEXT, "The field's status, in the API's words.", "statusFlag"),
+    ),
+)
+
+TRANSACTIONAL_MESSAGES = Table(
+    "transactional_messages",
+    "The messages that are sent to one contact at a time.",
+    (
+        _sender_code_id(),
+        _phone_list_id(),
+        Column("transactional_message_id", INTEGER, "The message.", "transactionalMessageId", key=True),
+        Column("transactional_message_name", TEXT, "The message's name.", "transactionalMessageName"),
+        Column("transactional_message_status", TEXT, "Its status, in the API's words.", "transactionalMessageStatus"),
+    ),
+)
+
+CONTACTS = Table(
+    "contacts",
+    "People by sender code and phone number: profile and opt-out state.",
+    (
+        _sender_code_id(),
+        _phone_number(),
+        Column("email_address", TEXT, "Email address.", "emailAddress"),
+        Column("first_name", TEXT, "First name.", "firstName"),
+        Column("last_name", TEXT, "Last name.", "lastName"),
+        Column("birthday", DATE, "Birthday, without a time.", "birthday"),
+        Column("postal_code", TEXT, "Postal code, leading zeros kept.", "postalCode"),
+        Column("opted_out", BOOLEAN, "Whether the contact said stop to this sender code.", "optedOut"),
+        Column("subscribe_date", TIMESTAMP, "When the contact subscribed; known once looked up.", "subscribeDate"),
+        Column("unsubscribe_date", TIMESTAMP, "When the contact opted out; known once looked up.", "unsubscribeDate"),
+    ),
+    # One load may see a contact on two lists, before and after a stop: the stop wins.
+    hints={"opted_out": {"dedup_sort": "desc"}},
+)
+
+CONTACT_PROFILE_VALUES = Table(
+    "contact_profile_values",
+    "Profile values, one row each; profile_fields names and types them.",
+    (
+        _sender_code_id(),
+        _phone_number(None),
+        _field_id(),
+        Column("value", TEXT, "The value as the API's string.", "value"),
+        Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
+    ),
+    merge_key=("sender_code_id", "phone_number"),
+    hints={"is_removed": {"hard_delete": True}},
+)
+
+LIST_MEMBERSHIPS = Table(
+    "list_memberships",
+    "Who is on which list, and between which dates the subscription lies.",
+    (
+        _sender_code_id(),
+        _phone_list_id(),
+        _phone_number(),
+        Column("subscribed_from", TIMESTAMP, "The subscription is not older; empty: any time before."),
+        Column("subscribed_before", TIMESTAMP, "The subscription is older; empty: up to the read."),
+    ),
+)
+
+OPT_OUTS = Table(
+    "opt_outs",
+    "Who said stop, when and how; kept when the API stops listing them.",
+    (
+        _sender_code_id(),
+        _phone_number(),
+        Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True),
+        Column("opt_out_reason", TEXT, "How, in the API's words.", "optOutReason"),
+    ),
+)
+
+SUBSCRIPTIONS = Table(
+    "subscriptions",
+    "What a contact is to each list, with dates; for contacts that were looked up.",
+    (
+        _sender_code_id(),
+        _phone_number(None),
+        _phone_list_id("phoneListId"),
+        Column("subscription_state", TEXT, "Subscribed, Unsubscribed, pending …, in the API's words.", "subscriptionState"),
+        Column("subscribe_date", TIMESTAMP, "When the contact subscribed to the list.", "subscribeDate"),
+        Column("unsubscribe_date", TIMESTAMP, "When the contact left the list.", "unsubscribeDate"),
+        Column("pending_date", TIMESTAMP, "When the subscription became pending.", "pendingDate"),
+        Column("pending_double_opt_in", BOOLEAN, "Waits for the contact to confirm.", "pendingDoubleOptIn"),
+        Column("pending_age_gate", BOOLEAN, "Waits for the contact to state an age.", "pendingAgeGate"),
+    ),
+)  # fmt: skip
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        SENDER_CODES,
+        LISTS,
+        PROFILE_FIELDS,
+        TRANSACTIONAL_MESSAGES,
+        CONTACTS,
+        CONTACT_PROFILE_VALUES,
+        LIST_MEMBERSHIPS,
+        OPT_OUTS,
+        SUBSCRIPTIONS,
+    )
+}
+"""Every table of the pull, by name."""

@@ -1,0 +1,88 @@
+"""Units of reading: one list's contacts in one opt-out state and one window, or one sender code's opt-outs in a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from listrak_source.api import ListrakClient
+from listrak_source.pull.decode import page_decoder
+from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+from listrak_source.pull.windows import Window
+
+_CONTACT_PAGE = page_decoder(CONTACTS)
+_OPT_OUT_PAGE = page_decoder(OPT_OUTS)
+
+
+@dataclass(frozen=True)
+class ContactUnit:
+    """The contacts of one list, in one opt-out state, who subscribed within one window."""
+
+    sender_code_id: int
+    phone_list_id: int
+    opted_out: bool
+    window: Window
+
+    @property
+    def stream(self) -> str:
+        """The stream whose watermark this unit moves."""
+        return f"contacts/{self.sender_code_id}/{self.phone_list_id}"
+
+    @property
+    def name(self) -> str:
+        """This unit's name within its stream, the same whenever the same unit is read."""
+        return f"{'out' if self.opted_out else 'in'} {self.window.name}"
+
+    def pages(self, client: ListrakClient, count: int) -> Iterator[pa.Table]:
+        pages = client.list_contacts(
+            self.sender_code_id,
+            self.phone_list_id,
+            opted_out=self.opted_out,
+            start_subscribe_date=self.window.ask_from,
+            end_subscribe_date=self.window.ask_to,
+            count=count,
+            decode=_CONTACT_PAGE,
+        )
+        return (page.data for page in pages if page.rows)
+
+
+@dataclass(frozen=True)
+class OptOutUnit:
+    """The opt-outs of one sender code within one window."""
+
+    sender_code_id: int
+    window: Window
+
+    @property
+    def stream(self) -> str:
+        return f"opt_outs/{self.sender_code_id}"
+
+    @property
+    def name(self) -> str:
+        return "opt-outs"
+
+    def pages(self, client: ListrakClient, count: int) -> Iterator[pa.Table]:
+        pages = client.list_opt_outs(
+            self.sender_code_id,
+            start_date=self.window.ask_from,
+            end_date=self.window.ask_to,
+            count=count,
+            decode=_OPT_OUT_PAGE,
+        )
+        return (page.data for page in pages if page.rows)
+
+
+Unit = ContactUnit | OptOutUnit
+UnitPage = tuple[Unit, pa.Table]
+
+
+def reader(unit: Unit, client: ListrakClient, count: int) -> Callable[[], Iterator[UnitPage]]:
+    """A reader for :func:`~listrak_source.pull.side_by_side.side_by_side` that yields the unit with each of its pages."""
+
+    def read() -> Iterator[UnitPage]:
+        for records in unit.pages(client, count):
+            yield unit, records
+
+    return read

@@ -1,0 +1,100 @@
+"""What a success looks like, in the shapes of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from listrak_source.sandbox.paging import encode_cursor
+from listrak_source.sandbox.profile import dumps
+from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.timeline import Key
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, as a handler sees it."""
+
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    quirks: Quirks
+    url: str = ""
+    """Scheme, host and path, for cursors that are URIs."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a collection: rendered rows, the place that was asked for, and the place behind the last row."""
+
+    rows: list[bytes]
+    asked: Key | None = None
+    next: Key | None = None
+    """Null when nothing follows."""
+    has_cursor: bool = True
+    """False for the collections that take no ``cursor``."""
+
+    def empty(self) -> Page:
+        """The same place with nothing on it and a cursor that leads to it: no row is lost."""
+        return replace(self, rows=[], next=self.asked or (-1, 0))
+
+    def repeated(self) -> Page:
+        """The cursor that was sent, once more."""
+        return replace(self, next=self.asked or (-1, 0))
+
+    def cursorless(self) -> Page:
+        return replace(self, next=None)
+
+
+Answer = Page | bytes
+"""What a handler gives: a page, or a rendered body."""
+
+
+def json_bytes(value: object) -> bytes:
+    return dumps(value).encode()
+
+
+def render_page(page: Page, call: Call) -> bytes:
+    """``{"status", "nextPageCursor", "data"}``: one join, however many rows."""
+    head, tail = b'{"status":200,' + _cursor(page, call) + b'"data":[', b"]}"
+    if not page.rows:
+        return head + tail
+    rows = page.rows
+    rows[0] = head + rows[0]
+    rows[-1] += tail
+    return b",".join(rows)
+
+
+def _cursor(page: Page, call: Call) -> bytes:
+    if not page.has_cursor:
+        return b""
+    if page.next is None:
+        return {"null": b'"nextPageCursor":null,', "empty": b'"nextPageCursor":"",', "absent": b""}[call.quirks.last_page]
+    token = encode_cursor(page.next)
+    if call.quirks.cursor_style != "token":
+        token = f"{call.url}?{urlencode({**call.query, 'cursor': token})}"
+        if call.quirks.cursor_style == "relative":
+            token = "/" + token.split("/", 3)[3]
+    return b'"nextPageCursor":' + json_bytes(token) + b","
+
+
+def resource(data: bytes) -> bytes:
+    """``{"status", "data"}`` around a rendered object."""
+    return b'{"status":200,"data":' + data + b"}"
+
+
+def bare(data: bytes, quirks: Quirks) -> bytes:
+    """An object that the contract shows without an envelope, and practice not always."""
+    if quirks.resource_shape == "envelope":
+        return resource(data)
+    return b"[" + data + b"]" if quirks.resource_shape == "array" else data
+
+
+def receipt(status: int, resource_id: object = None) -> bytes:
+    """What a write answers: created, updated (with an identifier) or deleted (without)."""
+    body: dict[str, Any] = {"status": status}
+    if resource_id is not None:
+        body["resourceId"] = str(resource_id)
+    return json_bytes(body)

@@ -1,0 +1,33 @@
+"""Where the contract leaves open how Listrak answers: one setting for each, so that a client can be tested with all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """How this Listrak answers. The first choice of each is the contract's, or what was seen most."""
+
+    cursor_style: Literal["token", "relative", "absolute"] = "token"
+    """``nextPageCursor`` as a bare token, or as a URI with or without the host."""
+    last_page: Literal["null", "empty", "absent"] = "null"
+    """What ``nextPageCursor`` is when there is no next page."""
+    resource_shape: Literal["bare", "envelope", "array"] = "bare"
+    """``GET PhoneList/{id}`` and ``GET TransactionalMessage/{id}``: the object itself, in ``data``, or in an array of one."""
+    bounds: Literal["inclusive", "exclusive"] = "inclusive"
+    """Whether a date filter's bounds belong to it."""
+    opt_out_reason: Literal["name", "number"] = "name"
+    """``optOutReason`` as in the contract, or its position in the enum as in the vendor's example."""
+    disabled_reads: Literal["answered", "refused"] = "answered"
+    """What reading below a disabled sender code gives: data, or ``ERROR_SENDER_CODE_DISABLED``."""
+    one_row_imports: Literal["accepted", "refused"] = "accepted"
+    """A sister product refuses import files with fewer than two rows."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for item in fields(self):
+            value, choices = getattr(self, item.name), get_args(hints[item.name])
+            if value not in choices:
+                raise ValueError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")

@@ -1,0 +1,186 @@
+"""The thirteen operations that read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from listrak_source.sandbox.answers import Answer, Call, Page, bare, json_bytes, resource
+from listrak_source.sandbox.clock import NO_DATE, to_text
+from listrak_source.sandbox.errors import Refused
+from listrak_source.sandbox.imports import ImportFile
+from listrak_source.sandbox.paging import decode_cursor, read_count, read_date, read_flag
+from listrak_source.sandbox.profile import ProfileField, normal_phone
+from listrak_source.sandbox.state import NEVER, OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
+from listrak_source.sandbox.timeline import Timeline
+
+
+def number(call: Call, name: str) -> int:
+    """An identifier of the route."""
+    text = call.path[name]
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise Refused("ERROR_INVALID_PARAMETER", f"{name} must be a number.")
+    return int(text)
+
+
+class Reads:
+    """Each method answers the operation of its name."""
+
+    def __init__(self, state: State, imports: dict[int, ImportFile]) -> None:
+        self.state = state
+        self.imports = imports
+
+    def list_sender_codes(self, call: Call) -> Answer:
+        return Page([json_bytes(item.record) for item in self.state.sender_codes.values()], has_cursor=False)
+
+    def get_sender_code(self, call: Call) -> Answer:
+        return resource(json_bytes(self.state.sender(number(call, "senderCodeId")).record))
+
+    def list_phone_lists(self, call: Call) -> Answer:
+        status = call.query.get("status", "active").lower()
+        if status not in ("active", "inactive"):
+            raise Refused("ERROR_INVALID_PARAMETER", "status must be active or inactive.")
+        lists = self._sender(call).lists.values()
+        found = {item.list_id: item.record() for item in lists if item.active == (status == "active")}
+        return _page_of(found, call)
+
+    def get_phone_list(self, call: Call) -> Answer:
+        phone_list = self._sender(call).lists.get(number(call, "phoneListId"))
+        if phone_list is None:
+            raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The list does not exist.")
+        return bare(json_bytes(phone_list.record()), call.quirks)
+
+    def list_profile_fields(self, call: Call) -> Answer:
+        self._sender(call)
+        return Page([json_bytes(_field_record(field)) for field in self.state.fields.values()], has_cursor=False)
+
+    def get_profile_field(self, call: Call) -> Answer:
+        self._sender(call)
+        field = self.state.fields.get(number(call, "segmentationFieldId"))
+        if field is None:
+            raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The profile field does not exist.")
+        return resource(json_bytes(_field_record(field)))
+
+    def list_contacts(self, call: Call) -> Answer:
+        sender, phone_list = self._sender(call), self._list(call)
+        stopped = read_flag(call.query, "optedOut")
+        rows = self.state.rows if not stopped else _OptedOutRows(self.state, sender)
+        return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", rows.__getitem__)
+
+    def get_contact(self, call: Call) -> Answer:
+        sender, person = self._contact(call)
+        since, stopped = sender.since[person], sender.opt_outs.get(person)
+        dates = {
+            "subscribeDate": None if since == NEVER else to_text(since),
+            "unsubscribeDate": to_text(stopped.ticks) if stopped else None,
+        }
+        return resource(json_bytes(dates)[:-1] + b"," + self.state.row(sender, person)[1:])
+
+    def list_opt_outs(self, call: Call) -> Answer:
+        sender = self._sender(call)
+
+        def render(person: int) -> bytes:
+            stopped = sender.opt_outs[person]
+            by_number = call.quirks.opt_out_reason == "number"
+            reason: str | int = OPT_OUT_REASONS.index(stopped.reason) if by_number else stopped.reason
+            return json_bytes(
+                {
+                    "phoneNumber": self.state.phone(person),
+                    "optOutDate": to_text(stopped.ticks),
+                    "optOutReason": reason,
+                }
+            )
+
+        return _page_along(sender.opt_out_order, call, "startDate", "endDate", render)
+
+    def list_contact_subscriptions(self, call: Call) -> Answer:
+        sender, person = self._contact(call)
+        found = self.state.subscriptions(sender, person)
+        return _page_of({item.list_id: _subscription_record(item, what) for item, what in found}, call)
+
+    def get_contact_import(self, call: Call) -> Answer:
+        sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
+        if job is None or job.sender_code_id != sender.sender_code_id:
+            raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The import does not exist.")
+        return resource(json_bytes(job.record()))
+
+    def list_transactional_messages(self, call: Call) -> Answer:
+        self._sender(call)
+        return Page([json_bytes(item.record()) for item in self._list(call).messages.values()], has_cursor=False)
+
+    def get_transactional_message(self, call: Call) -> Answer:
+        self._sender(call)
+        message = self._list(call).messages.get(number(call, "transactionalMessageId"))
+        if message is None:
+            raise Refused("ERROR_TRANSACTIONAL_MESSAGE_NOT_FOUND")
+        return bare(json_bytes(message.record()), call.quirks)
+
+    def _sender(self, call: Call) -> SenderCode:
+        sender = self.state.sender(number(call, "senderCodeId"))
+        if not sender.enabled and call.quirks.disabled_reads == "refused":
+            raise Refused("ERROR_SENDER_CODE_DISABLED")
+        return sender
+
+    def _list(self, call: Call) -> PhoneList:
+        return self.state.phone_list(number(call, "senderCodeId"), number(call, "phoneListId"))
+
+    def _contact(self, call: Call) -> tuple[SenderCode, int]:
+        sender = self._sender(call)
+        person = self.state.contact(sender.sender_code_id, normal_phone(call.path["phoneNumber"]))
+        if person is None:
+            raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The contact does not exist on the sender code.")
+        return sender, person
+
+
+class _OptedOutRows:
+    """Rows by person, as a sender code sees people who opted out of it."""
+
+    def __init__(self, state: State, sender: SenderCode) -> None:
+        self._state, self._sender = state, sender
+
+    def __getitem__(self, person: int) -> bytes:
+        return self._state.row(self._sender, person)
+
+
+def _page_along(line: Timeline, call: Call, start: str, end: str, render: Callable[[int], bytes]) -> Page:
+    """The page of a timeline that a request asks for: filter, place, count."""
+    count, asked = read_count(call.query), decode_cursor(call.query.get("cursor"))
+    inclusive = call.quirks.bounds == "inclusive"
+    low, high = line.cut(read_date(call.query, start), read_date(call.query, end), inclusive=inclusive)
+    if asked is not None:
+        low = max(low, line.after(asked))
+    stop = min(low + count, high)
+    rows = list(map(render, line.members[low:stop]))
+    return Page(rows, asked, line.key(stop - 1) if low < stop < high else None)
+
+
+def _page_of(records: dict[int, Any], call: Call) -> Page:
+    """The same for a handful of records by identifier."""
+    count, asked = read_count(call.query), decode_cursor(call.query.get("cursor"))
+    left: Iterable[int] = (item for item in sorted(records) if asked is None or (0, item) > asked)
+    ids = list(left)
+    place = (0, ids[count - 1]) if len(ids) > count else None
+    return Page([json_bytes(records[item]) for item in ids[:count]], asked, place)
+
+
+def _field_record(field: ProfileField) -> dict[str, Any]:
+    return {
+        "segmentationFieldId": field.field_id,
+        "segmentationFieldName": field.name,
+        "dataType": field.data_type,
+        "maxLength": field.max_length,
+        "statusFlag": field.status,
+    }
+
+
+def _subscription_record(phone_list: PhoneList, what: Subscription) -> dict[str, Any]:
+    # The year-one sentinel is what a .NET date without a value becomes; the contract would allow null as well.
+    return {
+        "phoneListId": phone_list.list_id,
+        "subscriptionState": what.state,
+        "subscribeDate": to_text(what.subscribed) if what.subscribed else None,
+        "unsubscribeDate": to_text(what.unsubscribed) if what.unsubscribed else NO_DATE,
+        "pendingDate": to_text(what.pending) if what.pending else NO_DATE,
+        "pendingDoubleOptIn": what.is_pending,
+        "pendingAgeGate": False,
+    }

@@ -1,0 +1,46 @@
+"""The world: a believable Listrak account whose contents follow from a seed alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from listrak_source.sandbox.account import Account
+from listrak_source.sandbox.clock import Clock
+from listrak_source.sandbox.seed import Shape, populate
+
+START = datetime(2026, 3, 2, 12, 0)
+"""When a world begins, on its own wall clock, unless it is told otherwise."""
+
+
+class World(Account):
+    """Everything that a Listrak account holds, and everything that can happen to it.
+
+    The same arguments give the same bytes on every machine. ``start`` is wall time in ``timezone`` when it has no offset.
+    The clock stands still unless moved (``clock.advance``, ``live``); with ``ticking`` it runs along with real time.
+    """
+
+    def __init__(
+        self,
+        seed: int = 7,
+        contacts: int = 2000,
+        sender_codes: int = 3,
+        lists: int | None = None,
+        values_per_contact: int | None = None,
+        start: datetime = START,
+        timezone: str = "America/New_York",
+        *,
+        ticking: bool = False,
+    ) -> None:
+        self.shape = Shape(seed, contacts, sender_codes, lists, values_per_contact)
+        self.timezone = timezone
+        self._start, self._ticking = start, ticking
+        super().__init__(Clock(start, ZoneInfo(timezone), ticking=ticking))
+        populate(self, self.shape)
+
+    def reset(self) -> None:
+        """Back to the first moment, as if nothing had happened."""
+        with self.lock:
+            self.clock = Clock(self._start, ZoneInfo(self.timezone), ticking=self._ticking)
+            self.clear()
+            populate(self, self.shape)

@@ -1,0 +1,99 @@
+"""Every option of the source once: its name, type, default and meaning.
+
+dlt fills them: arguments of :func:`listrak_source.listrak_sms` first, then ``SOURCES__LISTRAK__…`` in the environment,
+then ``[sources.listrak]`` in ``.dlt/secrets.toml`` and ``.dlt/config.toml``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, Optional
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import BaseConfiguration
+from dlt.common.typing import TSecretStrValue
+
+from listrak_source.api.errors import ConfigurationError
+from listrak_source.api.paging import MAX_COUNT
+
+Lookups = Literal["changed", "all", "none"]
+
+SECTIONS = ("sources", "listrak")
+"""Where dlt looks for the options."""
+
+
+@configspec
+class Settings(BaseConfiguration):
+    """The options of the source. dlt reads types from here, so they are spelled as dlt understands them."""
+
+    client_id: str = None  # type: ignore[assignment]
+    """The client id of the integration (Listrak: Integrations, Integration Management, type SMS)."""
+    client_secret: TSecretStrValue = None  # type: ignore[assignment]
+    """The client secret of the integration."""
+    base_url: str = "https://api.listrak.com/sms/v1"
+    """The API's base URI. HTTPS, or plain HTTP on this machine."""
+    token_url: str = "https://auth.listrak.com/OAuth2/Token"  # noqa: S105 - an address, not a secret
+    """Where access tokens come from."""
+    timezone: str = "America/New_York"
+    """The zone of the account's dates, which carry no offset. A wrong zone shifts dates, but loses no row."""
+    start_date: Optional[str] = None  # noqa: UP045 - dlt reads the annotation
+    """Read subscriptions from this date on (ISO, in ``timezone``). Everything when empty. Opt-outs are always read
+    from the beginning."""
+    overlap: float = 27.0
+    """Hours that each window goes back before the last watermark: more than any two time zones are apart."""
+    page_size: int = MAX_COUNT
+    """Rows a page, 2 to 5000."""
+    workers: int = 8
+    """Requests side by side, at the most."""
+    sender_codes: Optional[list[int]] = None  # noqa: UP045
+    """Read only these sender codes, by id. All when empty."""
+    lists: Optional[list[int]] = None  # noqa: UP045
+    """Read only these lists, by id. All when empty."""
+    lookups: Lookups = "changed"
+    """Who is looked up one by one, for dates and subscriptions: contacts that a later pull finds ``changed`` (newly
+    subscribed or opted out), ``all`` of them (one or two calls per contact), or ``none``."""
+    full: bool = False
+    """A complete walk: every list and both opt-out states without a date filter, whatever was read before."""
+    timeout: float = 120.0
+    """Seconds to wait for an answer."""
+    max_attempts: int = 6
+    """How often a read is tried before the run stops."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **options: object) -> None: ...
+
+    def on_resolved(self) -> None:
+        """Check what types cannot. Raises :class:`ConfigurationError` with a sentence that names the setting."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ConfigurationError(
+                f"sources.listrak.timezone: {self.timezone!r} is no time zone; give a name such as America/New_York"
+            ) from error
+        _within("page_size", self.page_size, 2, MAX_COUNT)
+        _within("workers", self.workers, 1, 64)
+        _within("overlap", self.overlap, 24.1, 24.0 * 365)
+        _within("max_attempts", self.max_attempts, 1, 20)
+        _within("timeout", self.timeout, 1, 3600)
+        if self.lookups not in ("changed", "all", "none"):
+            raise ConfigurationError(f"sources.listrak.lookups: {self.lookups!r} is none of changed, all, none")
+        self.start()
+
+    def start(self) -> datetime | None:
+        """``start_date`` as a local time without an offset, None when everything is read."""
+        if not self.start_date:
+            return None
+        try:
+            start = datetime.fromisoformat(self.start_date)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31"
+            ) from error
+        return start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if start.tzinfo else start
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigurationError(f"sources.listrak.{name}: {value} is not between {low} and {high}")
