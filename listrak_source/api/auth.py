@@ -143,7 +143,7 @@ class TokenSource:
             said or "the token endpoint failed",
             status=status,
             operation=_OPERATION,
-            retry_after=retry_after(response.headers.get("Retry-After")),
+            retry_after=retry_after(response.headers),
         )
 
 

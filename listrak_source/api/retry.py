@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -69,14 +69,15 @@ def _tell(state: RetryCallState) -> None:
     log.info("%s; attempt %d in %.1f s", error, state.attempt_number + 1, state.upcoming_sleep)
 
 
-def retry_after(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, as a number or as an HTTP date; None if it is neither."""
-    if not header:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    moment = http_date(header)
-    return None if moment is None else max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date; None if it is neither."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isdigit():
+        return float(asked)
+    moment = http_date(asked)
+    # The server's own clock is what its date is meant by, where it tells it.
+    now = http_date(headers.get("Date")) or datetime.now(timezone.utc)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())
 
 
 def http_date(header: str | None) -> datetime | None:

@@ -188,7 +188,7 @@ def refuse(operation: str, status: int, headers: Mapping[str, str], body: bytes,
         code=code if isinstance(code, str) else None,
         operation=operation,
         may_have_acted=acts and kind.transient and status != 429,
-        retry_after=retry_after(headers.get("Retry-After")),
+        retry_after=retry_after(headers),
     )
 
 

@@ -5,6 +5,7 @@ A merge replaces whole rows, so a contact that is written from a list takes its 
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from functools import cached_property
 
 import dlt
@@ -17,6 +18,7 @@ from listrak_source.pull.tables import CONTACTS, TIMESTAMP
 
 _KEY = list(CONTACTS.key)
 _DATES = ["subscribe_date", "unsubscribe_date"]
+_LONG_AGO = datetime(1900, 1, 1, tzinfo=timezone.utc)
 
 
 class DatesInWarehouse:
@@ -28,7 +30,7 @@ class DatesInWarehouse:
             return None
         contacts = dlt.current.pipeline().dataset()[CONTACTS.name].select(*_KEY, *_DATES)
         try:
-            found = contacts.where("subscribe_date", "is_not", None).arrow()
+            found = contacts.where("subscribe_date", "gt", _LONG_AGO).arrow()
         except DatabaseUndefinedRelation:
             return None
         columns = {name: found[name].cast(TIMESTAMP) if name in _DATES else found[name] for name in (*_KEY, *_DATES)}

@@ -23,7 +23,9 @@ class Account(Verbs):
     """What the people who run the account do."""
 
     @locked
-    def add_sender_code(self, merchant: str = "Sandbox Outfitters", *, country: str = "US", enabled: bool = True) -> int:
+    def add_sender_code(
+        self, merchant: str = "Sandbox Outfitters", *, country: str = "US", enabled: bool = True
+    ) -> int:
         """A new sender code without lists. Returns its id."""
         sender_code_id = self.next_id()
         code = str(20000 + sender_code_id * 37 % 80000)
@@ -68,7 +70,9 @@ class Account(Verbs):
         self.fields[field_id] = replace(field, name=name or field.name, status=status or field.status)
 
     @locked
-    def add_transactional_message(self, sender_code_id: int, phone_list_id: int, name: str, status: str = "Active") -> int:
+    def add_transactional_message(
+        self, sender_code_id: int, phone_list_id: int, name: str, status: str = "Active"
+    ) -> int:
         """A new transactional message on a list. Returns its id."""
         message_id = self.next_id()
         phone_list = self.phone_list(sender_code_id, phone_list_id)

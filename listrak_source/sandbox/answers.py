@@ -71,7 +71,9 @@ def _cursor(page: Page, call: Call) -> bytes:
     if not page.has_cursor:
         return b""
     if page.next is None:
-        return {"null": b'"nextPageCursor":null,', "empty": b'"nextPageCursor":"",', "absent": b""}[call.quirks.last_page]
+        return {"null": b'"nextPageCursor":null,', "empty": b'"nextPageCursor":"",', "absent": b""}[
+            call.quirks.last_page
+        ]
     token = encode_cursor(page.next)
     if call.quirks.cursor_style != "token":
         token = f"{call.url}?{urlencode({**call.query, 'cursor': token})}"

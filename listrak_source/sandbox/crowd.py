@@ -7,9 +7,10 @@ world of two hundred has them all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from random import Random
+from typing import TypeVar
 
 from listrak_source.sandbox import names
 from listrak_source.sandbox.clock import DAY, HOUR, QUIET_HOURS, SECOND
@@ -18,6 +19,14 @@ from listrak_source.sandbox.profile import ProfileField, dumps
 PHONES = 8_000_000
 """How many phone numbers there are: 800 area codes with the fictional exchange 555."""
 
+T = TypeVar("T")
+
+_PLAIN = {
+    "Text": ("a", "b", "c"),
+    "Number": ("1", "2", "3.5"),
+    "Checkbox": ("1", "0"),
+    "Date": ("01/02/2020", "12/31/2020"),
+}
 _YEARS = 8
 _GRAINS = (SECOND, SECOND // 10, SECOND // 100, SECOND // 1000, 10, 1, SECOND // 100)
 """Fractions of a second with 0, 1, 2, 3, 6 and 7 digits."""
@@ -49,22 +58,32 @@ def awake(ticks: int) -> int:
     return ticks if ticks % DAY >= QUIET_HOURS * HOUR else ticks - QUIET_HOURS * HOUR
 
 
-def rows(seed: int, phones: Sequence[str], fields: Sequence[ProfileField], values: int | None) -> list[bytes]:
-    """The rendered profiles: the same bytes that ``profile.render`` gives.
+def rows(
+    seed: int, phones: Sequence[str], fields: Sequence[ProfileField], values: int | None, first: int = 0
+) -> list[bytes]:
+    """The rendered profiles of the people from ``first`` on: the same bytes that ``profile.render`` gives.
 
     ``values`` is how many profile values each has; by default it varies, and some have none.
     """
     random = Random(f"{seed} people")
-    who = cycle(_identities(random, 2003))
-    where = cycle(_birthdays_and_codes(random, 1999))
-    what = cycle(_value_sets(random, 1997, fields, values))
+    who = _deal(_identities(random, 2003), first)
+    where = _deal(_birthdays_and_codes(random, 1999), first)
+    what = _deal(_value_sets(random, 1997, fields, values), first)
     return [
         (
             f'{{"phoneNumber":"{phone}","emailAddress":{mail}{number if host else ""}{host}{name}{birth}'
             f'"optedOut":false,"segmentationFieldValues":[{before}{number if behind else ""}{behind}]}}'
         ).encode()
-        for number, phone, (mail, host, name), birth, (before, behind) in zip(range(1, len(phones) + 1), phones, who, where, what)
+        for number, phone, (mail, host, name), birth, (before, behind) in zip(
+            range(first + 1, first + len(phones) + 1), phones, who, where, what
+        )
     ]
+
+
+def _deal(table: list[T], first: int) -> Iterator[T]:
+    """The pieces of a table in turn, over and over, from the piece of a person on."""
+    at = first % len(table)
+    return cycle(table[at:] + table[:at])
 
 
 def _identities(random: Random, size: int) -> list[tuple[str, str, str]]:
@@ -99,14 +118,18 @@ def _birthdays_and_codes(random: Random, size: int) -> list[str]:
     return [f'"birthday":{dumps(birthday)},"postalCode":{dumps(code)},' for birthday, code in found]
 
 
-def _value_sets(
-    random: Random, size: int, fields: Sequence[ProfileField], values: int | None
-) -> list[tuple[str, str]]:
+def _value_sets(random: Random, size: int, fields: Sequence[ProfileField], values: int | None) -> list[tuple[str, str]]:
     """What stands before and behind the contact's number, which ends its loyalty id (the first field)."""
-    samples = {field.field_id: _samples(field) for field in fields}
+    fields = sorted(fields, key=lambda field: field.data_type != "Text")
+    if not fields or fields[0].data_type != "Text":
+        return [("", "")]
+    samples = {field.field_id: samples_of(field) for field in fields}
     sets = []
     for turn in range(size):
-        count = values if values is not None else (0, 3, 1, 5, 2, len(fields))[turn % 6] if turn < 24 else random.choice((0, 1, 2, 3, 3, 4, 6))
+        count = random.choice((0, 1, 2, 3, 3, 4, 6)) if values is None else values
+        if values is None and turn < 6:
+            count = (0, 3, 1, 5, 2, len(fields))[turn]
+        count = min(count, len(fields))
         chosen = sorted(random.sample(range(1, len(fields)), max(count - 1, 0)))
         items = [
             f'{{"segmentationFieldId":{fields[at].field_id},"value":{dumps(random.choice(samples[fields[at].field_id]))}}}'
@@ -117,8 +140,9 @@ def _value_sets(
     return sets
 
 
-def _samples(field: ProfileField) -> tuple[str, ...]:
+def samples_of(field: ProfileField) -> tuple[str, ...]:
+    """Values that the field may hold, as the API reads them back."""
     for name, data_type, _, samples in names.FIELDS:
         if field.name == name and field.data_type == data_type:
             return samples
-    return ("a", "b", "c")
+    return _PLAIN[field.data_type]

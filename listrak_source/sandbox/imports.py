@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from listrak_source.sandbox.clock import to_text
@@ -49,7 +49,9 @@ class ImportFile:
     file_name: str
     phone_column: int
     columns: list[Mapped]
-    rows: list[list[str]] = field(repr=False)
+    content: bytes = field(repr=False)
+    qualifier: str
+    has_column_names: bool
     status: str = "Queued"
     started: int | None = None
     """Ticks."""
@@ -81,10 +83,19 @@ def accept(world: Verbs, sender_code_id: int, body: Mapping[str, Any], *, refuse
     if not isinstance(qualifier, str) or qualifier.strip() not in ("'", '"', ""):
         raise _refuse("textQualifier must be ', \" or blank.")
     phone_column, columns = _mappings(body.get("fileMappings"), world.fields)
-    rows = _rows(_file(body.get("fileStream")), qualifier.strip())[1 if body["hasColumnNames"] else 0 :]
-    if not rows or (refuse_one_row and len(rows) < 2):
-        raise _refuse("fileStream has too few rows.")
-    return ImportFile(world.next_id(), sender_code_id, name, phone_column, columns, rows)
+    job = ImportFile(
+        world.next_id(),
+        sender_code_id,
+        name,
+        phone_column,
+        columns,
+        _file(body.get("fileStream")),
+        qualifier.strip(),
+        body["hasColumnNames"],
+    )
+    if refuse_one_row and len(list(islice(_rows(job), 2))) < 2:
+        raise _refuse("The file has fewer than two rows.")
+    return job
 
 
 def run(world: Verbs, job: ImportFile) -> Iterator[float]:
@@ -96,13 +107,24 @@ def run(world: Verbs, job: ImportFile) -> Iterator[float]:
     with world.lock:
         job.status, job.started = "Processing", world.clock.ticks()
     yield 0.0
-    for start in range(0, len(job.rows), ROWS_A_STEP):
+    done, lines = 0, job.content.count(b"\n") + 1
+    outcome = "Complete"
+    rows = _rows(job)
+    while True:
+        try:
+            batch = list(islice(rows, ROWS_A_STEP))
+        except csv.Error:
+            outcome = "Failed"
+            break
+        if not batch:
+            break
         with world.lock:
-            for row in job.rows[start : start + ROWS_A_STEP]:
+            for row in batch:
                 _apply(world, job, row)
-        yield min(1.0, (start + ROWS_A_STEP) / len(job.rows))
+        done += len(batch)
+        yield min(1.0, done / lines)
     with world.lock:
-        job.status, job.ended, job.rows = "Complete", world.clock.ticks(), []
+        job.status, job.ended, job.content = outcome, world.clock.ticks(), b""
 
 
 def _refuse(message: str) -> Refused:
@@ -148,17 +170,13 @@ def _file(stream: object) -> bytes:
     return content
 
 
-def _rows(content: bytes, qualifier: str) -> list[list[str]]:
+def _rows(job: ImportFile) -> Iterator[list[str]]:
     """The rows of the file: commas, and UTF-8 without a byte order mark (one would become part of the first cell)."""
-    text = io.StringIO(content.decode("utf-8", errors="replace"), newline="")
-    if qualifier:
-        reader = csv.reader(text, quotechar=qualifier)
-    else:
-        reader = csv.reader(text, quoting=csv.QUOTE_NONE)
-    try:
-        return [row for row in reader if row]
-    except csv.Error as error:
-        raise _refuse(f"The file cannot be read: {error}.") from None
+    text = io.TextIOWrapper(io.BytesIO(job.content), encoding="utf-8", errors="replace", newline="")
+    reader = csv.reader(text, quotechar=job.qualifier) if job.qualifier else csv.reader(text, quoting=csv.QUOTE_NONE)
+    if job.has_column_names:
+        next(reader, None)
+    return (row for row in reader if row)
 
 
 def _apply(world: Verbs, job: ImportFile, row: list[str]) -> None:

@@ -56,11 +56,21 @@ FIELDS: tuple[tuple[str, str, int | None, tuple[str, ...]], ...] = (
     ("Points", "Number", None, ("0", "10", "1250", "99.5", "-3.25", "1000000", "12.01")),
     ("VIP", "Checkbox", None, ("1", "0")),
     ("Last purchase", "Date", None, ("12/31/2020", "02/29/2024", "01/01/2026", "11/05/2025")),
-    ("Favorite store", "Text", 100, ("Main St, Lititz", 'The "Annex"', "東京 渋谷", "O'Fallon", "Köln\nDom", "C:\\Stores")),
+    (
+        "Favorite store",
+        "Text",
+        100,
+        ("Main St, Lititz", 'The "Annex"', "東京 渋谷", "O'Fallon", "Köln\nDom", "C:\\Stores"),
+    ),
     ("Lifetime value", "Number", None, ("0.5", "1999.99", "42", "7.1", "300")),
     ("Email opt-in", "Checkbox", None, ("1", "0")),
     ("Anniversary", "Date", None, ("06/15/1999", "10/10/2010", "09/01/2018")),
-    ("Notes", "Text", 255, ("likes, commas", "line one\nline two\r\nline three", 'says "hi"', "🙂 ok", "\\", "  spaces  ")),
+    (
+        "Notes",
+        "Text",
+        255,
+        ("likes, commas", "line one\nline two\r\nline three", 'says "hi"', "🙂 ok", "\\", "  spaces  "),
+    ),
     ("Store number", "Text", 5, ("00042", "07", "00100", "9")),
     ("Shoe size", "Number", None, ("7.5", "10", "38", "11.25")),
 )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import compress, cycle
 from random import Random
 
 from listrak_source.sandbox import crowd, names
 from listrak_source.sandbox.account import Account
 from listrak_source.sandbox.clock import DAY, SECOND
 from listrak_source.sandbox.state import NEVER, OPT_OUT_REASONS, OptOut, PhoneList, SenderCode, Subscription
-from listrak_source.sandbox.timeline import Timeline
+from listrak_source.sandbox.timeline import Dates, Timeline
 
 _AGE = 9 * 365 * DAY
 
@@ -78,7 +79,9 @@ def _open_account(world: Account, shape: Shape) -> None:
     for number in range(shape.sender_codes):
         disabled = shape.sender_codes >= 3 and number == shape.sender_codes - 1
         merchant = names.MERCHANTS[number % len(names.MERCHANTS)]
-        sender_code_id = world.add_sender_code(merchant, country="CA" if number % 3 == 1 else "US", enabled=not disabled)
+        sender_code_id = world.add_sender_code(
+            merchant, country="CA" if number % 3 == 1 else "US", enabled=not disabled
+        )
         for turn, (name, active, double_opt_in) in enumerate(_lists(shape.lists)):
             created = born + turn * 11 * DAY + (turn * 1_234_567 if turn % 2 else 0)
             list_id = world.add_list(
@@ -102,24 +105,30 @@ def _settle(world: Account, shape: Shape) -> None:
     fields = [field for field in world.fields.values() if field.status == "Active"]
     world.rows = crowd.rows(shape.seed, phones, fields, shape.values_per_contact)
     world.people = dict(zip(phones, range(len(phones)), strict=True))
+    for sender in world.sender_codes.values():
+        sender.since = Dates(shape.contacts)
     dates = crowd.moments(shape.seed, shape.contacts, now)
     homes = [(sender, phone_list) for sender in world.sender_codes.values() for phone_list in sender.lists.values()]
     random = Random(f"{shape.seed} places")
     places = _places(random, shape, homes)
     leaving = _leaving(random)
 
-    members: list[list[int]] = [[] for _ in homes]
-    since: list[list[int]] = [[] for _ in homes]
-    for person, date, place, leave in zip(range(shape.contacts), dates, cycle(places), cycle(leaving)):
+    members = [array("i") for _ in homes]
+    since = [array("q") for _ in homes]
+    for person, date, place, leave in zip(range(shape.contacts), dates, cycle(places), cycle(leaving), strict=False):
+        last = date
         for home, delay in place:
+            joined = date
+            if delay and date + delay < now:
+                joined = crowd.awake(date + delay)
+                last = max(last, joined)
             members[home].append(person)
-            since[home].append(date + delay if date + delay < now else date)
-        if leave:
+            since[home].append(joined)
+        if leave is not None:
             share, reason = leave
             # Behind every date of the person: whoever subscribes after an opt-out is no longer opted out.
-            last = max(since[home][-1] for home, _ in place)
             _stop(homes[place[0][0]][0], person, last + int((now - last) * share), reason)
-    for (sender, phone_list), who, when in zip(homes, members, since):
+    for (sender, phone_list), who, when in zip(homes, members, since, strict=True):
         _fill(sender, phone_list, who, when, shape.contacts)
     for sender in world.sender_codes.values():
         order = sorted((stopped.ticks, person) for person, stopped in sender.opt_outs.items())
@@ -162,22 +171,20 @@ def _stop(sender: SenderCode, person: int, ticks: int, reason: str) -> None:
     sender.opt_outs[person] = OptOut(crowd.awake(ticks - ticks % (SECOND // 100 if person % 2 else SECOND)), reason)
 
 
-def _fill(sender: SenderCode, phone_list: PhoneList, who: list[int], when: list[int], people: int) -> None:
-    """Puts many people on a list at once."""
-    # One sort of plain numbers instead of pairs: a person fits into the low 24 bits.
-    keys = sorted([crowd.awake(ticks) << 24 | person for ticks, person in zip(when, who)])
-    phone_list.since = type(phone_list.since)(people)
-    phone_list.since.fill([key & 0xFFFFFF for key in keys], [key >> 24 for key in keys])
-    stopped = sender.opt_outs
-    inside = [key for key in keys if key & 0xFFFFFF not in stopped]
-    outside = [key for key in keys if key & 0xFFFFFF in stopped]
-    phone_list.reachable = Timeline([key >> 24 for key in inside], [key & 0xFFFFFF for key in inside])
-    phone_list.opted_out = Timeline([key >> 24 for key in outside], [key & 0xFFFFFF for key in outside])
+def _fill(sender: SenderCode, phone_list: PhoneList, who: array[int], when: array[int], people: int) -> None:
+    """Puts many people on a list at once. They come in their own order, which the sort by date keeps among equals."""
+    order = sorted(range(len(when)), key=when.__getitem__)
+    members, ticks = array("i", map(who.__getitem__, order)), array("q", map(when.__getitem__, order))
+    stopped = [person in sender.opt_outs for person in members]
+    stayed = [not gone for gone in stopped]
+    phone_list.reachable = Timeline(array("q", compress(ticks, stayed)), array("i", compress(members, stayed)))
+    phone_list.opted_out = Timeline(array("q", compress(ticks, stopped)), array("i", compress(members, stopped)))
+    phone_list.since = Dates(people)
+    phone_list.since.fill(members, ticks)
     first = sender.since
-    for key in keys:
-        person, ticks = key & 0xFFFFFF, key >> 24
-        if not first[person] or ticks < first[person]:
-            first[person] = ticks
+    for person, date in zip(who, when, strict=True):
+        if not first[person] or date < first[person]:
+            first[person] = date
 
 
 def _trouble(world: Account, random: Random) -> None:
@@ -190,7 +197,9 @@ def _trouble(world: Account, random: Random) -> None:
         for turn, person in enumerate(few):
             since, when = sender.since[person], now - random.randrange(1, 40) * DAY // SECOND * SECOND
             if turn % 4 == 0 and not confirmed_only.since[person]:
-                confirmed_only.aside[person] = Subscription("Pending Double Opt-In", pending=crowd.awake(max(when, since)))
+                confirmed_only.aside[person] = Subscription(
+                    "Pending Double Opt-In", pending=crowd.awake(max(when, since))
+                )
             elif turn % 4 == 1:
                 _leave(sender, person, crowd.awake(max(when, since)), everywhere=turn % 8 == 1)
             elif turn % 8 == 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Sequence
 
 Key = tuple[int, int]
@@ -76,10 +77,8 @@ class Dates:
         self._ticks[person] = ticks
 
     def fill(self, members: Sequence[int], ticks: Sequence[int]) -> None:
-        """Dates for many people at once."""
-        column = self._ticks
-        for person, date in zip(members, ticks, strict=True):
-            column[person] = date
+        """Dates for many people at once, who must be among the number that this began with."""
+        deque(map(self._ticks.__setitem__, members, ticks), maxlen=0)
 
     def people(self) -> list[int]:
         """Everyone who has a date."""

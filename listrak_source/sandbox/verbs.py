@@ -19,7 +19,16 @@ from listrak_source.sandbox.profile import (
     value_items,
     values_of,
 )
-from listrak_source.sandbox.state import NEVER, OPT_OUT_REASONS, Event, OptOut, PhoneList, SenderCode, State, Subscription
+from listrak_source.sandbox.state import (
+    NEVER,
+    OPT_OUT_REASONS,
+    Event,
+    OptOut,
+    PhoneList,
+    SenderCode,
+    State,
+    Subscription,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +52,9 @@ class Verbs(State):
     # -- subscribing ------------------------------------------------------------------------------------------------
 
     @locked
-    def subscribe(self, sender_code_id: int, phone_list_id: int, phone: str, profile: Mapping[str, Any] | None = None) -> None:
+    def subscribe(
+        self, sender_code_id: int, phone_list_id: int, phone: str, profile: Mapping[str, Any] | None = None
+    ) -> None:
         """Puts a phone number on a list: as a new contact, on one more list, or back after an opt-out.
 
         ``profile`` is an ``SMSContact`` body; what it gives is set, the rest stays. A list with double opt-in makes the
@@ -84,7 +95,9 @@ class Verbs(State):
             raise Refused("ERROR_SUBSCRIBED_PHONE_NUMBER", "The contact is not opted out.")
         if phone_list_id is None:
             active = [item for item in sender.lists.values() if item.active]
-            phone_list_id = next((item.list_id for item in active if item.since[person]), active[0].list_id if active else None)
+            phone_list_id = next(
+                (item.list_id for item in active if item.since[person]), active[0].list_id if active else None
+            )
         if phone_list_id is None:
             raise Refused("ERROR_INVALID_LIST_ID")
         self.subscribe(sender_code_id, phone_list_id, phone)
@@ -100,7 +113,9 @@ class Verbs(State):
         """
         phone = normal_phone(phone)
         person = self.people.get(phone)
-        at = next((sender for sender in self.sender_codes.values() if person is not None and sender.since[person]), None)
+        at = next(
+            (sender for sender in self.sender_codes.values() if person is not None and sender.since[person]), None
+        )
         if person is None or at is None:
             raise Refused("ERROR_PHONE_NUMBER_NOT_FOUND")
         self._set_profile(phone, changes, person)
@@ -143,7 +158,9 @@ class Verbs(State):
                 phone_list.reachable.remove(since, person)
                 phone_list.opted_out.add(since, person)
             elif person in phone_list.aside and phone_list.aside[person].is_pending:
-                phone_list.aside[person] = replace(phone_list.aside[person], state="Unsubscribed", unsubscribed=now, pending=0)
+                phone_list.aside[person] = replace(
+                    phone_list.aside[person], state="Unsubscribed", unsubscribed=now, pending=0
+                )
         sender.opt_outs[person] = OptOut(now, reason)
         sender.opt_out_order.add(now, person)
         self.note("opted_out", sender, None, self.phone(person))
@@ -223,7 +240,7 @@ class Verbs(State):
         changes = checked_system_fields(given)
         items = given.get("segmentationFieldValues")
         values = checked_values(items, self.fields)
-        profile: Profile = {name: "" for name in SYSTEM_FIELDS} | {"birthday": None, "segmentationFieldValues": []}
+        profile: Profile = dict.fromkeys(SYSTEM_FIELDS, "") | {"birthday": None, "segmentationFieldValues": []}
         if person is not None:
             profile = parse(self.rows[person])
             touched = {item.get("segmentationFieldId") for item in items or ()}

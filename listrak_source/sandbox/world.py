@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from listrak_source.sandbox import life
 from listrak_source.sandbox.account import Account
 from listrak_source.sandbox.clock import Clock
 from listrak_source.sandbox.seed import Shape, populate
+from listrak_source.sandbox.truth import Table, truth
 
 START = datetime(2026, 3, 2, 12, 0)
 """When a world begins, on its own wall clock, unless it is told otherwise."""
@@ -36,11 +38,25 @@ class World(Account):
         self.timezone = timezone
         self._start, self._ticking = start, ticking
         super().__init__(Clock(start, ZoneInfo(timezone), ticking=ticking))
+        self._days = 0
         populate(self, self.shape)
+
+    def live(self, days: int = 1) -> dict[str, int]:
+        """Moves the world on by whole days in which people do what people do; see ``journal``.
+
+        Returns how often each kind of event happened. The same days happen to the same world, in one call or in many.
+        """
+        first, self._days = self._days, self._days + days
+        return life.live(self, self.shape, first, days)
+
+    def truth(self, *, subscriptions: bool = True) -> dict[str, Table]:
+        """What a warehouse should hold now, table by table; see ``sandbox.truth``."""
+        return truth(self, subscriptions=subscriptions)
 
     def reset(self) -> None:
         """Back to the first moment, as if nothing had happened."""
         with self.lock:
             self.clock = Clock(self._start, ZoneInfo(self.timezone), ticking=self._ticking)
             self.clear()
+            self._days = 0
             populate(self, self.shape)

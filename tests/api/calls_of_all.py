@@ -40,7 +40,7 @@ CALLS: dict[str, Call] = {
     ),
     "list_contact_subscriptions": lambda c, w: first(c.list_contact_subscriptions(w.sender, w.phone, count=100)),
     "subscribe_contact": lambda c, w: c.subscribe_contact(w.sender, w.phone, w.other_list),
-    "unsubscribe_contact": lambda c, w: c.unsubscribe_contact(w.sender, w.phone, w.other_list),
+    "unsubscribe_contact": lambda c, w: c.unsubscribe_contact(w.sender, w.leaver, w.list),
     "start_contact_import": lambda c, w: c.start_contact_import(w.sender, w.import_file),
     "get_contact_import": lambda c, w: c.get_contact_import(w.sender, w.import_id),
     "send_broadcast": lambda c, w: c.send_broadcast(w.sender, w.broadcast),

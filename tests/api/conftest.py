@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from listrak_source.api import ListrakClient
+from listrak_source.sandbox import Sandbox, World
 
 from .scripted import Scripted, serve
 
@@ -44,3 +45,26 @@ def client_of() -> Iterator[Callable[..., ListrakClient]]:
 @pytest.fixture
 def client(server: Scripted, client_of: Callable[..., ListrakClient]) -> ListrakClient:
     return client_of(server)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(World(seed=3, contacts=300), import_seconds=0.01) as running:
+        yield running
+
+
+@pytest.fixture
+def listrak(sandbox: Sandbox) -> Iterator[ListrakClient]:
+    """A client of the sandbox that loses no time between attempts."""
+    with client_of_sandbox(sandbox) as client:
+        yield client
+
+
+def client_of_sandbox(sandbox: Sandbox, **settings: float) -> ListrakClient:
+    return ListrakClient(
+        sandbox.client_id,
+        sandbox.client_secret,
+        base_url=sandbox.base_url,
+        token_url=sandbox.token_url,
+        **{"first_wait": 0.001, "max_wait": 0.002, **settings},  # type: ignore[arg-type]
+    )

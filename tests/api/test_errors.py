@@ -137,14 +137,14 @@ def failing(status: int = 500, **what: bool) -> Reply:
         Reply(200, f'{{"phoneNumber": "{PHONE}", "cut'.encode()),
         Reply(400, f"no such contact: {PHONE}".encode()),
         Reply(302, b"", {"Location": f"https://elsewhere.example/Contact/{PHONE}"}),
-        Reply(200, delay=0.4),
+        Reply(200, delay=0.2),
     ],
     ids=["400", "500", "dropped", "cut", "unparsable", "text", "redirect", "time-out"],
 )
 def test_no_phone_secret_or_token_in_any_failure(
     server: Scripted, client_of: Callable[..., ListrakClient], reply: Reply
 ) -> None:
-    client = client_of(server, timeout=0.2, max_attempts=2)
+    client = client_of(server, timeout=0.1, max_attempts=2)
     server.replies(reply)
     with pytest.raises(ListrakError) as caught:
         client.get_contact(1, PHONE)

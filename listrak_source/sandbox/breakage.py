@@ -1,0 +1,85 @@
+"""How each fault changes an answer, or takes its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from listrak_source.sandbox.answers import Page, json_bytes
+from listrak_source.sandbox.faults import Fault
+
+ABORT = "listrak_source.sandbox.abort"
+"""Where the server puts the function that ends a connection at once, in the scope of each request."""
+
+
+async def instead(fault: Fault, request: Request) -> Response | None:
+    """What the client gets instead of the answer, for faults that have no use for one."""
+    if fault.kind == "drop":
+        return await _drop(request)
+    if fault.kind == "not_json":
+        text = "<html><body>Service Unavailable</body></html>" if fault.body is None else fault.body
+        return Response(text, 200, media_type="text/html")
+    if fault.kind == "status":
+        error = {
+            "status": fault.status,
+            "error": "ERROR_UNHANDLED_EXCEPTION",
+            "message": "An unexpected error occurred.",
+        }
+        content = json_bytes(error) if fault.body is None else fault.body.encode()
+        response = Response(content, fault.status, media_type="application/json; charset=utf-8")
+        if fault.retry_after is not None:
+            response.headers["Retry-After"] = fault.retry_after
+        return response
+    return None
+
+
+def turned(fault: Fault, page: Page) -> Page:
+    """The page, with what the fault does to its rows or its cursor."""
+    if fault.kind == "repeated_page":
+        return page.repeated()
+    if fault.kind == "full_page_no_cursor":
+        return page.cursorless()
+    return page.empty() if fault.kind == "empty_page" else page
+
+
+def mangled(fault: Fault, content: bytes, status: int) -> Response | None:
+    """The rendered answer, cut in the middle."""
+    half = content[: len(content) // 2]
+    if fault.kind == "cut_body":
+        return Response(half, status, media_type="application/json; charset=utf-8")
+    if fault.kind == "drop_mid_body":
+        return _HalfResponse(half, len(content), status)
+    return None
+
+
+async def _drop(request: Request) -> Response:
+    abort: Callable[[], None] = request.scope[ABORT]
+    abort()
+    await asyncio.sleep(0)
+    return _NoResponse()
+
+
+class _NoResponse(Response):
+    """Nothing at all: the connection is gone."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+
+class _HalfResponse(Response):
+    """Promises a length, sends half of it, and ends the connection."""
+
+    def __init__(self, half: bytes, length: int, status: int) -> None:
+        super().__init__(half, status, media_type="application/json; charset=utf-8")
+        self.headers["Content-Length"] = str(length)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        close: Callable[[], None] = scope[ABORT + ".close"]
+        close()
+        await asyncio.sleep(0)

@@ -1,0 +1,40 @@
+"""What a running sandbox consists of, beside the world that it serves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from listrak_source.sandbox.faults import Faults
+from listrak_source.sandbox.imports import ImportFile
+from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.tokens import Tokens
+from listrak_source.sandbox.traffic import Traffic
+from listrak_source.sandbox.world import World
+
+MAX_BODY = 250 * 1024 * 1024
+"""Bytes of a request body. The contract says 250 MB and, for the file in it, "185 MB (195,000,000 bytes)": it means
+mebibytes, since 195,000,000 bytes are 260,000,000 in base64."""
+
+
+@dataclass
+class Service:
+    """Everything that the routes need. All of it may be changed while the server runs."""
+
+    world: World
+    tokens: Tokens
+    quirks: Quirks = field(default_factory=Quirks)
+    faults: Faults = field(default_factory=Faults)
+    traffic: Traffic = field(default_factory=Traffic)
+    import_files: dict[int, ImportFile] = field(default_factory=dict)
+    delay: float = 0.0
+    """Seconds that every answer of the API waits; other requests go on meanwhile."""
+    import_seconds: float = 0.2
+    """About how long an import takes, in real seconds."""
+    max_body: int = MAX_BODY
+
+    def reset(self) -> None:
+        """The world's first moment again, no faults, no imports, no counts. Tokens stay good."""
+        self.world.reset()
+        self.faults.clear()
+        self.traffic.clear()
+        self.import_files.clear()
