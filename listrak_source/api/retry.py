@@ -59,7 +59,7 @@ class Patience:
             wait *= _RATE_LIMIT_FACTOR
         wait = min(wait, self.max_wait) * random.uniform(0.5, 1.0)
         asked = error.retry_after if isinstance(error, ListrakError) else None
-        if asked is not None:
+        if asked:
             wait = asked + random.uniform(0, min(1.0, asked / 10))
         return min(wait, self.max_wait)
 
@@ -72,7 +72,7 @@ def _tell(state: RetryCallState) -> None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date; None if it is neither."""
     asked = headers.get("Retry-After", "").strip()
-    if asked.isdigit():
+    if asked.isdecimal():
         return float(asked)
     moment = http_date(asked)
     # The server's own clock is what its date is meant by, where it tells it.

@@ -12,6 +12,7 @@ from dlt.common import logger
 
 from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record
 from listrak_source.pull.side_by_side import side_by_side
+from listrak_source.pull.tables import PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES
 from listrak_source.settings import Settings
 
 Record = dict[str, Any]
@@ -26,6 +27,16 @@ class Directory:
     settings: Settings
     skipped: set[int] = field(default_factory=set)
     """Sender codes that the API refuses to read because they are disabled."""
+
+    def load(self, tables: frozenset[str]) -> None:
+        """Ask now for what the wanted tables need."""
+        _ = self.now
+        if PROFILE_FIELDS.name in tables:
+            _ = self.profile_fields
+        if TRANSACTIONAL_MESSAGES.name in tables:
+            _ = self.transactional_messages
+        if tables - {SENDER_CODES.name, PROFILE_FIELDS.name}:
+            _ = self.lists
 
     @cached_property
     def sender_codes(self) -> list[Record]:

@@ -65,6 +65,8 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         found = Directory(client, settings)
         # dlt may ask this generator for more while the others still read: the client lives as long as they do.
         finalize(found, client.close)
+        # Before any of them reads: dlt takes turns between resources, and together they would pass ``workers``.
+        found.load(frozenset(dlt.current.source().selected_resources))
         yield found
 
     @dlt.transformer(data_from=directory, selected=False)

@@ -69,17 +69,18 @@ class Walk:
         self.zone = ZoneInfo(self.settings.timezone)
         self.overlap = timedelta(hours=self.settings.overlap)
         self.looks_up = self.settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
-        self.complete = self.settings.full or self.settings.lookups == "all"
+        self.asks_everyone = self.looks_up and self.settings.lookups == "all"
+        self.complete = self.settings.full or self.asks_everyone
         self.today_again = since(self.directory.now, self.overlap, self.zone)
 
     def batches(self) -> Iterator[Batch]:
         """Read, and yield rows by table; state moves at the end, when all of them are yielded."""
         recent, whole = self._plan()
         yield from self._read_recent(recent)
-        if self.settings.lookups != "all":
+        if not self.asks_everyone:
             yield from self._look_up()
         yield from self._read_whole(whole)
-        if self.settings.lookups == "all":
+        if self.asks_everyone:
             yield from self._look_up()
         self._advance()
 
@@ -195,11 +196,10 @@ class Walk:
                 continue
             listed = _without_phones(records, self.placed.get(unit.stream, ()))
             yield self._memberships(unit, listed)
-            if self.settings.lookups == "all" and self.looks_up:
+            if self.asks_everyone:
                 self._note_changed(unit, records)
-            else:
-                # Not without the placed: a contact that did not change is not looked up, but may be rewritten here.
-                yield self._contacts(unit, _without_phones(records, [pa.array(asked[unit.sender_code_id], TEXT)]))
+            # Also those that a window wrote: who did not change is not looked up, but may be written anew here.
+            yield self._contacts(unit, _without_phones(records, [pa.array(asked[unit.sender_code_id], TEXT)]))
 
     def _remember_recent_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> None:
         recent = records.filter(pc.greater_equal(records["optOutDate"], self.today_again.isoformat()))
@@ -228,6 +228,8 @@ class Walk:
 
     def _contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
         batch: Batch = {}
+        if self.asks_everyone:
+            return batch  # lookups tell more
         if CONTACTS.name in self.wanted:
             given = {"sender_code_id": unit.sender_code_id}
             batch[CONTACTS.name] = self.dates.fill(shape(records, CONTACTS, self.settings.timezone, given))

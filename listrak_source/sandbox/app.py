@@ -20,7 +20,7 @@ from listrak_source.sandbox import breakage, imports
 from listrak_source.sandbox.answers import Answer, Call, json_bytes, render_page
 from listrak_source.sandbox.control import control_routes
 from listrak_source.sandbox.errors import Refused
-from listrak_source.sandbox.faults import TOKEN
+from listrak_source.sandbox.faults import TOKEN, Fault
 from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.reads import Reads
 from listrak_source.sandbox.service import Service
@@ -30,8 +30,6 @@ API_PATH = "/sms/v1"
 TOKEN_PATH = "/OAuth2/Token"  # noqa: S105 - a path
 
 _UNSAFE = frozenset("&<>*%:\\")
-_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
-
 Handler = Callable[[Call], Answer]
 
 
@@ -59,7 +57,7 @@ class _Api:
             routes.append(route)
         app = Starlette(
             routes=[*routes, *control_routes(self.service)],
-            exception_handlers={HTTPException: self.no_route},
+            exception_handlers={HTTPException: self.no_route, Exception: self.crashed},
         )
         app.router.redirect_slashes = False
         return app
@@ -94,7 +92,7 @@ class _Api:
 
         return respond
 
-    def answer(self, request: Request, handler: Handler, body: dict[str, Any], fault: breakage.Fault | None) -> bytes:
+    def answer(self, request: Request, handler: Handler, body: dict[str, Any], fault: Fault | None) -> bytes:
         url = request.url
         call = Call(
             request.path_params,
@@ -185,6 +183,9 @@ class _Api:
             refused = earlier
         return self.refusal(refused)
 
+    async def crashed(self, request: Request, error: Exception) -> Response:  # noqa: ARG002 - Starlette's signature
+        return self.refusal(Refused("ERROR_UNHANDLED_EXCEPTION"))
+
     def refusal(self, refused: Refused) -> Response:
         body = {"status": refused.status, "error": refused.code, "message": refused.message}
         return self.json(json_bytes(body), refused.status)
@@ -206,7 +207,8 @@ class _Api:
 
 
 def check_protocol_and_route(request: Request) -> None:
+    """Everything on loopback counts as HTTPS, unless a header says that a proxy was asked over plain HTTP."""
     if request.headers.get("x-forwarded-proto", "https").lower() == "http":
         raise Refused("ERROR_UNSUPPORTED_PROTOCOL")
-    if not _UNSAFE.isdisjoint(request.url.path.removeprefix(API_PATH)) or not _UNSAFE.isdisjoint(request.scope["path"]):
+    if not _UNSAFE.isdisjoint(request.scope["path"]):
         raise Refused("ERROR_UNSAFE_ROUTE")

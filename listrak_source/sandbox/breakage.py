@@ -13,7 +13,8 @@ from listrak_source.sandbox.answers import Page, json_bytes
 from listrak_source.sandbox.faults import Fault
 
 ABORT = "listrak_source.sandbox.abort"
-"""Where the server puts the function that ends a connection at once, in the scope of each request."""
+CLOSE = "listrak_source.sandbox.close"
+"""Where the server puts the functions that end a connection, at once or when all is sent, in each request's scope."""
 
 
 async def instead(fault: Fault, request: Request) -> Response | None:
@@ -66,7 +67,7 @@ async def _drop(request: Request) -> Response:
 class _NoResponse(Response):
     """Nothing at all: the connection is gone."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         return
 
 
@@ -77,9 +78,9 @@ class _HalfResponse(Response):
         super().__init__(half, status, media_type="application/json; charset=utf-8")
         self.headers["Content-Length"] = str(length)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        close: Callable[[], None] = scope[ABORT + ".close"]
+        close: Callable[[], None] = scope[CLOSE]
         close()
         await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """The world's clock, and dates as Listrak writes them.
 
-Inside the sandbox a moment is a number of *ticks*: hundreds of nanoseconds since 1970 on the wall clock of the account's
-time zone, the resolution of .NET's ``DateTime``. Listrak stores and answers wall time without an offset, so filters
+Inside the sandbox a moment is a number of *ticks*: hundreds of nanoseconds since 1970 on the wall clock of the
+account's time zone, the resolution of .NET's ``DateTime``. Listrak answers wall time without an offset, so filters
 compare wall time with wall time and nothing on the way to a client needs a time zone.
 """
 
@@ -21,8 +21,8 @@ NO_DATE = "0001-01-01T00:00:00"
 """How Listrak writes *no date* where it does not write null."""
 
 QUIET_HOURS = 4
-"""Nothing happens by itself in the first hours after midnight. Clocks are changed then, and a wall time that comes twice
-or never could not be compared with what a reader makes of it."""
+"""Nothing happens by itself in the first hours after midnight. Clocks are changed then, and a wall time that comes
+twice or never could not be compared with what a reader makes of it."""
 
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)

@@ -43,15 +43,19 @@ def control_routes(service: Service) -> list[Route]:
 def _endpoint(command: _Command) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         try:
-            given = json.loads(await request.body() or b"{}")
-            if not isinstance(given, dict):
-                raise TypeError("send a JSON object")
             # A day of a large world's life takes a while; the API answers in between.
-            return JSONResponse(await run_in_threadpool(command, given))
+            return JSONResponse(await run_in_threadpool(command, _given(await request.body())))
         except (TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return respond
+
+
+def _given(body: bytes) -> dict[str, Any]:
+    given = json.loads(body or b"{}")
+    if not isinstance(given, dict):
+        raise TypeError("send a JSON object")
+    return given
 
 
 class _Control:

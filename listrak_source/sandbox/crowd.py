@@ -1,8 +1,8 @@
 """Dealing a crowd of people fast: a million in a few seconds.
 
-Every column is a short table of ready-made pieces, mixed by the seed and dealt in turn. The lengths of the tables have no
-common divisor, so a combination returns only after billions. The first pieces of a table are its showpieces, so that a
-world of two hundred has them all.
+Every column is a short table of ready-made pieces, mixed by the seed and dealt in turn. The lengths of the tables have
+no common divisor, so a combination returns only after billions. The first pieces of a table are its showpieces, so
+that a world of two hundred has them all.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def moments(seed: int, count: int, end: int) -> list[int]:
     span, first = _YEARS * 365 * DAY, end - _YEARS * 365 * DAY
     return sorted(
         awake((raw := first + int(span * ((person + 0.5) / count) ** 0.7) - extra) - raw % grain)
-        for person, extra, grain in zip(range(count), noise, grains)
+        for person, extra, grain in zip(range(count), noise, grains, strict=False)
     )
 
 
@@ -75,7 +75,7 @@ def rows(
             f'"optedOut":false,"segmentationFieldValues":[{before}{number if behind else ""}{behind}]}}'
         ).encode()
         for number, phone, (mail, host, name), birth, (before, behind) in zip(
-            range(first + 1, first + len(phones) + 1), phones, who, where, what
+            range(first + 1, first + len(phones) + 1), phones, who, where, what, strict=False
         )
     ]
 

@@ -37,9 +37,9 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ERROR_TRANSACTIONAL_MESSAGE_EMPTY_MESSAGE": (400, "The content is empty after its profile tags are filled in."),
     "ERROR_TRANSACTIONAL_MESSAGE_NOT_FOUND": (404, "The transactional message does not exist on the list."),
 }
-"""Code -> (HTTP status, message). The codes are the contract's; it gives the statuses as a list apart, so which code comes
-with which status is our reading. ``ERROR_RESOURCE_DEPENDENCY`` is left out: it answers the deletion of a resource in use,
-and the one DELETE among the 20 operations ends a subscription, on which nothing else depends."""
+"""Code -> (HTTP status, message). The codes are the contract's; it gives the statuses as a list apart, so which code
+comes with which status is our reading. ``ERROR_RESOURCE_DEPENDENCY`` is left out: it answers the deletion of a resource
+in use, and the one DELETE among the 20 operations ends a subscription, on which nothing else depends."""
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer of the domain, not a fault of the program

@@ -57,6 +57,8 @@ class ImportFile:
     """Ticks."""
     ended: int | None = None
     """Ticks; the import is finished when it is set."""
+    cancelled: bool = False
+    """The world that it was meant for is gone."""
 
     def record(self) -> dict[str, Any]:
         return {
@@ -104,13 +106,15 @@ def run(world: Verbs, job: ImportFile) -> Iterator[float]:
     Rows that make no sense are dropped in silence: phones that are no contacts of the sender code, values that are too
     long or of the wrong type, fields that are disabled by now. A blank changes nothing unless its column has a default.
     """
+    if job.cancelled:
+        return
     with world.lock:
         job.status, job.started = "Processing", world.clock.ticks()
     yield 0.0
     done, lines = 0, job.content.count(b"\n") + 1
     outcome = "Complete"
     rows = _rows(job)
-    while True:
+    while not job.cancelled:
         try:
             batch = list(islice(rows, ROWS_A_STEP))
         except csv.Error:

@@ -25,14 +25,14 @@ RATES = {
     "leave": 0.0003,
     "vanish": 0.0001,
 }
-"""How much of the crowd does a thing in a day; at least one person does each. Pending double opt-ins come on top: a third
-of them is confirmed each day."""
+"""How much of the crowd does a thing in a day; at least one person does each. Pending double opt-ins come on top: a
+third of them is confirmed each day."""
 
 _TRIES = 64
 
 
 class Day:
-    """One day. People are picked with a random of the day's own, so that days do not depend on how they were reached."""
+    """One day. Its random is its own, so that a day does not depend on how it was reached."""
 
     def __init__(self, world: Account, shape: Shape, number: int) -> None:
         self.world = world
@@ -83,7 +83,7 @@ class Day:
             phone, profile = self.newcomers[turn]
             self.world.subscribe(sender.sender_code_id, phone_list.list_id, phone, profile)
 
-    def join(self, turn: int) -> None:
+    def join(self, _: int) -> None:
         person = self.pick(lambda person: bool(self.elsewhere(person)))
         if person is not None:
             sender, phone_list = self.random.choice(self.elsewhere(person))
@@ -104,7 +104,7 @@ class Day:
             sender, _, person = place
             self.world.opt_out(sender.sender_code_id, self.world.phone(person), self.random.choice(OPT_OUT_REASONS))
 
-    def come_back(self, turn: int) -> None:
+    def come_back(self, _: int) -> None:
         senders = [sender for sender in self.senders() if sender.opt_outs]
         if not senders:
             return
@@ -116,18 +116,18 @@ class Day:
             phone_list = self.random.choice(known)
             self.world.subscribe(sender.sender_code_id, phone_list.list_id, self.world.phone(person))
 
-    def leave(self, turn: int) -> None:
+    def leave(self, _: int) -> None:
         place = self.reachable_place()
         if place:
             sender, phone_list, person = place
             self.world.leave_list(sender.sender_code_id, phone_list.list_id, self.world.phone(person))
 
-    def vanish(self, turn: int) -> None:
+    def vanish(self, _: int) -> None:
         person = self.pick(lambda person: any(sender.since[person] for sender in self.senders()))
         if person is not None:
             self.world.vanish(self.world.phone(person))
 
-    def confirm(self, turn: int) -> None:
+    def confirm(self, _: int) -> None:
         pending = self.pending()
         if pending:
             sender, phone_list, person = self.random.choice(pending)
@@ -139,14 +139,13 @@ class Day:
         return [sender for sender in self.world.sender_codes.values() if sender.enabled]
 
     def pick(self, fits: Callable[[int], bool], *, oldest: bool = False) -> int | None:
-        """Somebody who fits; null if nobody does."""
+        """Somebody who fits; null if nobody does, or in a large world hardly anybody."""
         rows = self.world.rows
         count = (len(rows) + 3) // 4 if oldest else len(rows)
-        tried = (self.random.randrange(count) for _ in range(_TRIES if count else 0))
-        for person in (*tried, *range(len(rows))) if len(rows) < 10 * _TRIES else tried:
-            if rows[person] and fits(person):
-                return person
-        return None
+        candidates = [self.random.randrange(count) for _ in range(_TRIES if count else 0)]
+        if len(rows) < 10 * _TRIES:
+            candidates += range(len(rows))
+        return next((person for person in candidates if rows[person] and fits(person)), None)
 
     def reachable_place(self, *, oldest: bool = False) -> tuple[SenderCode, PhoneList, int] | None:
         """Somebody on an active list who has not said stop, and that list."""
@@ -166,7 +165,7 @@ class Day:
         """Active lists in use that the person could join, on sender codes that may reach it."""
         return [
             (sender, item)
-            for sender in dict((sender.sender_code_id, sender) for sender, _ in self.reached(person)).values()
+            for sender in {sender.sender_code_id: sender for sender, _ in self.reached(person)}.values()
             for item in sender.lists.values()
             if item.active and len(item.reachable) and not item.since[person]
         ]

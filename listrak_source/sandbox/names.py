@@ -82,7 +82,7 @@ LISTS: tuple[tuple[str, float, bool, bool], ...] = (
     # name, share of the sender code's contacts, active, double opt-in
     ("All subscribers", 60, True, False),
     ("Sale alerts", 25, True, False),
-    ("VIP – früher Zugang", 8, True, False),
+    ("VIP & früher Zugang", 8, True, False),
     ("Back in stock, reminders", 4, True, False),
     ("Holiday 2019", 3, False, False),
     ("Confirmed only", 2, True, True),

@@ -29,7 +29,7 @@ def _refuse(name: str) -> Refused:
 
 
 def encode_cursor(place: Key) -> str:
-    """The place behind which the next page begins. Standard base64: ``+``, ``/`` and ``=`` must be escaped in a query."""
+    """The place behind which the next page begins, in standard base64: ``+``, ``/``, ``=`` need escaping in a query."""
     return base64.b64encode(_PLACE.pack(_VERSION, *place)).decode()
 
 

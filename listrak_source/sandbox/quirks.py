@@ -15,7 +15,7 @@ class Quirks:
     last_page: Literal["null", "empty", "absent"] = "null"
     """What ``nextPageCursor`` is when there is no next page."""
     resource_shape: Literal["bare", "envelope", "array"] = "bare"
-    """``GET PhoneList/{id}`` and ``GET TransactionalMessage/{id}``: the object itself, in ``data``, or in an array of one."""
+    """``GET PhoneList/{id}`` and ``GET TransactionalMessage/{id}``: the object itself, in ``data``, or in an array."""
     bounds: Literal["inclusive", "exclusive"] = "inclusive"
     """Whether a date filter's bounds belong to it."""
     opt_out_reason: Literal["name", "number"] = "name"

@@ -30,7 +30,7 @@ class Reads:
         self.state = state
         self.imports = imports
 
-    def list_sender_codes(self, call: Call) -> Answer:
+    def list_sender_codes(self, call: Call) -> Answer:  # noqa: ARG002 - a handler like the others
         return Page([json_bytes(item.record) for item in self.state.sender_codes.values()], has_cursor=False)
 
     def get_sender_code(self, call: Call) -> Answer:

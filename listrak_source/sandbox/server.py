@@ -7,13 +7,13 @@ import socket
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from listrak_source.sandbox.app import API_PATH, TOKEN_PATH, create_app
-from listrak_source.sandbox.breakage import ABORT
+from listrak_source.sandbox.breakage import ABORT, CLOSE
 from listrak_source.sandbox.control import CONTROL_PATH
 from listrak_source.sandbox.faults import Faults
 from listrak_source.sandbox.quirks import Quirks
@@ -31,8 +31,8 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[ABORT] = self.transport.abort  # type: ignore[typeddict-unknown-key]
-        self.scope[ABORT + ".close"] = self.transport.close  # type: ignore[literal-required]
+        scope = cast("dict[str, object]", self.scope)
+        scope[ABORT], scope[CLOSE] = self.transport.abort, self.transport.close
 
 
 class _Server(uvicorn.Server):
@@ -50,9 +50,9 @@ class _Server(uvicorn.Server):
 class Sandbox:
     """A Listrak of our own on loopback.
 
-    ``with Sandbox(World()) as sandbox:`` serves in a thread until the block ends. ``port`` 0 takes a free one. Addresses
-    are known from the moment of construction. Raises ``ValueError`` for a host that is not loopback, and ``OSError`` if
-    the port is taken.
+    ``with Sandbox(World()) as sandbox:`` serves in a thread until the block ends. ``port`` 0 takes a free one. The
+    addresses are known from the moment of construction. Raises ``ValueError`` for a host that is not loopback, and
+    ``OSError`` if the port is taken. ``token_lifetime``, ``delay`` and ``import_seconds`` are real seconds.
     """
 
     def __init__(

@@ -34,6 +34,8 @@ class Service:
 
     def reset(self) -> None:
         """The world's first moment again, no faults, no imports, no counts. Tokens stay good."""
+        for job in self.import_files.values():
+            job.cancelled = True
         self.world.reset()
         self.faults.clear()
         self.traffic.clear()

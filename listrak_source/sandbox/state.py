@@ -28,7 +28,8 @@ class Event:
     at: datetime
     """UTC."""
     kind: str
-    """``subscribed``, ``pending``, ``confirmed``, ``edited``, ``opted_out``, ``came_back``, ``left_list``, ``vanished``."""
+    """``subscribed``, ``pending``, ``confirmed``, ``edited``, ``opted_out``, ``came_back``, ``left_list`` or
+    ``vanished``."""
     sender_code_id: int
     phone_list_id: int | None
     """Null where the event is not about one list."""

@@ -108,8 +108,8 @@ class Verbs(State):
     def edit(self, phone: str, changes: Mapping[str, Any], sender_code_id: int | None = None) -> None:
         """Changes a profile, on all sender codes at once: what is given is set, the rest stays.
 
-        ``changes`` is a part of an ``SMSContact`` body; a blank profile value removes it. ``sender_code_id`` is where the
-        journal books the edit: by default the first sender code that has the contact.
+        ``changes`` is a part of an ``SMSContact`` body; a blank profile value removes it. ``sender_code_id`` is where
+        the journal books the edit: by default the first sender code that has the contact.
         """
         phone = normal_phone(phone)
         person = self.people.get(phone)
@@ -123,7 +123,7 @@ class Verbs(State):
 
     @locked
     def put(self, sender_code_id: int, body: Mapping[str, Any]) -> str:
-        """The API's update: what the body does not give is cleared. It can opt out, and never opt in. Returns the phone."""
+        """The API's update: what the body does not give is cleared. It can opt out, never in. Returns the phone."""
         sender = self.enabled(sender_code_id)
         phone = self._not_banned(sender, body.get("phoneNumber"))
         person = self.known(sender_code_id, phone)
@@ -167,7 +167,7 @@ class Verbs(State):
 
     @locked
     def leave_list(self, sender_code_id: int, phone_list_id: int, phone: str) -> None:
-        """Ends one subscription. That is not an opt-out: the contact stays on the sender code and on its other lists."""
+        """Ends one subscription. That is no opt-out: the contact stays on the sender code and on its other lists."""
         sender, phone_list = self.writable(sender_code_id, phone_list_id)
         person = self.known(sender_code_id, phone)
         before = phone_list.aside.get(person)

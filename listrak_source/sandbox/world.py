@@ -18,8 +18,9 @@ START = datetime(2026, 3, 2, 12, 0)
 class World(Account):
     """Everything that a Listrak account holds, and everything that can happen to it.
 
-    The same arguments give the same bytes on every machine. ``start`` is wall time in ``timezone`` when it has no offset.
-    The clock stands still unless moved (``clock.advance``, ``live``); with ``ticking`` it runs along with real time.
+    The same arguments give the same bytes on every machine. ``start`` is wall time in ``timezone`` when it has no
+    offset. The clock stands still unless moved (``clock.advance``, ``live``); with ``ticking`` it runs along with real
+    time. Events happen at the clock's present; the journal begins empty, whatever lies in the people's past.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ WRITES = [
 ]  # fmt: skip
 WORLD = SimpleNamespace(
     sender=1, list=2, other_list=3, field=4, import_id=5, message_id=6, phone=PHONE, leaver=PHONE,
-    contact={"phoneNumber": PHONE}, new_contact={"phoneNumber": PHONE}, import_file={"fileName": "a.csv"}, broadcast={"phoneListId": 2}, message={},
+    contact={"phoneNumber": PHONE}, new_contact={"phoneNumber": PHONE}, import_file={"fileName": "a.csv"},
+    broadcast={"phoneListId": 2}, message={},
 )  # fmt: skip
 
 # failure, requests seen for a read that keeps failing, requests seen for a write
@@ -161,6 +162,7 @@ def test_the_wait_grows_varies_and_is_longer_for_haste() -> None:
     asked = waits(RateLimitError("x", retry_after=7.0), 1)
     assert 7 <= min(asked) < max(asked) <= 8
     assert max(waits(RateLimitError("x", retry_after=7000.0), 1)) == 60
+    assert min(waits(RateLimitError("x", retry_after=0.0), 1)) >= 2.5, "no hammering where nothing is asked for"
 
 
 def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
