@@ -16,12 +16,19 @@ HASH = pa.uint64()
 _BYTES = 8
 
 
-def fingerprint(rows: pa.Table) -> pa.Array:
-    """One unsigned 64-bit hash per row, over all columns."""
-    with duckdb.connect() as connection:
-        connection.register("rows", rows)
-        hashes = connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
-    return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
+class Fingerprints:
+    """Makes fingerprints, on one connection for as long as a pull runs."""
+
+    def __init__(self) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def of(self, rows: pa.Table) -> pa.Array:
+        """One unsigned 64-bit hash per row, over all columns."""
+        if self._connection is None:
+            self._connection = duckdb.connect()
+        self._connection.register("rows", rows)
+        hashes = self._connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
+        return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
 
 
 def pack(hashes: pa.Array) -> str:

@@ -32,12 +32,6 @@ def watermark(reader: str, stream: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def earliest(readers: Iterable[str], stream: str) -> datetime | None:
-    """The watermark that serves all readers: the earliest, or None if one of them (or nobody at all) never read."""
-    marks = [watermark(reader, stream) for reader in readers]
-    return min((mark for mark in marks if mark), default=None) if None not in marks else None
-
-
 def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
     """Record that ``stream`` was read for these readers up to ``now`` (UTC). A watermark never moves back."""
     for reader in readers:

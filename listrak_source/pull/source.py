@@ -12,10 +12,13 @@ from dlt.common.configuration.resolve import resolve_configuration
 from dlt.extract import DltResource
 
 from listrak_source.api import ListrakClient
-from listrak_source.pull import fingerprints, progress
+from listrak_source.pull import progress
 from listrak_source.pull.dates import DatesInWarehouse
 from listrak_source.pull.decode import from_records, record_schema
 from listrak_source.pull.directory import Directory, Record
+from listrak_source.pull.fingerprints import Fingerprints, without
+from listrak_source.pull.gather import Batch, gathered
+from listrak_source.pull.plan import Plan
 from listrak_source.pull.shape import shape
 from listrak_source.pull.tables import (
     CONTACT_PROFILE_VALUES,
@@ -29,7 +32,7 @@ from listrak_source.pull.tables import (
     TRANSACTIONAL_MESSAGES,
     Table,
 )
-from listrak_source.pull.walk import Batch, Walk
+from listrak_source.pull.walk import Walk
 from listrak_source.settings import SECTIONS, Settings
 
 _WALKED = (CONTACTS, CONTACT_PROFILE_VALUES, LIST_MEMBERSHIPS, OPT_OUTS, SUBSCRIPTIONS)
@@ -73,7 +76,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk(found: Directory) -> Iterator[Batch]:
         """Contacts and opt-outs, each page fetched once for all the tables that it feeds."""
         wanted = frozenset(dlt.current.source().selected_resources)
-        yield from Walk(found, wanted, DatesInWarehouse()).batches()
+        yield from gathered(Walk(Plan(found, wanted), DatesInWarehouse()).batches())
 
     def small(table: Table, rows: Callable[[Directory], Iterable[tuple[dict[str, int], list[Record]]]]) -> DltResource:
         def read(found: Directory) -> Iterator[pa.Table]:
@@ -83,8 +86,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
 
     def walked(table: Table) -> DltResource:
         def pick(batch: Batch) -> pa.Table | None:
-            rows = batch.get(table.name)
-            return rows if rows is not None and rows.num_rows else None
+            return batch.get(table.name)
 
         return dlt.transformer(pick, data_from=walk, **table.resource_hints())
 
@@ -118,8 +120,8 @@ def _changed_rows(
     if not parts:
         return
     rows = pa.concat_tables(parts, promote_options="default")
-    hashes = fingerprints.fingerprint(rows)
+    hashes = Fingerprints().of(rows)
     before = progress.unchanged(table.name, hashes)
-    new = rows if settings.full else fingerprints.without(rows, hashes, before)
+    new = rows if settings.full else without(rows, hashes, before)
     if new.num_rows:
         yield new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import pyarrow as pa
 
@@ -75,14 +76,18 @@ class OptOutUnit:
 
 
 Unit = ContactUnit | OptOutUnit
-UnitPage = tuple[Unit, pa.Table]
+UnitRecords = tuple[Unit, pa.Table]
+
+_PAGES = 5
+"""Pages that are handed over together: fewer, and each costs more than it carries; more, and memory grows."""
 
 
-def reader(unit: Unit, client: ListrakClient, count: int) -> Callable[[], Iterator[UnitPage]]:
-    """A reader for :func:`~listrak_source.pull.side_by_side.side_by_side` that yields the unit with each of its pages."""
+def reader(unit: Unit, client: ListrakClient, count: int) -> Callable[[], Iterator[UnitRecords]]:
+    """A reader for :func:`~listrak_source.pull.side_by_side.side_by_side`: the unit with some pages of records at a time."""
 
-    def read() -> Iterator[UnitPage]:
-        for records in unit.pages(client, count):
-            yield unit, records
+    def read() -> Iterator[UnitRecords]:
+        pages = unit.pages(client, count)
+        while some := list(islice(pages, _PAGES)):
+            yield unit, pa.concat_tables(some, promote_options="default")
 
     return read

@@ -110,11 +110,11 @@ def _identities(random: Random, size: int) -> list[tuple[str, str, str]]:
 
 def _birthdays_and_codes(random: Random, size: int) -> list[str]:
     found = [(birthday, code) for birthday in names.BIRTHDAYS for code in names.POSTAL_CODES]
+    random.shuffle(found)
     while len(found) < size:
         day = f"{random.randrange(1940, 2009)}-{random.randrange(1, 13):02d}-{random.randrange(1, 29):02d}T00:00:00"
         birthday = day if random.random() < 0.6 else None
         found.append((birthday, f"{random.randrange(100_000):05d}" if random.random() < 0.8 else ""))
-    random.shuffle(found)
     return [f'"birthday":{dumps(birthday)},"postalCode":{dumps(code)},' for birthday, code in found]
 
 

@@ -115,6 +115,7 @@ class Sandbox:
             date_header=False,
             server_header=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=75,  # uvicorn's five seconds would close under a client that thinks for a moment
         )
         self._server = _Server(config, on_listen)
         self._server.run(sockets=[self._socket])

@@ -32,8 +32,13 @@ class Service:
     """About how long an import takes, in real seconds."""
     max_body: int = MAX_BODY
 
+    def __post_init__(self) -> None:
+        self._first = self.quirks, self.delay, self.import_seconds, self.traffic.limit
+
     def reset(self) -> None:
-        """The world's first moment again, no faults, no imports, no counts. Tokens stay good."""
+        """The world's first moment and the first settings again; no faults, imports or counts. Tokens stay good."""
+        self.quirks, self.delay, self.import_seconds, self.traffic.limit = self._first
+        self.tokens.paused = False
         for job in self.import_files.values():
             job.cancelled = True
         self.world.reset()

@@ -164,12 +164,18 @@ def test_no_phone_where_no_connection_can_be_made(server: Scripted, client_of: C
     assert_no_phone(caught.value)
 
 
-def test_a_token_that_comes_back_in_a_message_is_masked(server: Scripted, client: ListrakClient) -> None:
-    server.script = lambda seen: json_reply({"message": f"Not allowed: {seen.headers['Authorization']}"}, 400)
-    with pytest.raises(ListrakError) as caught:
+@pytest.mark.parametrize("prefix", ["", "Bearer "], ids=["whole header", "bare token"])
+def test_a_token_that_comes_back_in_a_message_is_masked(server: Scripted, client: ListrakClient, prefix: str) -> None:
+    server.script = lambda seen: json_reply(
+        {"message": f"Not allowed: {seen.headers['Authorization'].removeprefix(prefix)}"}, 400
+    )
+    with pytest.raises(ListrakError, match="Not allowed") as caught:
         client.get_sender_code(1)
     assert_no_phone(caught.value)
-    assert "Not allowed" in str(caught.value)
+
+
+def test_an_error_masks_whatever_it_is_given() -> None:
+    assert_no_phone(ListrakError(f"{PHONE} is banned", code=f"ERROR_{PHONE}"))
 
 
 def assert_no_phone(error: BaseException) -> None:

@@ -97,6 +97,13 @@ def test_a_full_page_without_a_cursor_may_hide_rows(server: Scripted, client: Li
     assert not caught.value.retriable
 
 
+def test_a_phone_of_any_length_is_masked_in_what_a_walk_is_called(server: Scripted, client: ListrakClient) -> None:
+    server.script = Listing(5, paged=False)
+    with pytest.raises(IncompletePage, match="phoneNumber …4567") as caught:
+        list(client.list_contact_subscriptions(1, "5554567", count=3))
+    assert "5554567" not in str(caught.value)
+
+
 def test_a_single_row_page_without_a_cursor(server: Scripted, client: ListrakClient) -> None:
     server.script = Listing(1, paged=False)
     assert len(list(each_record(client.list_opt_outs(1, count=1)))) == 1

@@ -11,11 +11,18 @@ from listrak_source.sandbox import Sandbox, World
 from .caller import Caller
 
 
-@pytest.fixture
-def caller() -> Iterator[Caller]:
-    """A world of 200 people that the test may change."""
+@pytest.fixture(scope="package")
+def small() -> Iterator[Sandbox]:
     with Sandbox(World(contacts=200), import_seconds=0.02) as sandbox:
-        yield Caller(sandbox)
+        yield sandbox
+
+
+@pytest.fixture
+def caller(small: Sandbox) -> Caller:
+    """A world of 200 people that the test may change, with a token."""
+    small.service.reset()
+    small.service.tokens.issued = 0
+    return Caller(small)
 
 
 @pytest.fixture(scope="package")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -148,7 +149,7 @@ def test_windows_side_by_side_make_the_whole(untouched: Caller) -> None:
     path = biggest(untouched.sandbox.world)[2]
     edges = ["2015-01-01T00:00:00", "2021-06-01T00:00:00", "2024-01-01T00:00:00", "2027-01-01T00:00:00"]
     found: list[str] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         found += phones(untouched.all(path, startSubscribeDate=start, endSubscribeDate=end, count=100))
     assert found == phones(untouched.all(path, count=5000))
 

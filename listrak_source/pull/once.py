@@ -1,0 +1,53 @@
+"""Each contact once: which phone numbers a pull has written already, in eight bytes each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_DIGITS = 15
+"""The most digits of a phone number (E.164): with their count in front they fit 64 bits."""
+
+
+class Once:
+    """What was written, by group (a table of a sender code, a list): to leave out what comes again on another list."""
+
+    def __init__(self) -> None:
+        self._written: dict[str, list[pa.Array]] = defaultdict(list)
+
+    def first(self, group: str, records: pa.Table) -> pa.Table:
+        """The records whose phone number the group sees for the first time; from now on it counts as written."""
+        keys = _keys(records["phoneNumber"])
+        fresh = records
+        before = self._written[group]
+        if before:
+            # The new ones are the small side, so they make the hash table.
+            written = pa.chunked_array(before)
+            again = written.filter(pc.is_in(written, value_set=keys))
+            if len(again):
+                mask = pc.invert(pc.is_in(keys, value_set=again.combine_chunks()))
+                fresh, keys = records.filter(mask), keys.filter(mask)
+        if len(keys):
+            before.append(keys)
+        return fresh
+
+
+def _keys(phones: pa.ChunkedArray) -> pa.Array:
+    """Phone numbers as integers: exact for plain digits, leading zeros included; a hash for anything else."""
+    digits = pc.and_(pc.utf8_is_digit(phones), pc.less_equal(pc.utf8_length(phones), _DIGITS))
+    if not pc.all(digits, min_count=0).as_py():
+        return pa.array([_key(phone) for phone in phones.to_pylist()], pa.int64())
+    lengths = pc.multiply(pc.utf8_length(phones).cast(pa.int64()), 10**_DIGITS)
+    keys = pc.add(lengths, phones.cast(pa.int64()))
+    return keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
+
+
+def _key(phone: str | None) -> int:
+    text = phone or ""
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        return len(text) * 10**_DIGITS + int(text)
+    # Negative, so that it never meets a plain number's.
+    return -int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") - 1

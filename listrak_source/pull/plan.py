@@ -1,0 +1,109 @@
+"""What one pull reads: which tables are wanted, which units they need, and from when.
+
+A stream (a list's contacts, a sender code's opt-outs) has readers: the tables that it feeds, and the lookups, which learn
+from it who changed. Each reader has a watermark of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from listrak_source.pull import progress
+from listrak_source.pull.directory import Directory
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS, SUBSCRIPTIONS
+from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
+from listrak_source.pull.windows import EVERYTHING, Window, cut, since
+
+LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name})
+"""The tables that a list's contacts feed."""
+LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
+"""The tables that lookups feed."""
+
+
+@dataclass
+class Plan:
+    """The units of one pull, all of them up to the same moment."""
+
+    directory: Directory
+    wanted: frozenset[str]
+    """The tables that were selected."""
+
+    recent: list[Unit] = field(default_factory=list)
+    """Units of the last days, cut into windows."""
+    whole: list[Unit] = field(default_factory=list)
+    """Units without a date filter."""
+    streams: dict[str, Unit] = field(default_factory=dict)
+    """Every stream that this pull moves, by name, with one unit of it."""
+
+    def __post_init__(self) -> None:
+        settings = self.directory.settings
+        self.zone = ZoneInfo(settings.timezone)
+        self.overlap = timedelta(hours=settings.overlap)
+        self.now = self.directory.now
+        self.looks_up = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
+        self.asks_everyone = self.looks_up and settings.lookups == "all"
+        self.complete = settings.full or self.asks_everyone
+        self.read_again_from = since(self.now, self.overlap, self.zone)
+        """The local midnight from which the next pull reads again."""
+        for sender, lists in self.directory.lists.items():
+            self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
+            for item in lists:
+                states = [ContactUnit(sender, int(item["phoneListId"]), out, EVERYTHING) for out in (True, False)]
+                self._plan_list(states)
+
+    def tables_of(self, unit: Unit) -> frozenset[str]:
+        """The selected tables that the unit's stream feeds."""
+        return self.wanted & (LISTED if isinstance(unit, ContactUnit) else frozenset({OPT_OUTS.name}))
+
+    def readers_of(self, unit: Unit) -> frozenset[str]:
+        """Whose watermarks the unit's stream moves."""
+        return self.tables_of(unit) | ({progress.LOOKUPS} if self.looks_up else set())
+
+    def finds_changes(self, unit: Unit) -> bool:
+        """Whether what is new in the unit's stream is to be looked up: not when the stream is read for the first time."""
+        return self.looks_up and progress.watermark(progress.LOOKUPS, unit.stream) is not None
+
+    def is_read_again(self, unit: Unit) -> bool:
+        """Whether the next pull's overlap reaches back into the unit's window."""
+        return isinstance(unit, OptOutUnit) or not unit.window.end or unit.window.end > self.read_again_from
+
+    def _plan_opt_outs(self, unit: OptOutUnit) -> None:
+        if not self.readers_of(unit):
+            return
+        self.streams[unit.stream] = unit
+        if start := self._start(unit):
+            self.recent.append(replace(unit, window=Window(start, is_open=True)))
+        # Whatever start_date says: who said stop years ago must be known.
+        if self._is_new(unit) or (self.complete and self.tables_of(unit)):
+            self.whole.append(unit)
+
+    def _plan_list(self, states: list[ContactUnit]) -> None:
+        unit = states[0]
+        if not self.readers_of(unit):
+            return
+        self.streams[unit.stream] = unit
+        self.recent += [replace(state, window=window) for window in self._windows(unit) for state in states]
+        reads_all = self._is_new(unit) and not self.directory.settings.start()
+        if reads_all or (self.complete and self.tables_of(unit)):
+            self.whole += states
+
+    def _windows(self, unit: ContactUnit) -> Iterator[Window]:
+        # A first pull reads the last days in windows too: so the next one knows what it sees there again.
+        first = self._start(unit) or self.read_again_from
+        start_date = self.directory.settings.start()
+        if start_date and self._is_new(unit):
+            first = min(first, start_date)
+        return cut(first, self.now, self.zone)
+
+    def _start(self, unit: Unit) -> datetime | None:
+        """From where any reader of the unit's stream goes on; None when nobody has read it."""
+        marks = (progress.watermark(reader, unit.stream) for reader in self.readers_of(unit))
+        earliest = min((mark for mark in marks if mark), default=None)
+        return since(earliest, self.overlap, self.zone) if earliest else None
+
+    def _is_new(self, unit: Unit) -> bool:
+        """Whether a selected table has never read the unit's stream."""
+        return any(progress.watermark(table, unit.stream) is None for table in self.tables_of(unit))
