@@ -55,6 +55,9 @@ class Settings(BaseConfiguration):
     subscribed or opted out), ``all`` of them (one or two calls per contact), or ``none``."""
     full: bool = False
     """A complete walk: every list and both opt-out states without a date filter, whatever was read before."""
+    into_empty: bool = False
+    """The warehouse holds nothing yet: rows are added without a search for older ones. Only for a caller that reads
+    everything again, without this, when such a load is cut short."""
     timeout: float = 120.0
     """Seconds to wait for an answer."""
     max_attempts: int = 6

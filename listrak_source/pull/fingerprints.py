@@ -7,13 +7,19 @@ overlap are loaded once more, onto themselves.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+T = TypeVar("T")
+
 HASH = pa.uint64()
 _BYTES = 8
+_TOGETHER = 25_000
+"""Rows that are fingerprinted in one query, about."""
 
 
 class Fingerprints:
@@ -29,6 +35,35 @@ class Fingerprints:
         self._connection.register("rows", rows)
         hashes = self._connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
         return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
+
+    def of_each(self, readings: Iterable[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
+        """The same readings in the same order, each with its rows' fingerprints.
+
+        Windows are many and small, and a query costs more than a small window does: some wait for each other.
+        """
+        waiting: list[tuple[T, pa.Table]] = []
+        for reading in readings:
+            waiting.append(reading)
+            if sum(rows.num_rows for _, rows in waiting) >= _TOGETHER:
+                yield from self._of_all(waiting)
+                waiting = []
+        if waiting:
+            yield from self._of_all(waiting)
+
+    def _of_all(self, readings: list[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
+        by_schema: dict[str, list[int]] = {}
+        for index, (_, rows) in enumerate(readings):
+            by_schema.setdefault(str(rows.schema), []).append(index)
+        hashes: dict[int, pa.Array] = {}
+        # A row must have the same fingerprint in whatever company it is read: no column may come from another table.
+        for indexes in by_schema.values():
+            together = self.of(pa.concat_tables([readings[index][1] for index in indexes]))
+            start = 0
+            for index in indexes:
+                hashes[index] = together.slice(start, readings[index][1].num_rows)
+                start += len(hashes[index])
+        for index, (unit, rows) in enumerate(readings):
+            yield unit, rows, hashes[index]
 
 
 def pack(hashes: pa.Array) -> str:

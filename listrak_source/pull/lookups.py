@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from listrak_source.api import ListrakClient, NotFoundError, each_record
 from listrak_source.pull.decode import from_records, record_schema
+from listrak_source.pull.gather import Batch
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS
+from listrak_source.settings import Settings
 
 Person = tuple[int, str]
 """A sender code id and a phone number."""
@@ -35,8 +37,8 @@ class LookedUp:
 
 
 def look_up(
-    people: Iterable[Person], client: ListrakClient, tables: frozenset[str], workers: int, timezone: str
-) -> Iterator[dict[str, pa.Table]]:
+    people: Iterable[Person], client: ListrakClient, tables: frozenset[str], settings: Settings
+) -> Iterator[Batch]:
     """Yield rows for the wanted ``tables`` about ``people``, read side by side. Who has vanished yields nothing."""
     details = bool({CONTACTS.name, CONTACT_PROFILE_VALUES.name} & tables)
     subscriptions = SUBSCRIPTIONS.name in tables
@@ -48,7 +50,7 @@ def look_up(
         return
     everyone = iter(people)
     while some := list(islice(everyone, _AT_ONCE)):
-        yield _rows(list(side_by_side([reader(person) for person in some], workers)), timezone)
+        yield _rows(list(side_by_side([reader(person) for person in some], settings.workers)), settings)
 
 
 def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
@@ -61,20 +63,20 @@ def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bo
     yield LookedUp(person, contact, [dict(item) for item in lists])
 
 
-def _rows(found: list[LookedUp], timezone: str) -> dict[str, pa.Table]:
+def _rows(found: list[LookedUp], settings: Settings) -> Batch:
     contacts, values = [], []
     for sender in sorted({one.person[0] for one in found}):
         details = [one.contact for one in found if one.contact is not None and one.person[0] == sender]
         records = from_records(details, record_schema(CONTACTS))
-        contacts.append(shape(records, CONTACTS, timezone, {"sender_code_id": sender}))
-        values.append(profile_values(records, sender))
+        contacts.append(shape(records, CONTACTS, settings.timezone, {"sender_code_id": sender}))
+        values.append(profile_values(records, sender, into_empty=settings.into_empty))
     people = [one.person for one in found for _ in one.subscriptions]
     given = {
         "sender_code_id": pa.array([sender for sender, _ in people], pa.int64()),
         "phone_number": pa.array([phone for _, phone in people], pa.string()),
     }
     states = from_records([item for one in found for item in one.subscriptions], record_schema(SUBSCRIPTIONS))
-    tables = {SUBSCRIPTIONS.name: shape(states, SUBSCRIPTIONS, timezone, given)}
+    tables = {SUBSCRIPTIONS.name: shape(states, SUBSCRIPTIONS, settings.timezone, given)}
     if contacts:
         tables[CONTACTS.name] = pa.concat_tables(contacts, promote_options="default")
         tables[CONTACT_PROFILE_VALUES.name] = pa.concat_tables(values, promote_options="default")

@@ -60,11 +60,11 @@ def shape(records: pa.Table, table: Table, timezone: str, given: Mapping[str, An
     return _with_reason_names(rows) if table is OPT_OUTS else rows
 
 
-def profile_values(records: pa.Table, sender_code_id: int) -> pa.Table:
+def profile_values(records: pa.Table, sender_code_id: int, *, into_empty: bool = False) -> pa.Table:
     """Rows of ``contact_profile_values`` from contact records, and one that deletes for each contact without a value.
 
     The merge replaces a contact's values as a whole, but only of contacts that the load mentions: a contact that lost
-    all of its values is mentioned by the row that deletes.
+    all of its values is mentioned by the row that deletes. There is nothing to delete in an empty warehouse.
     """
     lists = records[VALUES_FIELD].combine_chunks()
     if isinstance(lists, pa.ChunkedArray):
@@ -75,7 +75,7 @@ def profile_values(records: pa.Table, sender_code_id: int) -> pa.Table:
     given = {"sender_code_id": sender_code_id, "phone_number": owners, "is_removed": None}
     rows = shape(values, CONTACT_PROFILE_VALUES, "UTC", given)
     empty = phones.filter(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), True))
-    if len(empty) == 0:
+    if into_empty or len(empty) == 0:
         return rows
     none = pa.table({"phone": empty})
     given |= {"phone_number": empty, "segmentation_field_id": _NO_FIELD, "is_removed": True}

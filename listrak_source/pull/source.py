@@ -82,13 +82,13 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         def read(found: Directory) -> Iterator[pa.Table]:
             yield from _changed_rows(table, rows(found), settings)
 
-        return dlt.transformer(read, data_from=directory, **table.resource_hints())
+        return dlt.transformer(read, data_from=directory, **table.resource_hints(into_empty=settings.into_empty))
 
     def walked(table: Table) -> DltResource:
         def pick(batch: Batch) -> pa.Table | None:
             return batch.get(table.name)
 
-        return dlt.transformer(pick, data_from=walk, **table.resource_hints())
+        return dlt.transformer(pick, data_from=walk, **table.resource_hints(into_empty=settings.into_empty))
 
     return (
         directory,

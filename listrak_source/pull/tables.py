@@ -44,8 +44,8 @@ class Table:
     columns: tuple[Column, ...]
     merge_key: tuple[str, ...] = ()
     """Rows that share these are replaced together: what is no longer among them goes."""
-    hints: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Further dlt hints by column."""
+    merge_hints: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What else the merge must know, by column."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -55,30 +55,28 @@ class Table:
     def key(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.key)
 
-    def resource_hints(self) -> dict[str, Any]:
+    def resource_hints(self, *, into_empty: bool = False) -> dict[str, Any]:
         """The keyword arguments of ``dlt.resource`` and ``dlt.transformer`` for this table.
 
         delete-insert, because it is the one strategy that drops staged duplicates in SQL: a contact stands on several
-        lists, and a load that is killed may stage a file twice.
+        lists, and a load that is killed may stage a file twice. ``into_empty`` leaves the merge out.
         """
-        columns: dict[str, dict[str, Any]] = {}
-        for column in self.columns:
-            hint: dict[str, Any] = {
+        columns: dict[str, dict[str, Any]] = {
+            column.name: {
                 "data_type": _DLT_TYPES[column.type],
                 "nullable": not column.key,
                 "description": column.description,
             }
-            columns[column.name] = hint | self.hints.get(column.name, {})
-        hints: dict[str, Any] = {
-            "name": self.name,
-            "primary_key": list(self.key),
-            "write_disposition": {"disposition": "merge", "strategy": "delete-insert"},
-            "columns": columns,
-            "references": [],
+            for column in self.columns
         }
+        hints: dict[str, Any] = {"name": self.name, "primary_key": list(self.key), "columns": columns}
+        if into_empty:
+            return hints | {"write_disposition": "append"}
+        for name, merge_hints in self.merge_hints.items():
+            columns[name] |= merge_hints
         if self.merge_key:
             hints["merge_key"] = list(self.merge_key)
-        return hints
+        return hints | {"write_disposition": {"disposition": "merge", "strategy": "delete-insert"}}
 
 
 def _sender_code_id(source: str | None = None) -> Column:
@@ -183,7 +181,7 @@ CONTACTS = Table(
         Column("unsubscribe_date", TIMESTAMP, "When the contact opted out; known once looked up.", "unsubscribeDate"),
     ),
     # One load may see a contact on two lists, before and after a stop: the stop wins.
-    hints={"opted_out": {"dedup_sort": "desc"}},
+    merge_hints={"opted_out": {"dedup_sort": "desc"}},
 )
 
 CONTACT_PROFILE_VALUES = Table(
@@ -197,7 +195,7 @@ CONTACT_PROFILE_VALUES = Table(
         Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
     ),
     merge_key=("sender_code_id", "phone_number"),
-    hints={"is_removed": {"hard_delete": True}},
+    merge_hints={"is_removed": {"hard_delete": True}},
 )
 
 LIST_MEMBERSHIPS = Table(

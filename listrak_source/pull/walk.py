@@ -63,10 +63,9 @@ class Walk:
     def _read_recent(self) -> Iterator[Batch]:
         held: dict[Unit, list[pa.Table]] = defaultdict(list)
         known: dict[str, dict[str, pa.Array]] = {}
-        for unit, records in self._read(self.plan.recent):
+        for unit, records, hashes in self.fingerprints.of_each(self._read(self.plan.recent)):
             if unit.stream not in known:
                 known[unit.stream] = progress.known(self.plan.readers_of(unit), unit.stream)
-            hashes = self.fingerprints.of(records)
             self.seen[unit].append(hashes)
             before = known[unit.stream].get(unit.name)
             new = records if before is None else without(records, hashes, before)
@@ -98,8 +97,7 @@ class Walk:
         people = pa.table({"sender": [person[0] for person in self.changed], "phoneNumber": [p[1] for p in self.changed]})
         for sender in people["sender"].unique().to_pylist():
             self.once.first(_contacts_of(sender), people.filter(pc.equal(people["sender"], sender)))
-        settings, client = self.settings, self.plan.directory.client
-        yield from look_up(self.changed, client, self.plan.wanted, settings.workers, settings.timezone)
+        yield from look_up(self.changed, self.plan.directory.client, self.plan.wanted, self.settings)
 
     def _read_whole(self) -> Iterator[Batch]:
         for unit, records in self._read(self.plan.whole):
@@ -150,7 +148,8 @@ class Walk:
             given = {"sender_code_id": unit.sender_code_id}
             batch[CONTACTS.name] = self.dates.fill(shape(fresh, CONTACTS, self.settings.timezone, given))
         if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
-            batch[CONTACT_PROFILE_VALUES.name] = profile_values(fresh, unit.sender_code_id)
+            values = profile_values(fresh, unit.sender_code_id, into_empty=self.settings.into_empty)
+            batch[CONTACT_PROFILE_VALUES.name] = values
         return batch
 
     # state

@@ -1,0 +1,94 @@
+"""The warehouse that a run writes to: where it is, its pipeline, and who else is at it.
+
+The warehouse's own state is the truth about what was read. dlt's working directory is only scratch: it is emptied before
+each run, so a file that was deleted, restored from a backup or moved never meets watermarks that are not its own, and a
+load that was cut short is read again instead of resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dlt
+from dlt.common.destination import Destination
+from dlt.common.destination.client import DestinationClientDwhConfiguration
+from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.common.runtime.collector_base import Collector
+
+NAME = "listrak"
+DATASET = "listrak_sms"
+
+
+class BusyError(Exception):
+    """Another run writes to the same warehouse now."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A destination and a dataset in it."""
+
+    destination: str = "duckdb"
+    dataset: str = DATASET
+
+    @property
+    def location(self) -> str:
+        """Where the warehouse is, for a person: an address or a path, without its password.
+
+        Raises dlt's own errors for a destination that does not exist or lacks settings.
+        """
+        factory: Destination[Any, Any] = Destination.from_reference(self.destination)
+        config = factory.spec()
+        if isinstance(config, DestinationClientDwhConfiguration):
+            config._bind_dataset_name(self.dataset)
+        return str(factory.configuration(config)).replace("/duckdb.duckdb", f"/{NAME}.duckdb")
+
+    @contextmanager
+    def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
+        """A pipeline to load with. Raises :class:`BusyError` while another run has it."""
+        identity = f"{self.destination} {self.location} {self.dataset}"
+        scratch = Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        scratch.mkdir(parents=True, exist_ok=True)
+        with _locked(scratch.with_suffix(".lock"), self.location):
+            shutil.rmtree(scratch)
+            yield self._pipeline(scratch, progress=progress)
+
+    @contextmanager
+    def reading(self) -> Iterator[dlt.Pipeline]:
+        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run."""
+        with TemporaryDirectory(prefix="listrak-") as scratch:
+            pipeline = self._pipeline(Path(scratch))
+            pipeline.sync_destination()
+            yield pipeline
+
+    def _pipeline(self, scratch: Path, **options: Any) -> dlt.Pipeline:
+        return dlt.pipeline(
+            NAME, pipelines_dir=str(scratch), destination=self.destination, dataset_name=self.dataset, **options
+        )
+
+
+def is_empty(pipeline: dlt.Pipeline) -> bool:
+    """Whether the dataset does not exist yet."""
+    with pipeline.destination_client() as client:
+        return not client.is_storage_initialized()
+
+
+@contextmanager
+def _locked(path: Path, location: str) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock: there it is up to the scheduler
+        yield
+        return
+    with path.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BusyError(f"another run is writing to {location}; wait until it has ended") from error
+        yield
