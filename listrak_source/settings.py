@@ -7,21 +7,20 @@ then ``[sources.listrak]`` in ``.dlt/secrets.toml`` and ``.dlt/config.toml``.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Any, Literal, Optional
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dlt.common.configuration import configspec
+from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
+from listrak_source.api.address import check_address
+from listrak_source.api.client import BASE_URL, TOKEN_URL
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.paging import MAX_COUNT
 
 Lookups = Literal["changed", "all", "none"]
-
-SECTIONS = ("sources", "listrak")
-"""Where dlt looks for the options."""
-
 
 @configspec
 class Settings(BaseConfiguration):
@@ -31,9 +30,9 @@ class Settings(BaseConfiguration):
     """The client id of the integration (Listrak: Integrations, Integration Management, type SMS)."""
     client_secret: TSecretStrValue = None  # type: ignore[assignment]
     """The client secret of the integration."""
-    base_url: str = "https://api.listrak.com/sms/v1"
+    base_url: str = BASE_URL
     """The API's base URI. HTTPS, or plain HTTP on this machine."""
-    token_url: str = "https://auth.listrak.com/OAuth2/Token"  # noqa: S105 - an address, not a secret
+    token_url: str = TOKEN_URL
     """Where access tokens come from."""
     timezone: str = "America/New_York"
     """The zone of the account's dates, which carry no offset. A wrong zone shifts dates, but loses no row."""
@@ -69,6 +68,11 @@ class Settings(BaseConfiguration):
 
     def on_resolved(self) -> None:
         """Check what types cannot. Raises :class:`ConfigurationError` with a sentence that names the setting."""
+        for name in ("client_id", "client_secret"):
+            if not str(getattr(self, name)).strip():
+                raise ConfigurationError(f"sources.listrak.{name} is empty")
+        check_address("sources.listrak.base_url", self.base_url)
+        check_address("sources.listrak.token_url", self.token_url)
         try:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -97,6 +101,21 @@ class Settings(BaseConfiguration):
         return start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if start.tzinfo else start
 
 
+def resolve(options: dict[str, Any]) -> Settings:
+    """The settings, with ``options`` before all else that dlt finds.
+
+    Raises :class:`ConfigurationError` for an option that does not exist or does not fit, and dlt's
+    ``ConfigFieldMissingException`` for one that is needed and found nowhere.
+    """
+    known = Settings.get_resolvable_fields()
+    for name in options:
+        if name not in known:
+            raise ConfigurationError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
+    return resolve_configuration(Settings(), sections=("sources", "listrak"), explicit_value=options)
+
+
 def _within(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigurationError(f"sources.listrak.{name}: {value!r} is not a number")
     if not low <= value <= high:
         raise ConfigurationError(f"sources.listrak.{name}: {value} is not between {low} and {high}")

@@ -8,7 +8,6 @@ from weakref import finalize
 
 import dlt
 import pyarrow as pa
-from dlt.common.configuration.resolve import resolve_configuration
 from dlt.extract import DltResource
 
 from listrak_source.api import ListrakClient
@@ -33,7 +32,7 @@ from listrak_source.pull.tables import (
     Table,
 )
 from listrak_source.pull.walk import Walk
-from listrak_source.settings import SECTIONS, Settings
+from listrak_source.settings import Settings, resolve
 
 _WALKED = (CONTACTS, CONTACT_PROFILE_VALUES, LIST_MEMBERSHIPS, OPT_OUTS, SUBSCRIPTIONS)
 
@@ -49,7 +48,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     >>> pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms")  # doctest: +SKIP
     >>> pipeline.run(listrak_sms())  # doctest: +SKIP
     """
-    settings = resolve_configuration(Settings(), sections=SECTIONS, explicit_value=options)
+    settings = resolve(options)
     # Every row tells the load that brought it. Arrow data has no load id unless dlt is told so.
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
 

@@ -1,0 +1,201 @@
+"""The command ``listrak``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from pipelines.messages import Exit, explain
+
+app = typer.Typer(
+    name="listrak",
+    help="Listrak SMS in your warehouse.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later.",
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+class Lookups(str, Enum):
+    """Who is looked up one by one."""
+
+    changed = "changed"
+    all = "all"
+    none = "none"
+
+
+Destination = Annotated[
+    str, typer.Option("--destination", "-d", help="Any dlt destination: duckdb, postgres, filesystem, snowflake …")
+]
+Dataset = Annotated[str, typer.Option("--dataset", help="The dataset (schema) to write to.")]
+
+
+def _example(*lines: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"  $ {line}" for line in lines)
+
+
+@app.command(
+    epilog=_example(
+        "listrak pull",
+        "listrak pull --destination postgres --dataset sms",
+        "listrak pull --table contacts --table opt_outs",
+        "listrak pull --full",
+    )
+)
+def pull(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    table: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table; repeatable.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, without a date filter.")] = False,
+    start_date: Annotated[
+        str | None, typer.Option(help="A first pull reads subscriptions from this date on (2026-01-31).")
+    ] = None,
+    lookups: Annotated[
+        Lookups | None, typer.Option(help="Who is looked up one by one: changed contacts, all of them, or none.")
+    ] = None,
+    sender_code: Annotated[list[int] | None, typer.Option(help="Only this sender code, by id; repeatable.")] = None,
+    phone_list: Annotated[list[int] | None, typer.Option("--list", help="Only this list, by id; repeatable.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Requests side by side, at the most.")] = None,
+) -> None:
+    """Load what is new at Listrak into the warehouse; the first time, everything.
+
+    Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and .dlt/config.toml.
+    """
+    from listrak_source.pull.tables import TABLES
+    from pipelines.progress import StepProgress
+    from pipelines.pull import pull as run
+    from pipelines.warehouse import Warehouse, is_empty
+
+    for name in table or ():
+        if name not in TABLES:
+            _stop(f"There is no table {name}. There are: {', '.join(TABLES)}.", Exit.WRONG_USE)
+    options: dict[str, Any] = {
+        "full": full or None,
+        "start_date": start_date,
+        "lookups": lookups.value if lookups else None,
+        "sender_codes": sender_code,
+        "lists": phone_list,
+        "workers": workers,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    started = time.monotonic()
+    warehouse = Warehouse(destination, dataset)
+    progress = StepProgress(out)
+    with warehouse.writing(progress) as pipeline:
+        info = run(pipeline, *(table or ()), into_empty=is_empty(pipeline), **options)
+        info.raise_on_failed_jobs()
+        counts = _loaded(pipeline) if info.loads_ids else {}
+    took = time.monotonic() - started
+    if counts:
+        loaded = ", ".join(f"{rows:,} {name}" for name, rows in counts.items())
+        out.print(f"Loaded {loaded} into {warehouse.location}, dataset {dataset}, in {took:.1f} s.", highlight=False)
+    else:
+        out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
+
+
+def _loaded(pipeline: Any) -> dict[str, int]:
+    from listrak_source.pull.tables import TABLES
+
+    counts = pipeline.last_trace.last_normalize_info.row_counts
+    return {name: counts[name] for name in TABLES if counts.get(name)}
+
+
+@app.command(epilog=_example("listrak status", "listrak status --destination postgres --dataset sms"))
+def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
+    """Show what was loaded when, rows per table, and how far each list was read."""
+    from pipelines import show
+    from pipelines import status as reports
+    from pipelines.warehouse import Warehouse
+
+    warehouse = Warehouse(destination, dataset)
+    with warehouse.reading() as pipeline:
+        loads = reports.loads(pipeline)
+        if not loads:
+            _stop(f"{warehouse.location} holds no dataset {dataset}; listrak pull makes it.", Exit.FAILED)
+        out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
+        show.table(out, "Rows", ["table", "rows"], reports.row_counts(pipeline).items())
+        rows = [
+            (load.at, load.load_id, ", ".join(f"{count:,} {name}" for name, count in load.rows.items()) or "-")
+            for load in loads
+        ]
+        show.table(out, "Latest loads (UTC), and the rows that each wrote last", ["at", "load id", "rows"], rows)
+        marks = [
+            (stream, min(tables.values()), ", ".join(sorted(tables)))
+            for stream, tables in reports.watermarks(pipeline).items()
+        ]
+        show.table(out, "Read up to (UTC)", ["stream", "watermark", "tables"], marks)
+
+
+@app.command(epilog=_example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
+def sandbox(
+    contacts: Annotated[int, typer.Option(min=1, help="People in the world.")] = 50_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8088,
+    sender_codes: Annotated[int, typer.Option(min=1, help="Sender codes in the world.")] = 3,
+    lists: Annotated[int | None, typer.Option(min=1, help="Lists per sender code; a mixture when not given.")] = None,
+    values: Annotated[int | None, typer.Option(min=0, help="Profile values per contact; a mixture otherwise.")] = None,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds that each answer takes.")] = 0.0,
+) -> None:
+    """Serve a Listrak of our own on this machine, to try and to test against. Ctrl-C ends it."""
+    from listrak_source.sandbox import Sandbox, World, serve
+
+    def announce(server: Sandbox) -> None:
+        out.print(
+            f"A Listrak with {contacts:,} contacts listens. Point a pull at it:\n\n"
+            f"export SOURCES__LISTRAK__BASE_URL={server.base_url}\n"
+            f"export SOURCES__LISTRAK__TOKEN_URL={server.token_url}\n"
+            f"export SOURCES__LISTRAK__CLIENT_ID={server.client_id}\n"
+            f"export SOURCES__LISTRAK__CLIENT_SECRET={server.client_secret}\n\n"
+            f"Faults, clock and days of life: {server.control_url}/ (see the README). Ctrl-C ends it.",
+            highlight=False,
+        )
+        sys.stdout.flush()
+
+    world = World(seed, contacts, sender_codes, lists, values)
+    serve(world, port=port, on_listen=announce, delay=delay)
+
+
+@app.command(epilog=_example("listrak demo", "listrak demo --contacts 200000"))
+def demo(
+    contacts: Annotated[int, typer.Option(min=200, help="People in the sandbox's world.")] = 50_000,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Days of life between the two pulls.")] = 3,
+) -> None:
+    """See it work: a sandbox, a first pull, some days of life, a second pull, and what the warehouse tells."""
+    from pipelines.demo import run
+
+    run(out, contacts, days)
+
+
+def _stop(sentence: str, code: Exit) -> None:
+    err.print(f"listrak: {sentence}", highlight=False, markup=False)
+    raise SystemExit(int(code))
+
+
+def main() -> None:
+    """Run the command. Every failure is one sentence on standard error and an exit code; never a traceback."""
+    # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    try:
+        app()
+    except KeyboardInterrupt:
+        _stop("interrupted; nothing is lost, the next run goes on from the last complete load.", Exit.TRY_AGAIN)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it ends as a sentence
+        if os.environ.get("LISTRAK_TRACEBACK"):
+            raise
+        sentence, code = explain(error)
+        _stop(sentence, code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The demonstration: data comes out of a Listrak of our own into a DuckDB file, twice."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+
+import dlt
+from rich.console import Console
+from rich.text import Text
+
+from listrak_source.sandbox import Sandbox, World
+from pipelines import show, status
+from pipelines.progress import StepProgress
+from pipelines.pull import pull
+from pipelines.warehouse import DATASET, Warehouse, is_empty
+
+FOLDER = Path("listrak_demo")
+
+
+def run(console: Console, contacts: int, days: int) -> None:
+    """Run the demonstration in :data:`FOLDER` under the current one, from scratch."""
+    folder = FOLDER.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    database = folder / "listrak.duckdb"
+    environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(database)
+    environ["DLT_DATA_DIR"] = str(folder / "dlt")
+    warehouse = Warehouse()
+
+    _step(console, f"A Listrak of our own, with {contacts:,} contacts")
+    with _timed(console):
+        world = World(contacts=contacts)
+    with Sandbox(world) as sandbox:
+        console.print(f"It listens at {sandbox.base_url}, in the shapes of the real one.\n", highlight=False)
+        _step(console, "First pull: everything")
+        _pull(console, warehouse, sandbox)
+        _step(console, f"{days} days of life")
+        happened = world.live(days)
+        console.print(", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in happened.items()) + "\n")
+        _step(console, "Second pull: only what is new")
+        _pull(console, warehouse, sandbox)
+    with warehouse.reading() as pipeline:
+        _report(console, pipeline)
+    _invite(console, database)
+
+
+def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox) -> None:
+    before = sum(sandbox.traffic.counts.values())
+    with _timed(console), warehouse.writing(StepProgress(console)) as pipeline:
+        pull(
+            pipeline,
+            client_id=sandbox.client_id,
+            client_secret=sandbox.client_secret,
+            base_url=sandbox.base_url,
+            token_url=sandbox.token_url,
+            into_empty=is_empty(pipeline),
+        )
+        counts = pipeline.last_trace.last_normalize_info.row_counts
+    asked = sum(sandbox.traffic.counts.values()) - before
+    rows = [(name, counts[name]) for name in status.TABLES if counts.get(name)]
+    show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], rows)
+
+
+def _report(console: Console, pipeline: dlt.Pipeline) -> None:
+    _step(console, "What the warehouse holds")
+    show.table(console, "Tables", ["table", "rows"], status.row_counts(pipeline).items())
+    sizes = status.model(pipeline, "list_sizes")[:8]
+    show.table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
+    growth = status.model(pipeline, "list_growth")
+    joined = show.bars([row[1] for row in growth], "green")
+    show.table(
+        console,
+        "List growth by day: who joined a list, and who said stop",
+        ["day", "joined", "stopped", ""],
+        [(*row, Text.assemble(bar, Text("▌" * bool(row[2]), "red"))) for row, bar in zip(growth, joined, strict=True)],
+    )
+    reasons = status.model(pipeline, "opt_out_reasons")
+    drawn = show.bars([row[1] for row in reasons], "red")
+    rows = [(reason, people, bar) for (reason, people, _), bar in zip(reasons, drawn, strict=True)]
+    show.table(console, "Why people said stop", ["reason", "people", ""], rows)
+
+
+def _invite(console: Console, database: Path) -> None:
+    _step(console, "Try it yourself")
+    query = (
+        f"import duckdb; print(duckdb.connect('{database}').sql('SELECT opt_out_reason, count(*) FROM"
+        f" {DATASET}.opt_outs GROUP BY ALL ORDER BY ALL'))"
+    )
+    console.print(f"The file: {database}", highlight=False)
+    console.print(f'A query:  .venv/bin/python -c "{query}"', highlight=False, markup=False)
+
+
+def _step(console: Console, title: str) -> None:
+    console.rule(Text(title, "bold"), align="left", style="dim")
+
+
+@contextmanager
+def _timed(console: Console) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    console.print(f"({time.monotonic() - started:.1f} s)", style="dim", highlight=False)

@@ -1,0 +1,96 @@
+"""What went wrong, in one sentence, and the exit code that tells a scheduler what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import IntEnum
+
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+)
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import MissingDependencyException
+
+from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
+from listrak_source.settings import Settings
+from pipelines.warehouse import BusyError
+
+_TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
+
+
+class Exit(IntEnum):
+    """Exit codes of the command."""
+
+    DONE = 0
+    FAILED = 1
+    """Something failed that a person must look at."""
+    WRONG_USE = 2
+    """An option or a setting is missing or wrong: nothing was sent."""
+    REFUSED = 3
+    """Listrak refused the credentials."""
+    TRY_AGAIN = 4
+    """The network, Listrak or another run stood in the way: the same command may succeed later."""
+
+
+def explain(error: BaseException) -> tuple[str, Exit]:
+    """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code."""
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, ConfigurationError):
+            return str(cause), Exit.WRONG_USE
+        if isinstance(cause, AuthenticationError):
+            return str(cause), Exit.REFUSED
+        if isinstance(cause, ListrakError):
+            return str(cause), Exit.TRY_AGAIN if cause.retriable else Exit.FAILED
+        if isinstance(cause, ConfigFieldMissingException):
+            return _missing(cause), Exit.WRONG_USE
+        if isinstance(cause, ConfigValueCannotBeCoercedException):
+            kind = getattr(cause.hint, "__name__", str(cause.hint))
+            return f"The setting {cause.field_name} does not fit: it should be of type {kind}.", Exit.WRONG_USE
+        if isinstance(cause, UnknownDestinationModule):
+            return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
+        if isinstance(cause, MissingDependencyException):
+            return _first_line(cause), Exit.WRONG_USE
+        if isinstance(cause, BusyError):
+            return f"{_first_line(cause)}.", Exit.TRY_AGAIN
+    # The innermost cause says what happened; what is around it says where in dlt.
+    inner = chain[-1]
+    code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
+    return f"{type(inner).__name__}: {_first_line(inner)}", code
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if following is None:
+            return
+        error = following
+
+
+def _missing(error: ConfigFieldMissingException) -> str:
+    """dlt tells each place that it looked for a setting; a person needs one."""
+    tried = _TRIED.findall(str(error))
+    if error.spec_name == Settings.__name__:
+        names = [f"SOURCES__LISTRAK__{field.upper()}" for field in error.fields]
+    else:
+        # The first place that dlt looks in names the destination; its credentials may be given as one address.
+        first: dict[str, str] = {}
+        for name in tried:
+            first.setdefault(name.rpartition("__")[2], name.partition("__CREDENTIALS__")[0])
+        names = list(dict.fromkeys(first.values())) or [field.upper() for field in error.fields]
+        names = [f"{name}__CREDENTIALS" if name.count("__") == 1 and "credentials" in error.fields else name for name in names]
+    settings = " and ".join(names)
+    return (
+        f"{'A setting is' if len(names) == 1 else 'Settings are'} missing: set {settings} in the environment, or the"
+        " same in .dlt/secrets.toml (.dlt/secrets.toml.example shows how)."
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
