@@ -22,6 +22,7 @@ from listrak_source.api.paging import MAX_COUNT
 
 Lookups = Literal["changed", "all", "none"]
 
+
 @configspec
 class Settings(BaseConfiguration):
     """The options of the source. dlt reads types from here, so they are spelled as dlt understands them."""

@@ -55,7 +55,9 @@ def _example(*lines: str) -> str:
 def pull(
     destination: Destination = "duckdb",
     dataset: Dataset = "listrak_sms",
-    table: Annotated[list[str] | None, typer.Option("--table", "-t", help="Only this table; repeatable.")] = None,
+    table: Annotated[
+        list[str] | None, typer.Option("--table", "--resource", "-t", help="Only this table; repeatable.")
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything again, without a date filter.")] = False,
     start_date: Annotated[
         str | None, typer.Option(help="A first pull reads subscriptions from this date on (2026-01-31).")
@@ -69,12 +71,12 @@ def pull(
 ) -> None:
     """Load what is new at Listrak into the warehouse; the first time, everything.
 
-    Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and .dlt/config.toml.
+    Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
     from listrak_source.pull.tables import TABLES
     from pipelines.progress import StepProgress
     from pipelines.pull import pull as run
-    from pipelines.warehouse import Warehouse, is_empty
+    from pipelines.warehouse import Warehouse, is_empty, loaded_rows
 
     for name in table or ():
         if name not in TABLES:
@@ -94,20 +96,13 @@ def pull(
     with warehouse.writing(progress) as pipeline:
         info = run(pipeline, *(table or ()), into_empty=is_empty(pipeline), **options)
         info.raise_on_failed_jobs()
-        counts = _loaded(pipeline) if info.loads_ids else {}
+        counts = loaded_rows(pipeline) if info.loads_ids else {}
     took = time.monotonic() - started
     if counts:
         loaded = ", ".join(f"{rows:,} {name}" for name, rows in counts.items())
         out.print(f"Loaded {loaded} into {warehouse.location}, dataset {dataset}, in {took:.1f} s.", highlight=False)
     else:
         out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
-
-
-def _loaded(pipeline: Any) -> dict[str, int]:
-    from listrak_source.pull.tables import TABLES
-
-    counts = pipeline.last_trace.last_normalize_info.row_counts
-    return {name: counts[name] for name in TABLES if counts.get(name)}
 
 
 @app.command(epilog=_example("listrak status", "listrak status --destination postgres --dataset sms"))
@@ -120,8 +115,6 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
     warehouse = Warehouse(destination, dataset)
     with warehouse.reading() as pipeline:
         loads = reports.loads(pipeline)
-        if not loads:
-            _stop(f"{warehouse.location} holds no dataset {dataset}; listrak pull makes it.", Exit.FAILED)
         out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
         show.table(out, "Rows", ["table", "rows"], reports.row_counts(pipeline).items())
         rows = [
@@ -129,11 +122,8 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
             for load in loads
         ]
         show.table(out, "Latest loads (UTC), and the rows that each wrote last", ["at", "load id", "rows"], rows)
-        marks = [
-            (stream, min(tables.values()), ", ".join(sorted(tables)))
-            for stream, tables in reports.watermarks(pipeline).items()
-        ]
-        show.table(out, "Read up to (UTC)", ["stream", "watermark", "tables"], marks)
+        marks = reports.watermarks(pipeline)
+        show.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
 
 
 @app.command(epilog=_example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
@@ -190,7 +180,7 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         _stop("interrupted; nothing is lost, the next run goes on from the last complete load.", Exit.TRY_AGAIN)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it ends as a sentence
+    except Exception as error:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
         sentence, code = explain(error)

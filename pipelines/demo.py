@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from listrak_source.sandbox import Sandbox, World
 from pipelines import show, status
 from pipelines.progress import StepProgress
 from pipelines.pull import pull
-from pipelines.warehouse import DATASET, Warehouse, is_empty
+from pipelines.warehouse import DATASET, Warehouse, is_empty, loaded_rows
 
 FOLDER = Path("listrak_demo")
 
@@ -60,10 +61,9 @@ def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox) -> None:
             token_url=sandbox.token_url,
             into_empty=is_empty(pipeline),
         )
-        counts = pipeline.last_trace.last_normalize_info.row_counts
+        rows = loaded_rows(pipeline)
     asked = sum(sandbox.traffic.counts.values()) - before
-    rows = [(name, counts[name]) for name in status.TABLES if counts.get(name)]
-    show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], rows)
+    show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], rows.items())
 
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:
@@ -87,12 +87,10 @@ def _report(console: Console, pipeline: dlt.Pipeline) -> None:
 
 def _invite(console: Console, database: Path) -> None:
     _step(console, "Try it yourself")
-    query = (
-        f"import duckdb; print(duckdb.connect('{database}').sql('SELECT opt_out_reason, count(*) FROM"
-        f" {DATASET}.opt_outs GROUP BY ALL ORDER BY ALL'))"
-    )
+    query = f"FROM {DATASET}.subscriptions SELECT subscription_state, count(*) GROUP BY ALL"
+    command = f"import duckdb; print(duckdb.connect('{database}').sql('{query}'))"
     console.print(f"The file: {database}", highlight=False)
-    console.print(f'A query:  .venv/bin/python -c "{query}"', highlight=False, markup=False)
+    console.print(f'A query:  {sys.executable} -c "{command}"', highlight=False, markup=False)
 
 
 def _step(console: Console, title: str) -> None:

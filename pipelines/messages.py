@@ -16,7 +16,7 @@ from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
 from listrak_source.settings import Settings
-from pipelines.warehouse import BusyError
+from pipelines.warehouse import BusyError, NothingThereError
 
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
@@ -54,6 +54,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
         if isinstance(cause, MissingDependencyException):
             return _first_line(cause), Exit.WRONG_USE
+        if isinstance(cause, NothingThereError):
+            return f"{cause}.", Exit.FAILED
         if isinstance(cause, BusyError):
             return f"{_first_line(cause)}.", Exit.TRY_AGAIN
     # The innermost cause says what happened; what is around it says where in dlt.
@@ -84,7 +86,10 @@ def _missing(error: ConfigFieldMissingException) -> str:
         for name in tried:
             first.setdefault(name.rpartition("__")[2], name.partition("__CREDENTIALS__")[0])
         names = list(dict.fromkeys(first.values())) or [field.upper() for field in error.fields]
-        names = [f"{name}__CREDENTIALS" if name.count("__") == 1 and "credentials" in error.fields else name for name in names]
+        names = [
+            f"{name}__CREDENTIALS" if name.count("__") == 1 and "credentials" in error.fields else name
+            for name in names
+        ]
     settings = " and ".join(names)
     return (
         f"{'A setting is' if len(names) == 1 else 'Settings are'} missing: set {settings} in the environment, or the"

@@ -30,10 +30,10 @@ class StepProgress(Collector):
         self,
         name: str,
         inc: int = 1,
-        total: int | None = None,  # type: ignore[override]
-        inc_total: int | None = None,  # type: ignore[override]
-        message: str | None = None,  # type: ignore[override]
-        label: str | None = None,  # type: ignore[override]
+        total: int | None = None,
+        inc_total: int | None = None,
+        message: str | None = None,  # noqa: ARG002 - dlt's signature
+        label: str | None = None,
     ) -> None:
         """Take one of dlt's counts: rows by table while reading, finished jobs while loading."""
         if name in TABLES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -63,11 +64,25 @@ def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
     return [Load(load_id, at, rows[load_id]) for load_id, at in latest]
 
 
-def watermarks(pipeline: dlt.Pipeline) -> dict[str, dict[str, datetime]]:
-    """By stream and table: up to when (UTC) the table holds what the stream had to say."""
+def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
+    """What was read, of which sender code, up to when (UTC), for which tables; lists that stand alike share a line."""
     resources = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
-    found: dict[str, dict[str, datetime]] = {}
+    tables: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for table, state in resources.items():
         for stream, moment in state.get("watermarks", {}).items():
-            found.setdefault(stream, {})[table] = datetime.fromisoformat(moment)
-    return dict(sorted(found.items()))
+            tables[stream][moment].append(table)
+    alike: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for stream, moments in tables.items():
+        kind, sender, *phone_list = stream.split("/")
+        for moment, readers in moments.items():
+            alike[kind, sender, moment, ", ".join(sorted(readers))] += phone_list
+    return [
+        (_named(kind, lists), sender, datetime.fromisoformat(moment), readers)
+        for (kind, sender, moment, readers), lists in sorted(alike.items())
+    ]
+
+
+def _named(kind: str, lists: list[str]) -> str:
+    if kind == "opt_outs":
+        return "opt-outs"
+    return f"{len(lists)} lists" if len(lists) > 3 else f"list {', '.join(lists)}"

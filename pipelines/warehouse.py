@@ -1,8 +1,8 @@
 """The warehouse that a run writes to: where it is, its pipeline, and who else is at it.
 
-The warehouse's own state is the truth about what was read. dlt's working directory is only scratch: it is emptied before
-each run, so a file that was deleted, restored from a backup or moved never meets watermarks that are not its own, and a
-load that was cut short is read again instead of resumed.
+The warehouse's own state is the truth about what was read. dlt's working directory is only scratch: it is emptied
+before each run, so a file that was deleted, restored from a backup or moved never meets watermarks that are not its
+own, and a load that was cut short is read again instead of resumed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,18 @@ from dlt.common.destination.client import DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 
+from listrak_source.pull.tables import TABLES
+
 NAME = "listrak"
 DATASET = "listrak_sms"
 
 
 class BusyError(Exception):
     """Another run writes to the same warehouse now."""
+
+
+class NothingThereError(Exception):
+    """Nothing was loaded yet."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,9 @@ class Warehouse:
 
         Raises dlt's own errors for a destination that does not exist or lacks settings.
         """
-        factory: Destination[Any, Any] = Destination.from_reference(self.destination)
+        factory = Destination.from_reference(self.destination)
+        if factory is None:
+            raise NothingThereError(f"{self.destination!r} names no destination")
         config = factory.spec()
         if isinstance(config, DestinationClientDwhConfiguration):
             config._bind_dataset_name(self.dataset)
@@ -61,22 +69,42 @@ class Warehouse:
 
     @contextmanager
     def reading(self) -> Iterator[dlt.Pipeline]:
-        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run."""
+        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run.
+
+        Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
+        """
+        file = self.location.removeprefix("duckdb:///")
+        if file != self.location and not Path(file).exists():
+            raise NothingThereError(self._nothing)
         with TemporaryDirectory(prefix="listrak-") as scratch:
             pipeline = self._pipeline(Path(scratch))
+            if is_empty(pipeline):
+                raise NothingThereError(self._nothing)
             pipeline.sync_destination()
             yield pipeline
 
+    @property
+    def _nothing(self) -> str:
+        return f"{self.location} holds no dataset {self.dataset}; listrak pull makes it"
+
     def _pipeline(self, scratch: Path, **options: Any) -> dlt.Pipeline:
-        return dlt.pipeline(
+        pipeline: dlt.Pipeline = dlt.pipeline(
             NAME, pipelines_dir=str(scratch), destination=self.destination, dataset_name=self.dataset, **options
         )
+        return pipeline
 
 
 def is_empty(pipeline: dlt.Pipeline) -> bool:
     """Whether the dataset does not exist yet."""
     with pipeline.destination_client() as client:
         return not client.is_storage_initialized()
+
+
+def loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """How many rows the last run loaded, by table of ours."""
+    normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
+    counts = normalized.row_counts if normalized else {}
+    return {name: counts[name] for name in TABLES if counts.get(name)}
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test in a folder of its own, with dlt's working directory in it and without settings from outside."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.chdir(home)
@@ -16,4 +14,3 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     for name in ("SOURCES__LISTRAK__CLIENT_ID", "SOURCES__LISTRAK__CLIENT_SECRET", "DESTINATION__DUCKDB__CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
-    yield

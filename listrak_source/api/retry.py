@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
@@ -89,6 +90,12 @@ def http_date(header: str | None) -> datetime | None:
     return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
 
 
+def _where(error: requests.RequestException) -> str:
+    """The server's name; nothing more of the address, for its path may hold a phone number."""
+    host = urlsplit(str(getattr(error.request, "url", "") or "")).netloc
+    return f" to {host}" if host else ""
+
+
 def connection_failure(error: requests.RequestException, operation: str, *, acts: bool) -> ListrakError:
     """Return the error of ours for a request that got no answer.
 
@@ -99,7 +106,7 @@ def connection_failure(error: requests.RequestException, operation: str, *, acts
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return CertificateError("the server's certificate is not trusted", operation=operation)
     if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
-        return ConnectionFailed("no connection could be made", operation=operation)
+        return ConnectionFailed(f"no connection could be made{_where(error)}", operation=operation)
     # The error's own text holds the URL, and that may hold a phone number: the kind of failure is all that is told.
     what = "no answer in time" if isinstance(error, requests.Timeout) else "the connection broke"
     return ConnectionFailed(f"{what} ({type(error).__name__})", operation=operation, may_have_acted=acts)

@@ -30,7 +30,7 @@ class DatesInWarehouse:
             return None
         contacts = dlt.current.pipeline().dataset()[CONTACTS.name].select(*_KEY, *_DATES)
         try:
-            found = contacts.where("subscribe_date", "gt", _LONG_AGO).arrow()
+            found: pa.Table = contacts.where("subscribe_date", "gt", _LONG_AGO).arrow()
         except DatabaseUndefinedRelation:
             return None
         columns = {name: found[name].cast(TIMESTAMP) if name in _DATES else found[name] for name in (*_KEY, *_DATES)}

@@ -1,7 +1,7 @@
 """Fingerprints of rows, to tell what an overlapping window brings again from what is new.
 
-64 bits a row, computed by DuckDB over whole columns. Another version of DuckDB may hash differently: then the rows of the
-overlap are loaded once more, onto themselves.
+64 bits a row, computed by DuckDB over whole columns. Another version of DuckDB may hash differently: then the rows of
+the overlap are loaded once more, onto themselves.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 
 _DIGITS = 15
 """The most digits of a phone number (E.164): with their count in front they fit 64 bits."""
+_PLAIN = re.compile(r"^[0-9]{1,15}$")
 
 
 class Once:
@@ -37,8 +39,7 @@ class Once:
 
 def _keys(phones: pa.ChunkedArray) -> pa.Array:
     """Phone numbers as integers: exact for plain digits, leading zeros included; a hash for anything else."""
-    digits = pc.and_(pc.utf8_is_digit(phones), pc.less_equal(pc.utf8_length(phones), _DIGITS))
-    if not pc.all(digits, min_count=0).as_py():
+    if not pc.all(pc.match_substring_regex(phones, _PLAIN.pattern), min_count=0).as_py():
         return pa.array([_key(phone) for phone in phones.to_pylist()], pa.int64())
     lengths = pc.multiply(pc.utf8_length(phones).cast(pa.int64()), 10**_DIGITS)
     keys = pc.add(lengths, phones.cast(pa.int64()))
@@ -47,7 +48,8 @@ def _keys(phones: pa.ChunkedArray) -> pa.Array:
 
 def _key(phone: str | None) -> int:
     text = phone or ""
-    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
-        return len(text) * 10**_DIGITS + int(text)
+    if _PLAIN.fullmatch(text):
+        return int(f"{len(text)}{text:0>{_DIGITS}}")
     # Negative, so that it never meets a plain number's.
-    return -int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big") - 1
+    digest = hashlib.blake2b(text.encode(), digest_size=7).digest()
+    return -1 - int.from_bytes(digest, "big")

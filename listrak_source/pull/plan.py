@@ -1,7 +1,7 @@
 """What one pull reads: which tables are wanted, which units they need, and from when.
 
-A stream (a list's contacts, a sender code's opt-outs) has readers: the tables that it feeds, and the lookups, which learn
-from it who changed. Each reader has a watermark of its own.
+A stream (a list's contacts, a sender code's opt-outs) has readers: the tables that it feeds, and the lookups, which
+learn from it who changed. Each reader has a watermark of its own.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Plan:
         return self.tables_of(unit) | ({progress.LOOKUPS} if self.looks_up else set())
 
     def finds_changes(self, unit: Unit) -> bool:
-        """Whether what is new in the unit's stream is to be looked up: not when the stream is read for the first time."""
+        """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
         return self.looks_up and progress.watermark(progress.LOOKUPS, unit.stream) is not None
 
     def is_read_again(self, unit: Unit) -> bool:

@@ -40,7 +40,7 @@ def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
 
 
 def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
-    """The fingerprints of the rows that the last pull saw, by window, if every reader stands where that pull left it."""
+    """Fingerprints of the rows that the last pull saw, by window, if every reader stands where that pull left it."""
     kept = _remembered().get(stream)
     if not kept or {_watermarks(reader).get(stream) for reader in readers} != {kept["as_of"]}:
         return {}
@@ -52,7 +52,9 @@ def remember(stream: str, now: datetime, seen: dict[str, pa.Array]) -> None:
     windows = {}
     for name, hashes in seen.items():
         if len(hashes) > MOST_REMEMBERED:
-            logger.warning(f"{stream}, window {name}: {len(hashes)} rows are too many to remember; they are read again.")
+            logger.warning(
+                f"{stream}, window {name}: {len(hashes)} rows are too many to remember; they are read again."
+            )
         elif len(hashes):
             windows[name] = fingerprints.pack(hashes)
     _remembered()[stream] = {"as_of": now.isoformat(), "windows": windows}

@@ -228,7 +228,7 @@ SUBSCRIPTIONS = Table(
         _sender_code_id(),
         _phone_number(None),
         _phone_list_id("phoneListId"),
-        Column("subscription_state", TEXT, "Subscribed, Unsubscribed, pending …, in the API's words.", "subscriptionState"),
+        Column("subscription_state", TEXT, "Subscribed, Unsubscribed …, in the API's words.", "subscriptionState"),
         Column("subscribe_date", TIMESTAMP, "When the contact subscribed to the list.", "subscribeDate"),
         Column("unsubscribe_date", TIMESTAMP, "When the contact left the list.", "unsubscribeDate"),
         Column("pending_date", TIMESTAMP, "When the subscription became pending.", "pendingDate"),

@@ -1,4 +1,4 @@
-"""Units of reading: one list's contacts in one opt-out state and one window, or one sender code's opt-outs in a window."""
+"""Units of reading: a list's contacts in one opt-out state and one window, or a sender code's opt-outs in a window."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ _PAGES = 5
 
 
 def reader(unit: Unit, client: ListrakClient, count: int) -> Callable[[], Iterator[UnitRecords]]:
-    """A reader for :func:`~listrak_source.pull.side_by_side.side_by_side`: the unit with some pages of records at a time."""
+    """A reader for ``side_by_side``: it yields the unit with the records of some pages at a time."""
 
     def read() -> Iterator[UnitRecords]:
         pages = unit.pages(client, count)

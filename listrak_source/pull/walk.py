@@ -94,7 +94,9 @@ class Walk:
         if not self.changed:
             return
         progress.note_lookups()
-        people = pa.table({"sender": [person[0] for person in self.changed], "phoneNumber": [p[1] for p in self.changed]})
+        people = pa.table(
+            {"sender": [person[0] for person in self.changed], "phoneNumber": [p[1] for p in self.changed]}
+        )
         for sender in people["sender"].unique().to_pylist():
             self.once.first(_contacts_of(sender), people.filter(pc.equal(people["sender"], sender)))
         yield from look_up(self.changed, self.plan.directory.client, self.plan.wanted, self.settings)

@@ -118,7 +118,10 @@ class Sandbox:
             timeout_keep_alive=75,  # uvicorn's five seconds would close under a client that thinks for a moment
         )
         self._server = _Server(config, on_listen)
-        self._server.run(sockets=[self._socket])
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self._socket.close()
 
     def start(self) -> Sandbox:
         """Serves in a thread; returns when it listens."""
@@ -131,12 +134,13 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Ends the serving; the world stays as it is."""
-        if self._server is not None:
+        """Ends the serving; the world stays as it is. What still runs in the foreground closes its socket itself."""
+        if self._server is None:
+            self._socket.close()
+        else:
             self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()
-        self._socket.close()
 
     def __enter__(self) -> Sandbox:
         return self.start()

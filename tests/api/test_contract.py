@@ -95,7 +95,8 @@ def recorded(listrak: ListrakClient, world: SimpleNamespace) -> list[requests.Re
     """Every exchange from here on, as it went over the wire."""
     exchanges: list[requests.Response] = []
     hooks = listrak._transport._session.hooks["response"]
-    hooks[:] = [lambda response, **_: exchanges.append(response)]
+    # The content is read here, for the client streams it and keeps none.
+    hooks[:] = [lambda response, **_: exchanges.append(response) if response.content else None]
     return exchanges
 
 

@@ -13,6 +13,7 @@ from dlt.pipeline.pipeline import Pipeline
 from listrak_source import listrak_sms
 from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Sandbox
+from pipelines.warehouse import loaded_rows
 
 Rows = dict[Any, dict[str, Any]]
 
@@ -50,8 +51,7 @@ class Warehouse:
         info = pipeline.run(source.with_resources(*resources) if resources else source)
         if not info.loads_ids:
             return {}
-        counts = pipeline.last_trace.last_normalize_info.row_counts
-        return {name: rows for name, rows in counts.items() if name in TABLES}
+        return loaded_rows(pipeline)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database)) as connection:
@@ -89,7 +89,8 @@ def truth(sandbox: Sandbox) -> dict[str, Rows]:
         "transactional_messages": told["transactional_messages"],
         "contacts": told["contacts"],
         "contact_profile_values": {
-            key: dict(zip(TABLES["contact_profile_values"].key, key, strict=True)) | {"value": value, "is_removed": None}
+            key: dict(zip(TABLES["contact_profile_values"].key, key, strict=True))
+            | {"value": value, "is_removed": None}
             for key, value in told["contact_profile_values"].items()
         },
         "list_memberships": told["list_memberships"],

@@ -1,0 +1,31 @@
+"""A small Listrak that the tests of the pull share, and a warehouse for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from listrak_source.sandbox import Sandbox, World
+from tests.pull.warehouse import Warehouse
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Sandbox]:
+    with Sandbox(World(seed=3, contacts=300, sender_codes=1)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(served: Sandbox) -> Iterator[Sandbox]:
+    """The shared sandbox at its first moment, without faults."""
+    served.service.reset()
+    yield served
+    served.faults.clear()
+    served.traffic.__dict__.pop("note", None)
+
+
+@pytest.fixture
+def warehouse(sandbox: Sandbox, tmp_path: Path) -> Warehouse:
+    return Warehouse(sandbox, tmp_path)

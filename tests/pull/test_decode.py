@@ -1,0 +1,227 @@
+"""Page bytes into Arrow: both ways of reading give the same, and what is no page is an error that the client repeats."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from listrak_source.pull.decode import from_records, page_decoder, record_schema
+from listrak_source.pull.shape import profile_values, shape
+from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+
+decode = page_decoder(CONTACTS)
+
+SLOW = "200"
+"""A status that is text where the contract has a number: Arrow's strict reader refuses the page."""
+
+
+def body(records: list[Any], status: Any = 200, **more: Any) -> bytes:
+    return json.dumps({"status": status, "nextPageCursor": None, "data": records} | more, ensure_ascii=False).encode()
+
+
+def contact(**fields: Any) -> dict[str, Any]:
+    return {"phoneNumber": "15550001111", "segmentationFieldValues": []} | fields
+
+
+def as_text(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows without what the two ways may tell differently: whether an absent extra field is a column of nulls."""
+    return [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()]
+
+
+def both_ways(records: list[Any]) -> tuple[pa.Table, pa.Table]:
+    """Contacts and profile values, by the fast and by the slow way, shaped as they reach the warehouse."""
+    return shaped(decode(body(records)).data), shaped(decode(body(records, SLOW)).data)
+
+
+def shaped(records: pa.Table) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    contacts = shape(records, CONTACTS, "America/New_York", {"sender_code_id": 1})
+    return as_text(contacts), as_text(profile_values(records, 1))
+
+
+def meaning(told: Any) -> Any:
+    """Extra fields as the values that their text stands for: 1 and 1.0 are one number, an absent key is null."""
+    if isinstance(told, (list, tuple)):
+        return [meaning(one) for one in told]
+    if isinstance(told, dict):
+        pairs = {key: meaning(value) if key in EXTRA or not isinstance(value, str) else value for key, value in told.items()}
+        return {key: value for key, value in pairs.items() if value is not None}
+    try:
+        value = json.loads(told) if isinstance(told, str) else told
+    except ValueError:
+        return told
+    return meaning(value) if isinstance(value, (list, dict)) else value
+
+
+EXTRA = ("loyalty_tier", "roi_score", "changed_by")
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+scalar = st.none() | text | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0.5, -1.25, 1e20, 2.0])
+extra = scalar | st.lists(st.integers(0, 9), max_size=3) | st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2)
+value_item = st.fixed_dictionaries(
+    {"segmentationFieldId": st.integers(1, 10**6)},
+    optional={"value": st.none() | text | st.integers(0, 99), "changedBy": scalar},
+)
+record = st.fixed_dictionaries(
+    {"phoneNumber": st.from_regex(r"\A0?1?\d{10}\Z") | text},
+    optional={
+        "emailAddress": st.none() | text,
+        "firstName": st.none() | text,
+        "lastName": st.none() | text,
+        "birthday": st.none() | st.dates().map(lambda day: f"{day}T00:00:00"),
+        "postalCode": st.none() | st.from_regex(r"\A0\d{4}\Z") | st.integers(0, 99999),
+        "optedOut": st.none() | st.booleans(),
+        "segmentationFieldValues": st.none() | st.lists(value_item, max_size=3),
+        "loyaltyTier": extra,
+        "ROIScore": extra,
+    },
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(record, max_size=4))
+def test_fast_and_slow_way_agree(records: list[dict[str, Any]]) -> None:
+    fast, slow = both_ways(records)
+    assert meaning(fast) == meaning(slow)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2020-01-31", "2020-01-31T10:00:00", "2020-01-31T10:00:00Z", "2020-01-31 10:00:00", "2020-01-31T10:00:00.25",
+        "007", "1.50", "", "é\u0000ü", 1.5, 12345678901234567890, -3, True, {"since": "2020-01-31"}, [1, "two"],
+    ],
+)  # fmt: skip
+def test_extra_field_keeps_its_text(value: Any) -> None:
+    """Text stays as it came, whatever it looks like; the rest is as JSON writes it. Also inside a profile value."""
+    expected = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values = [{"segmentationFieldId": 5, "value": "x", "loyaltyTier": value}]
+    for contacts, rows in both_ways([contact(loyaltyTier=value, segmentationFieldValues=values)]):
+        assert contacts[0]["loyalty_tier"] == expected
+        assert rows[0]["loyalty_tier"] == expected
+
+
+def test_one_value_does_not_depend_on_its_neighbours() -> None:
+    for values in (["2020-01-31", "never"], ["2020-01-31"], ["2020-01-31", None]):
+        contacts, _ = shaped(decode(body([contact(since=value) for value in values])).data)
+        assert contacts[0]["since"] == "2020-01-31"
+    for values in ([{"a": 1}, {"b": 2}], [{"a": 1}]):
+        contacts, _ = shaped(decode(body([contact(extra=value) for value in values])).data)
+        assert json.loads(contacts[0]["extra"]) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, "n/a"), (1, 2.5), ("2020-01-31", "never"), (None, 1), (True, "yes"), ({"a": 1}, [1])]
+)
+def test_pages_of_one_list_fit_together_whatever_an_extra_field_holds(one: Any, other: Any) -> None:
+    pages = [
+        decode(body([contact(tier=tier, segmentationFieldValues=[{"segmentationFieldId": 5, "value": "x", "tier": tier}])]))
+        for tier in (one, other)
+    ]
+    schemas = [page.data.schema.field("segmentationFieldValues").type for page in pages]
+    joined = pa.concat_tables([page.data for page in pages], promote_options="default")
+    assert joined.num_rows == 2, schemas
+
+
+@pytest.mark.parametrize("status", [200, SLOW])
+@pytest.mark.parametrize(
+    ("given", "cursor"), [({"nextPageCursor": "abc=="}, "abc=="), ({"nextPageCursor": ""}, None), ({}, None)]
+)
+def test_cursor(given: dict[str, Any], cursor: str | None, status: Any) -> None:
+    assert decode(body([contact()], status, **given)).next_cursor == cursor
+
+
+def test_cursor_key_may_be_absent() -> None:
+    assert decode(b'{"data":[{"phoneNumber":"1"}]}').next_cursor is None
+
+
+def test_number_as_cursor_becomes_text() -> None:
+    """As the client's own reading of pages has it."""
+    assert decode(body([contact()], nextPageCursor=5)).next_cursor == "5"
+
+
+@pytest.mark.parametrize("status", [200, SLOW])
+def test_empty_page(status: Any) -> None:
+    page = decode(body([], status))
+    assert (page.rows, page.data.num_rows) == (0, 0)
+    assert page.data.schema.names == record_schema(CONTACTS).names
+
+
+GARBAGE = [
+    b"", b" ", b"[]", b"{}", b"5", b"true", b'"text"', b'{"data":null}', b'{"data":{}}', b'{"data":5}', b'{"data":[5]}',
+    b'{"data":["x"]}', b'{"data":[[]]}', b"<html><body>Service Unavailable</body></html>", b"\xff\xfe", b'{"data":[]',
+    b'{"data":[]} trailing', b'{"data":[]}{"data":[]}', b'{"status":500,"error":"ERROR_X","message":"m"}',
+    b'{"data":[{"phoneNumber":"\xff"}]}', b'{"data":[{"optedOut":"perhaps"}]}', b'{"data":[{"optedOut":5}]}',
+    b'{"data":[{"segmentationFieldValues":5}]}', b'{"data":[{"segmentationFieldValues":[5]}]}',
+    b'{"data":[{"segmentationFieldValues":[{"segmentationFieldId":"x"}]}]}',
+    b'{"data":[{"segmentationFieldValues":[{"segmentationFieldId":1180591620717411303424}]}]}',
+    b'{"data":[],"nextPageCursor":{"a":1}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", GARBAGE)
+def test_what_is_no_page_is_a_value_error(content: bytes) -> None:
+    with pytest.raises(ValueError, match=""):
+        decode(content)
+
+
+@pytest.mark.parametrize("content", ["null", " null ", 'null{"data":[]}'])
+def test_null_is_a_value_error_too(content: str) -> None:
+    """In a process of its own: Arrow's reader can take the whole process down."""
+    code = (
+        "from listrak_source.pull.decode import page_decoder\n"
+        "from listrak_source.pull.tables import CONTACTS\n"
+        f"try:\n    page_decoder(CONTACTS)({content.encode()!r})\n"
+        "except ValueError:\n    print('refused')\n"
+    )
+    path = [sys.executable, "-c", code]
+    run = subprocess.run(path, capture_output=True, text=True, timeout=60, env={"PYTHONPATH": ":".join(sys.path)})
+    assert (run.returncode, run.stdout.strip()) == (0, "refused")
+
+
+def test_every_cut_of_a_page_is_a_value_error() -> None:
+    whole = body([contact(firstName="Zoë", tier=1.5)], nextPageCursor="abc")
+    for end in range(len(whole)):
+        with pytest.raises(ValueError, match=""):
+            decode(whole[:end])
+
+
+def test_half_a_surrogate_pair_loses_no_row() -> None:
+    """A .NET string cut in the middle of an emoji: valid JSON, and the rest of the page is fine."""
+    page = decode(b'{"data":[{"phoneNumber":"15550001111","firstName":"Ann \\ud83d"},{"phoneNumber":"15550002222"}]}')
+    assert page.data["phoneNumber"].to_pylist() == ["15550001111", "15550002222"]
+    assert page.data["firstName"][0].as_py().startswith("Ann ")
+
+
+@pytest.mark.parametrize("status", [200, SLOW])
+def test_nulls_among_records_and_values(status: Any) -> None:
+    values = [None, {"segmentationFieldId": 5, "value": "x"}]
+    page = decode(body([None, contact(segmentationFieldValues=values)], status))
+    assert page.rows == 2, "what the API sent counts for telling a full page"
+    _, rows = shaped(page.data)
+    assert [(row["segmentation_field_id"], row["value"]) for row in rows] == [(5, "x")]
+
+
+def test_reason_as_a_number_and_other_opt_outs() -> None:
+    records = [
+        {"phoneNumber": "15550001111", "optOutDate": "2026-03-01T10:00:00", "optOutReason": reason}
+        for reason in (0, 7, 8, "Campaign", "NewReason", None)
+    ]
+    page = page_decoder(OPT_OUTS)(body(records))
+    rows = shape(page.data, OPT_OUTS, "America/New_York", {"sender_code_id": 1})
+    assert rows["opt_out_reason"].to_pylist() == ["Campaign", "Workflow", "8", "Campaign", "NewReason", None]
+
+
+def test_records_that_are_objects_already() -> None:
+    table = from_records([{"phoneNumber": 5550001111, "new": {"a": 1}}, {"optedOut": "true"}], record_schema(CONTACTS))
+    assert table["phoneNumber"].to_pylist() == ["5550001111", None]
+    assert table["optedOut"].to_pylist() == [None, True]
+    assert table["new"].to_pylist() == ['{"a": 1}', None]
+    with pytest.raises(ValueError, match="optedOut"):
+        from_records([{"optedOut": "maybe"}], record_schema(CONTACTS))
