@@ -22,6 +22,7 @@ from dlt.common.destination.client import DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 
+from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
 
 NAME = "listrak"
@@ -60,6 +61,10 @@ class Warehouse:
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
         """A pipeline to load with. Raises :class:`BusyError` while another run has it."""
+        if self.location.endswith(f"/{self.dataset}.duckdb"):
+            raise ConfigurationError(
+                f"DuckDB cannot tell the dataset {self.dataset} from its file of the same name; rename one of them"
+            )
         identity = f"{self.destination} {self.location} {self.dataset}"
         scratch = Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
         scratch.mkdir(parents=True, exist_ok=True)

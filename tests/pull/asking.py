@@ -16,7 +16,7 @@ def ask(warehouse: Warehouse, *resources: str, **options: Any) -> dict[str, int]
     """Pull without loading, and return the requests by operation. State moves as it does in a whole run."""
     traffic = warehouse.sandbox.traffic
     traffic.clear()
-    source = listrak_sms(**warehouse.options(), **options)
+    source = listrak_sms(**warehouse.options() | options)
     warehouse.pipeline().extract(source.with_resources(*resources) if resources else source)
     return {name: count for name, count in traffic.counts.items() if name != "token"}
 

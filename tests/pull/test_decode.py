@@ -50,7 +50,9 @@ def meaning(told: Any) -> Any:
     if isinstance(told, (list, tuple)):
         return [meaning(one) for one in told]
     if isinstance(told, dict):
-        pairs = {key: meaning(value) if key in EXTRA or not isinstance(value, str) else value for key, value in told.items()}
+        pairs = {
+            key: meaning(value) if key in EXTRA or not isinstance(value, str) else value for key, value in told.items()
+        }
         return {key: value for key, value in pairs.items() if value is not None}
     try:
         value = json.loads(told) if isinstance(told, str) else told
@@ -63,7 +65,9 @@ EXTRA = ("loyalty_tier", "roi_score", "changed_by")
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalar = st.none() | text | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0.5, -1.25, 1e20, 2.0])
-extra = scalar | st.lists(st.integers(0, 9), max_size=3) | st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2)
+extra = (
+    scalar | st.lists(st.integers(0, 9), max_size=3) | st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2)
+)
 value_item = st.fixed_dictionaries(
     {"segmentationFieldId": st.integers(1, 10**6)},
     optional={"value": st.none() | text | st.integers(0, 99), "changedBy": scalar},
@@ -121,7 +125,9 @@ def test_one_value_does_not_depend_on_its_neighbours() -> None:
 )
 def test_pages_of_one_list_fit_together_whatever_an_extra_field_holds(one: Any, other: Any) -> None:
     pages = [
-        decode(body([contact(tier=tier, segmentationFieldValues=[{"segmentationFieldId": 5, "value": "x", "tier": tier}])]))
+        decode(
+            body([contact(tier=tier, segmentationFieldValues=[{"segmentationFieldId": 5, "value": "x", "tier": tier}])])
+        )
         for tier in (one, other)
     ]
     schemas = [page.data.schema.field("segmentationFieldValues").type for page in pages]

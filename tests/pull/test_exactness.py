@@ -71,7 +71,10 @@ def test_pages_in_several_chunks() -> None:
     once = Once()
     chunked = pa.concat_tables([phones("1", "2"), phones(), phones("3")])
     assert once.first("a list", chunked).num_rows == 3
-    assert once.first("a list", pa.concat_tables([phones("3", "4"), phones("2", "5")]))["phoneNumber"].to_pylist() == ["4", "5"]
+    assert once.first("a list", pa.concat_tables([phones("3", "4"), phones("2", "5")]))["phoneNumber"].to_pylist() == [
+        "4",
+        "5",
+    ]
 
 
 def contacts(*rows: tuple[Any, ...]) -> pa.Table:

@@ -83,7 +83,7 @@ def test_what_is_no_date_names_the_field() -> None:
 
 
 def test_text_stays_text() -> None:
-    row = rows([{"phoneNumber": "05550001111", "postalCode": "01234", "firstName": "  Zoë, \"Z\"\n"}]).to_pylist()[0]
+    row = rows([{"phoneNumber": "05550001111", "postalCode": "01234", "firstName": '  Zoë, "Z"\n'}]).to_pylist()[0]
     assert (row["phone_number"], row["postal_code"], row["first_name"]) == ("05550001111", "01234", '  Zoë, "Z"\n')
     assert rows([{"phoneNumber": "1", "postalCode": 1234}])["postal_code"][0].as_py() == "1234"
 
@@ -152,6 +152,8 @@ def test_values_of_a_part_of_a_page_belong_to_their_owners() -> None:
 
 
 def test_unknown_reason_is_kept() -> None:
-    records = [{"phoneNumber": "1", "optOutDate": "2026-01-01T00:00:00", "optOutReason": why} for why in ("3", "New", None)]
+    records = [
+        {"phoneNumber": "1", "optOutDate": "2026-01-01T00:00:00", "optOutReason": why} for why in ("3", "New", None)
+    ]
     table = shape(from_records(records, record_schema(OPT_OUTS)), OPT_OUTS, "UTC", {"sender_code_id": 1})
     assert table["opt_out_reason"].to_pylist() == ["Import", "New", None]

@@ -12,7 +12,9 @@ from listrak_source.pull.side_by_side import side_by_side
 
 
 def ours() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("listrak_") or "listrak" == thread.name]
+    return [
+        thread for thread in threading.enumerate() if thread.name.startswith("listrak_") or thread.name == "listrak"
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ class Warehouse:
 
     def pull(self, *resources: str, **options: Any) -> dict[str, int]:
         """Pull, and return how many rows were loaded by table (before the merge)."""
-        source = listrak_sms(**self.options(), **options)
+        source = listrak_sms(**self.options() | options)
         pipeline = self.pipeline()
         info = pipeline.run(source.with_resources(*resources) if resources else source)
         if not info.loads_ids:

@@ -1,0 +1,174 @@
+"""Who said stop: whatever the order of things, a pull later nobody reads as reachable who is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from listrak_source.sandbox import Fault, Sandbox
+from tests.pull.asking import Somebody, on_request, somebody
+from tests.pull.warehouse import Warehouse, truth
+
+
+@pytest.fixture
+def someone(sandbox: Sandbox) -> Somebody:
+    return somebody(sandbox)
+
+
+def stop(sandbox: Sandbox, someone: Somebody) -> None:
+    sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
+
+
+def opted_out(warehouse: Warehouse, someone: Somebody) -> bool | None:
+    row = warehouse.rows("contacts").get(someone.key)
+    return row["opted_out"] if row else None
+
+
+def has_opt_out(warehouse: Warehouse, someone: Somebody) -> bool:
+    return someone.key in {key[:2] for key in warehouse.rows("opt_outs")}
+
+
+@pytest.mark.parametrize("days", [0, 5, 60])
+def test_opt_out_between_two_pulls(warehouse: Warehouse, someone: Somebody, days: int) -> None:
+    world = warehouse.sandbox.world
+    warehouse.pull()
+    world.clock.advance(days=days)
+    stop(warehouse.sandbox, someone)
+    world.clock.advance(days=days)
+    warehouse.pull()
+    assert has_opt_out(warehouse, someone)
+    assert warehouse.rows("contacts")[someone.key] == truth(warehouse.sandbox)["contacts"][someone.key]
+
+
+def test_opt_out_reaches_contacts_when_they_alone_are_pulled(warehouse: Warehouse, someone: Somebody) -> None:
+    warehouse.pull("contacts")
+    warehouse.sandbox.world.clock.advance(days=5)
+    stop(warehouse.sandbox, someone)
+    warehouse.sandbox.world.clock.advance(days=5)
+    warehouse.pull("contacts")
+    assert opted_out(warehouse, someone) is True
+
+
+def test_who_comes_back_is_reachable_and_the_opt_out_stays(warehouse: Warehouse, someone: Somebody) -> None:
+    world = warehouse.sandbox.world
+    warehouse.pull()
+    stop(warehouse.sandbox, someone)
+    world.clock.advance(hours=5)
+    warehouse.pull()
+    world.resubscribe(someone.sender_code_id, someone.phone_number, someone.phone_list_id)
+    world.clock.advance(days=3)
+    warehouse.pull()
+    assert opted_out(warehouse, someone) is False
+    assert has_opt_out(warehouse, someone)
+    row = warehouse.rows("contacts")[someone.key]
+    assert row["unsubscribe_date"] is None
+    stop(warehouse.sandbox, someone)
+    warehouse.pull()
+    assert opted_out(warehouse, someone) is True
+    assert len([key for key in warehouse.rows("opt_outs") if key[:2] == someone.key]) == 2
+
+
+def test_opt_out_while_the_first_pull_reads(warehouse: Warehouse, someone: Somebody) -> None:
+    """After the contact was read and before the opt-outs are: the opt-outs are slow, being asked for twice."""
+    sandbox = warehouse.sandbox
+    asked = 0
+
+    def act(operation: str, query: str) -> None:
+        nonlocal asked
+        asked += operation == "list_opt_outs"
+        if asked == 2:
+            stop(sandbox, someone)
+
+    sandbox.faults.add(Fault("status", "list_opt_outs", status=500))
+    on_request(sandbox, act)
+    warehouse.pull()
+    assert asked == 2
+    sandbox.world.clock.advance(hours=1)
+    warehouse.pull()
+    assert has_opt_out(warehouse, someone)
+    assert opted_out(warehouse, someone) is True
+
+
+@pytest.mark.parametrize("after", range(0, 60, 9))
+def test_opt_out_at_any_moment_of_the_first_pull(warehouse: Warehouse, someone: Somebody, after: int) -> None:
+    sandbox = warehouse.sandbox
+    sandbox.service.delay = 0.002
+    seen = 0
+
+    def act(operation: str, query: str) -> None:
+        nonlocal seen
+        seen += operation != "token"
+        if seen == after:
+            stop(sandbox, someone)
+
+    on_request(sandbox, act)
+    warehouse.pull("contacts", "opt_outs", "list_memberships", workers=3)
+    stop(sandbox, someone)
+    sandbox.world.clock.advance(hours=1)
+    warehouse.pull("contacts", "opt_outs", "list_memberships")
+    assert has_opt_out(warehouse, someone)
+    assert opted_out(warehouse, someone) is True
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_opt_out_while_a_later_pull_reads(warehouse: Warehouse, someone: Somebody, full: bool) -> None:
+    """After the lookups; a complete walk asks for all opt-outs after them, and is slow there."""
+    sandbox = warehouse.sandbox
+    warehouse.pull()
+    sandbox.world.clock.advance(hours=2)
+    asked = 0
+
+    def act(operation: str, query: str) -> None:
+        nonlocal asked
+        asked += operation == "list_opt_outs"
+        if asked == 3 or (not full and operation == "get_contact"):
+            stop(sandbox, someone)
+
+    if full:
+        sandbox.faults.add(Fault("status", "list_opt_outs", status=500, after=1))
+    else:
+        sandbox.world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109999")
+    on_request(sandbox, act)
+    warehouse.pull(full=full)
+    assert someone.key in {key[:2] for key in truth(sandbox)["opt_outs"]}, "it happened in time"
+    sandbox.world.clock.advance(hours=1)
+    warehouse.pull()
+    assert has_opt_out(warehouse, someone)
+    assert opted_out(warehouse, someone) is True
+
+
+def test_opt_out_while_nobody_is_looked_up_is_found_when_lookups_are_back(
+    warehouse: Warehouse, someone: Somebody
+) -> None:
+    world = warehouse.sandbox.world
+    warehouse.pull(lookups="none")
+    world.clock.advance(days=2)
+    stop(warehouse.sandbox, someone)
+    world.clock.advance(days=2)
+    warehouse.pull(lookups="none")
+    world.clock.advance(days=2)
+    warehouse.pull()
+    assert opted_out(warehouse, someone) is True
+
+
+def test_opt_out_of_who_just_joined_a_new_list(warehouse: Warehouse, someone: Somebody) -> None:
+    """A list that is read for the first time shows the contact too, without its dates."""
+    world = warehouse.sandbox.world
+    warehouse.pull()
+    phone_list = world.add_list(someone.sender_code_id, "New")
+    world.clock.advance(hours=3)
+    world.subscribe(someone.sender_code_id, phone_list, someone.phone_number)
+    world.clock.advance(hours=1)
+    stop(warehouse.sandbox, someone)
+    warehouse.pull()
+    assert warehouse.rows("contacts")[someone.key] == truth(warehouse.sandbox)["contacts"][someone.key]
+
+
+def test_profile_that_lost_all_its_values(warehouse: Warehouse, someone: Somebody) -> None:
+    world = warehouse.sandbox.world
+    fields = list(world.fields)[:1]
+    world.edit(someone.phone_number, {"segmentationFieldValues": [{"segmentationFieldId": fields[0], "value": "007"}]})
+    warehouse.pull()
+    assert someone.key in {key[:2] for key in warehouse.rows("contact_profile_values")}
+    world.put(someone.sender_code_id, {"phoneNumber": someone.phone_number, "optedOut": True})
+    warehouse.pull()
+    assert someone.key not in {key[:2] for key in warehouse.rows("contact_profile_values")}

@@ -1,0 +1,150 @@
+"""However Listrak answers where its contract leaves that open, and whatever breaks on the way: the same warehouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from listrak_source.sandbox import Fault, Quirks, Sandbox
+from tests.pull.asking import queries, somebody
+from tests.pull.warehouse import Rows, Warehouse, truth
+
+PAGED = {"page_size": 25}
+
+
+def contents(warehouse: Warehouse) -> dict[str, Rows]:
+    return {
+        name: warehouse.rows(name) for name in ("contacts", "contact_profile_values", "list_memberships", "opt_outs")
+    }
+
+
+@pytest.fixture(scope="module")
+def expected(served: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The warehouse after a pull, a day of life, and another pull, with nothing in the way."""
+    served.service.reset()
+    warehouse = Warehouse(served, tmp_path_factory.mktemp("expected"))
+    warehouse.pull(*TABLES, **PAGED)
+    first = contents(warehouse)
+    served.world.live(1)
+    warehouse.pull(*TABLES, **PAGED)
+    return {"first": first, "second": contents(warehouse)}
+
+
+TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", "lists")
+
+
+@pytest.mark.parametrize(
+    "quirks",
+    [
+        Quirks("relative", "empty", "envelope", "exclusive", "number"),
+        Quirks("absolute", "absent", "array", "exclusive", "number"),
+    ],
+    ids=["relative", "absolute"],
+)
+def test_same_warehouse_with_every_quirk(warehouse: Warehouse, expected: dict[str, Any], quirks: Quirks) -> None:
+    warehouse.sandbox.service.quirks = quirks
+    warehouse.pull(*TABLES, **PAGED)
+    assert contents(warehouse) == expected["first"]
+    warehouse.sandbox.world.live(1)
+    warehouse.pull(*TABLES, **PAGED)
+    assert contents(warehouse) == expected["second"]
+
+
+@pytest.mark.parametrize("operation", ["list_contacts", "list_opt_outs"])
+def test_same_warehouse_after_faults_that_pass(warehouse: Warehouse, expected: dict[str, Any], operation: str) -> None:
+    faults = warehouse.sandbox.faults
+    for kind in ("status", "delay", "drop", "drop_mid_body", "cut_body", "not_json", "revoked_token"):
+        faults.add(Fault(kind, operation, after=2 if kind == "delay" else 0, seconds=0.05))  # type: ignore[arg-type]
+    faults.add(Fault("status", operation, status=429, retry_after="0"))
+    warehouse.pull(*TABLES, **PAGED, max_attempts=12)
+    assert faults.waiting() == []
+    assert contents(warehouse) == expected["first"]
+
+
+@pytest.mark.parametrize("kind", ["repeated_page", "full_page_no_cursor", "empty_page"])
+def test_same_warehouse_after_a_page_that_is_wrong_once(
+    warehouse: Warehouse, expected: dict[str, Any], kind: Any
+) -> None:
+    sandbox = warehouse.sandbox
+    largest = somebody(sandbox).phone_list_id
+    # The first page of each opt-out state of the largest list, and of the opt-outs.
+    sandbox.faults.add(Fault(kind, "list_opt_outs"))
+    windows = 3
+    sandbox.faults.add(Fault(kind, "list_contacts", after=2 * windows, times=2))
+    warehouse.pull(*TABLES, lists=[largest], page_size=15)
+    assert sandbox.faults.waiting() == []
+    undated = [query for _, query in queries(sandbox, "/Contact") if "startSubscribeDate" not in query]
+    assert len(undated) >= 2
+    first = expected["first"]
+    assert warehouse.rows("opt_outs") == first["opt_outs"]
+    members = {key: row for key, row in first["list_memberships"].items() if key[1] == largest}
+    assert warehouse.rows("list_memberships") == members
+    people = {key[::2] for key in members}
+    assert warehouse.rows("contacts") == {key: row for key, row in first["contacts"].items() if key in people}
+
+
+STAYING = {
+    "status": Fault("status", "list_contacts", times=None),
+    "full_page_no_cursor": Fault("full_page_no_cursor", "list_contacts", times=None),
+    "repeated_page": Fault("repeated_page", "list_contacts", times=None),
+    "not_json": Fault("not_json", "list_contacts", times=None),
+    "opt_outs": Fault("status", "list_opt_outs", times=None),
+}
+
+
+@pytest.mark.parametrize("name", STAYING)
+def test_fault_that_stays_fails_the_pull_and_loses_nothing(warehouse: Warehouse, name: str) -> None:
+    sandbox = warehouse.sandbox
+    sandbox.faults.add(STAYING[name])
+    with pytest.raises(Exception, match="list_") as failed:
+        warehouse.pull("contacts", "opt_outs", max_attempts=1, page_size=15)
+    assert not warehouse.database.exists() or warehouse.loads() == {}
+    sender = somebody(sandbox).sender_code_id
+    said = str(failed.value)
+    sandbox.faults.clear()
+    warehouse.pull("contacts", "opt_outs")
+    told = truth(sandbox)
+    assert warehouse.rows("contacts").keys() == told["contacts"].keys()
+    assert warehouse.rows("opt_outs") == told["opt_outs"]
+    assert str(sender) in said, f"the error names what was read: {said[-200:]}"
+
+
+def test_failed_later_pull_moves_no_watermark(warehouse: Warehouse) -> None:
+    sandbox = warehouse.sandbox
+    warehouse.pull("contacts", "opt_outs")
+    loads = warehouse.loads()
+    sandbox.world.live(2)
+    sandbox.world.clock.advance(days=5)
+    sandbox.faults.add(Fault("status", "list_contacts", times=None, after=10))
+    with pytest.raises(Exception, match="list_contacts"):
+        warehouse.pull("contacts", "opt_outs", max_attempts=1)
+    assert warehouse.loads() == loads
+    sandbox.faults.clear()
+    sandbox.world.clock.advance(days=5)
+    warehouse.pull("contacts", "opt_outs")
+    told = truth(sandbox)
+    assert told["contacts"].keys() <= warehouse.rows("contacts").keys()
+    assert told["opt_outs"].keys() <= warehouse.rows("opt_outs").keys()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Honolulu", "Asia/Kolkata"])
+def test_wrong_time_zone_loses_no_row(warehouse: Warehouse, zone: str) -> None:
+    world = warehouse.sandbox.world
+    warehouse.pull("contacts", "opt_outs", "list_memberships", timezone=zone)
+    for _ in range(2):
+        world.live(1)
+        warehouse.pull("contacts", "opt_outs", "list_memberships", timezone=zone)
+    told = truth(warehouse.sandbox)
+    assert told["contacts"].keys() <= warehouse.rows("contacts").keys()
+    assert told["list_memberships"].keys() <= warehouse.rows("list_memberships").keys()
+    stopped = {key[:2] for key in warehouse.rows("opt_outs")}
+    assert {key[:2] for key in told["opt_outs"]} <= stopped
+
+
+def test_the_sandbox_is_where_these_tests_think(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The largest list and the opt-outs fill more than one page of the size used above."""
+    sender = next(iter(sandbox.world.sender_codes.values()))
+    assert len(sender.opt_out_order) > 15
+    assert max(len(item.reachable) for item in sender.lists.values()) > 50

@@ -1,0 +1,119 @@
+"""Settings: where they come from, which is stronger, and what a wrong one is told."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
+
+from listrak_source import listrak_sms
+from listrak_source.api import ConfigurationError
+from listrak_source.sandbox import Sandbox
+from listrak_source.settings import SECTIONS, Settings
+from tests.pull.asking import ask, queries, somebody
+from tests.pull.warehouse import Warehouse
+
+ID = {"client_id": "an id", "client_secret": "a secret"}
+
+
+def resolved(**options: Any) -> Settings:
+    found: Settings = resolve_configuration(Settings(), sections=SECTIONS, explicit_value=ID | options)
+    return found
+
+
+class Bare(Warehouse):
+    """A warehouse whose pulls are given no settings."""
+
+    def options(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.fixture
+def bare(sandbox: Sandbox, tmp_path: Path) -> Bare:
+    return Bare(sandbox, tmp_path)
+
+
+def test_from_the_environment(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
+    someone = somebody(bare.sandbox)
+    given = Warehouse.options(bare) | {
+        "lists": f"[{someone.phone_list_id}]",
+        "sender_codes": f"[{someone.sender_code_id}]",
+        "page_size": "20",
+        "lookups": "none",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"SOURCES__LISTRAK__{name.upper()}", str(value))
+    ask(bare, "contacts")
+    asked = queries(bare.sandbox, "/Contact")
+    assert {path.split("/")[-2] for path, _ in asked} == {str(someone.phone_list_id)}
+    assert {query["count"] for _, query in asked} <= {"20", "19"}
+
+
+def test_from_files_in_the_current_folder_and_arguments_are_strongest(bare: Bare) -> None:
+    someone = somebody(bare.sandbox)
+    options = Warehouse.options(bare)
+    Path(".dlt").mkdir()
+    Path(".dlt/secrets.toml").write_text(
+        f'[sources.listrak]\nclient_id = "{options["client_id"]}"\nclient_secret = "{options["client_secret"]}"\n'
+    )
+    Path(".dlt/config.toml").write_text(
+        f'[sources.listrak]\nbase_url = "{options["base_url"]}"\ntoken_url = "{options["token_url"]}"\n'
+        f"lists = [{someone.phone_list_id}]\npage_size = 20\nstart_date = 2026-01-15\n"
+    )
+    ask(bare, "contacts")
+    asked = queries(bare.sandbox, "/Contact")
+    assert {path.split("/")[-2] for path, _ in asked} == {str(someone.phone_list_id)}
+    assert {query["count"] for _, query in asked} <= {"20", "19"}
+    assert min(query["startSubscribeDate"] for _, query in asked) == "2026-01-14T23:59:59"
+    bare.pipeline().drop()
+    ask(bare, "contacts", page_size=30)
+    assert {query["count"] for _, query in queries(bare.sandbox, "/Contact")} <= {"30", "29"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+def test_missing_credentials_are_named(name: str) -> None:
+    with pytest.raises(ConfigFieldMissingException, match=name):
+        listrak_sms(**{key: value for key, value in ID.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timezone", "New York"), ("timezone", "America"), ("timezone", ""), ("timezone", "../UTC"),
+        ("page_size", 1), ("page_size", 5001), ("workers", 0), ("workers", 65), ("overlap", 24), ("overlap", -1),
+        ("timeout", 0), ("max_attempts", 0), ("lookups", "some"), ("start_date", "yesterday"),
+        ("start_date", "31.01.2026"), ("client_id", ""), ("client_secret", " "),
+    ],
+)  # fmt: skip
+def test_wrong_value_is_named(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        resolved(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["base_url", "token_url"])
+@pytest.mark.parametrize("address", ["http://api.example.com/sms/v1", "ftp://localhost/x", "api.example.com"])
+def test_unsafe_address_is_refused(warehouse: Warehouse, name: str, address: str) -> None:
+    with pytest.raises(Exception, match=f"{name} must"):
+        ask(warehouse, "sender_codes", **{name: address})
+    assert not warehouse.sandbox.traffic.counts
+
+
+@pytest.mark.parametrize("given", ["2026-01-31", date(2026, 1, 31), datetime(2026, 1, 31), "2026-01-31T00:00:00"])
+def test_start_date_in_the_forms_that_people_write(given: Any) -> None:
+    assert resolved(start_date=given).start() == datetime(2026, 1, 31)
+
+
+def test_start_date_with_an_offset_is_that_moment() -> None:
+    assert resolved(start_date="2026-01-31T05:00:00+00:00").start() == datetime(2026, 1, 31)
+    assert resolved().start() is None
+
+
+def test_secret_is_not_shown(warehouse: Warehouse) -> None:
+    with pytest.raises(Exception, match="") as failed:
+        ask(warehouse, "sender_codes", client_secret="a-wrong-secret-value")
+    assert "a-wrong-secret-value" not in f"{failed.value!r} {failed.value}"
+    assert "a-wrong-secret-value" not in repr(resolved(client_secret="a-wrong-secret-value"))
