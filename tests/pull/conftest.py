@@ -13,7 +13,7 @@ from tests.pull.warehouse import Warehouse
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Sandbox]:
-    with Sandbox(World(seed=3, contacts=300, sender_codes=1)) as sandbox:
+    with Sandbox(World(seed=3, contacts=300, sender_codes=1, lists=3)) as sandbox:
         yield sandbox
 
 

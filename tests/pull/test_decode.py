@@ -1,4 +1,4 @@
-"""Page bytes into Arrow: both ways of reading give the same, and what is no page is an error that the client repeats."""
+"""Page bytes into Arrow: both ways of reading give the same, and what is no page is an error to be tried again."""
 
 from __future__ import annotations
 
@@ -111,13 +111,12 @@ def test_extra_field_keeps_its_text(value: Any) -> None:
         assert rows[0]["loyalty_tier"] == expected
 
 
-def test_one_value_does_not_depend_on_its_neighbours() -> None:
-    for values in (["2020-01-31", "never"], ["2020-01-31"], ["2020-01-31", None]):
-        contacts, _ = shaped(decode(body([contact(since=value) for value in values])).data)
-        assert contacts[0]["since"] == "2020-01-31"
-    for values in ([{"a": 1}, {"b": 2}], [{"a": 1}]):
-        contacts, _ = shaped(decode(body([contact(extra=value) for value in values])).data)
-        assert json.loads(contacts[0]["extra"]) == {"a": 1}
+@pytest.mark.parametrize("neighbours", [[], [None], ["never"], [5]])
+def test_one_value_does_not_depend_on_its_neighbours(neighbours: list[Any]) -> None:
+    contacts, _ = shaped(decode(body([contact(since=value) for value in ("2020-01-31", *neighbours)])).data)
+    assert contacts[0]["since"] == "2020-01-31"
+    contacts, _ = shaped(decode(body([contact(extra=value) for value in ({"a": 1}, {"b": 2})])).data)
+    assert json.loads(contacts[0]["extra"]) == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +172,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("content", GARBAGE)
 def test_what_is_no_page_is_a_value_error(content: bytes) -> None:
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="."):
         decode(content)
 
 
@@ -194,7 +193,7 @@ def test_null_is_a_value_error_too(content: str) -> None:
 def test_every_cut_of_a_page_is_a_value_error() -> None:
     whole = body([contact(firstName="Zoë", tier=1.5)], nextPageCursor="abc")
     for end in range(len(whole)):
-        with pytest.raises(ValueError, match=""):
+        with pytest.raises(ValueError, match="."):
             decode(whole[:end])
 
 

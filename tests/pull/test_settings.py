@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dlt.common.configuration import resolve_configuration
+from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
 from listrak_source.sandbox import Sandbox
-from listrak_source.settings import SECTIONS, Settings
+from listrak_source.settings import Settings, resolve
 from tests.pull.asking import ask, queries, somebody
 from tests.pull.warehouse import Warehouse
 
@@ -21,8 +23,7 @@ ID = {"client_id": "an id", "client_secret": "a secret"}
 
 
 def resolved(**options: Any) -> Settings:
-    found: Settings = resolve_configuration(Settings(), sections=SECTIONS, explicit_value=ID | options)
-    return found
+    return resolve(ID | options)
 
 
 class Bare(Warehouse):
@@ -30,6 +31,17 @@ class Bare(Warehouse):
 
     def options(self) -> dict[str, Any]:
         return {}
+
+
+@pytest.fixture
+def files() -> Iterator[Path]:
+    """The folder of settings here, which dlt has looked for already."""
+    folder = Path(".dlt")
+    folder.mkdir()
+    yield folder
+    for file in folder.iterdir():
+        file.unlink()
+    Container()[PluggableRunContext].reload_providers()
 
 
 @pytest.fixture
@@ -53,17 +65,17 @@ def test_from_the_environment(bare: Bare, monkeypatch: pytest.MonkeyPatch) -> No
     assert {query["count"] for _, query in asked} <= {"20", "19"}
 
 
-def test_from_files_in_the_current_folder_and_arguments_are_strongest(bare: Bare) -> None:
+def test_from_files_in_the_current_folder_and_arguments_are_strongest(bare: Bare, files: Path) -> None:
     someone = somebody(bare.sandbox)
     options = Warehouse.options(bare)
-    Path(".dlt").mkdir()
-    Path(".dlt/secrets.toml").write_text(
+    (files / "secrets.toml").write_text(
         f'[sources.listrak]\nclient_id = "{options["client_id"]}"\nclient_secret = "{options["client_secret"]}"\n'
     )
-    Path(".dlt/config.toml").write_text(
+    (files / "config.toml").write_text(
         f'[sources.listrak]\nbase_url = "{options["base_url"]}"\ntoken_url = "{options["token_url"]}"\n'
         f"lists = [{someone.phone_list_id}]\npage_size = 20\nstart_date = 2026-01-15\n"
     )
+    Container()[PluggableRunContext].reload_providers()
     ask(bare, "contacts")
     asked = queries(bare.sandbox, "/Contact")
     assert {path.split("/")[-2] for path, _ in asked} == {str(someone.phone_list_id)}
@@ -113,7 +125,7 @@ def test_start_date_with_an_offset_is_that_moment() -> None:
 
 
 def test_secret_is_not_shown(warehouse: Warehouse) -> None:
-    with pytest.raises(Exception, match="") as failed:
+    with pytest.raises(Exception, match="Invalid Credentials") as failed:
         ask(warehouse, "sender_codes", client_secret="a-wrong-secret-value")
     assert "a-wrong-secret-value" not in f"{failed.value!r} {failed.value}"
     assert "a-wrong-secret-value" not in repr(resolved(client_secret="a-wrong-secret-value"))
