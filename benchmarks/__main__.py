@@ -72,11 +72,10 @@ def ours_holds(database: Path) -> list[int]:
 
 def peer_holds(database: Path) -> list[int]:
     both = "(SELECT * FROM peer.contacts UNION ALL BY NAME SELECT * FROM peer.contacts_opted_out)"
-    values = [f"peer.contacts{state}__segmentation_field_values" for state in ("", "_opted_out")]
     joined = " UNION ALL ".join(
-        f"SELECT p.phone_number, v.segmentation_field_id FROM {table} v"  # noqa: S608
-        f" JOIN peer.{table.split('.')[1].removesuffix('__segmentation_field_values')} p ON p._dlt_id = v._dlt_parent_id"
-        for table in values
+        f"SELECT p.phone_number, v.segmentation_field_id FROM peer.{table}__segmentation_field_values v"  # noqa: S608
+        f" JOIN peer.{table} p ON p._dlt_id = v._dlt_parent_id"
+        for table in ("contacts", "contacts_opted_out")
     )
     return held(
         database,
@@ -114,7 +113,7 @@ def main() -> None:
             raise SystemExit(f"benchmark: the contenders loaded different data: {ours} and {peers}")
     print(f"\n{options.contacts:,} contacts, medians of {options.runs} interleaved runs of whole processes")
     print(f"each loaded {ours[0]:,} contacts, {ours[1]:,} memberships, {ours[2]:,} values, {ours[3]:,} opt-outs\n")
-    print(f"{'':32}{'wall s':>8}{'peak MB':>9}{'contacts/s':>12}{'× ours':>8}")
+    print(f"{'':32}{'wall s':>8}{'peak MB':>9}{'contacts/s':>12}{'x ours':>8}")
     base = median(wall for wall, _ in figures["listrak pull"])
     for name, runs in figures.items():
         wall, memory = median(wall for wall, _ in runs), median(memory for _, memory in runs)

@@ -128,7 +128,7 @@ def test_plain_script_works(sandbox: Sandbox) -> None:
     assert count(Path("listrak.duckdb"), "contacts") == len(sandbox.world.truth()["contacts"])
 
 
-WRONG = {
+WRONG: dict[str, tuple[list[str], dict[str, str | None], str]] = {
     "a table that is none": (["--table", "people"], {}, "There is no table people. There are: sender_codes,"),
     "a list that is not there": (["--list", "1"], {}, "sources.listrak.lists: Listrak has no 1"),
     "a date that is none": (["--start-date", "soon"], {}, "sources.listrak.start_date: 'soon' is no date"),
