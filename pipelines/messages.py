@@ -52,7 +52,7 @@ def explain(error: BaseException) -> tuple[str, Exit]:
             return f"The setting {cause.field_name} does not fit: it should be of type {kind}.", Exit.WRONG_USE
         if isinstance(cause, UnknownDestinationModule):
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
-        if isinstance(cause, MissingDependencyException):
+        if isinstance(cause, MissingDependencyException | ImportError):
             return _first_line(cause), Exit.WRONG_USE
         if isinstance(cause, NothingThereError):
             return f"{cause}.", Exit.FAILED

@@ -12,7 +12,7 @@ from dlt.common import logger
 
 from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.tables import PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES
+from listrak_source.pull.tables import OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES
 from listrak_source.settings import Settings
 
 Record = dict[str, Any]
@@ -35,7 +35,7 @@ class Directory:
             _ = self.profile_fields
         if TRANSACTIONAL_MESSAGES.name in tables:
             _ = self.transactional_messages
-        if tables - {SENDER_CODES.name, PROFILE_FIELDS.name}:
+        if tables - {SENDER_CODES.name, PROFILE_FIELDS.name, OPT_OUTS.name}:
             _ = self.lists
 
     @cached_property
@@ -43,6 +43,11 @@ class Directory:
         """The sender codes that the settings allow."""
         found = [dict(record) for record in each_record(self.client.list_sender_codes())]
         return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
+
+    @property
+    def sender_code_ids(self) -> list[int]:
+        """Their ids, but for those that the API has refused."""
+        return [int(code["shortCodeId"]) for code in self.sender_codes if code["shortCodeId"] not in self.skipped]
 
     @cached_property
     def now(self) -> datetime:
@@ -95,8 +100,7 @@ class Directory:
 
             return run
 
-        wanted = [int(code["shortCodeId"]) for code in self.sender_codes if code["shortCodeId"] not in self.skipped]
-        return dict(sorted(side_by_side([reader(code) for code in wanted], self.settings.workers)))
+        return dict(sorted(side_by_side([reader(code) for code in self.sender_code_ids], self.settings.workers)))
 
     def _skip(self, sender_code_id: int) -> None:
         if sender_code_id not in self.skipped:

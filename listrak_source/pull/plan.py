@@ -48,7 +48,10 @@ class Plan:
         self.complete = settings.full or self.asks_everyone
         self.read_again_from = since(self.now, self.overlap, self.zone)
         """The local midnight from which the next pull reads again."""
-        for sender, lists in self.directory.lists.items():
+        # Opt-outs alone need no lists.
+        needs_lists = bool(self.wanted & (LISTED | LOOKED_UP))
+        senders = self.directory.lists if needs_lists else dict.fromkeys(self.directory.sender_code_ids, ())
+        for sender, lists in senders.items():
             self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
             for item in lists:
                 states = [ContactUnit(sender, int(item["phoneListId"]), out, EVERYTHING) for out in (True, False)]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 import pyarrow as pa
+from dlt.common import logger
 
-from listrak_source.api import ListrakClient
+from listrak_source.api import InactiveError, ListrakClient
 from listrak_source.pull.decode import page_decoder
 from listrak_source.pull.tables import CONTACTS, OPT_OUTS
 from listrak_source.pull.windows import Window
@@ -82,12 +83,21 @@ _PAGES = 5
 """Pages that are handed over together: fewer, and each costs more than it carries; more, and memory grows."""
 
 
-def reader(unit: Unit, client: ListrakClient, count: int) -> Callable[[], Iterator[UnitRecords]]:
-    """A reader for ``side_by_side``: it yields the unit with the records of some pages at a time."""
+def reader(
+    unit: Unit, client: ListrakClient, count: int, refused: Callable[[Unit], object]
+) -> Callable[[], Iterator[UnitRecords]]:
+    """A reader for ``side_by_side``: it yields the unit with the records of some pages at a time.
+
+    ``refused`` is told of a unit that the API does not read because its sender code or list is inactive.
+    """
 
     def read() -> Iterator[UnitRecords]:
         pages = unit.pages(client, count)
-        while some := list(islice(pages, _PAGES)):
-            yield unit, pa.concat_tables(some, promote_options="default")
+        try:
+            while some := list(islice(pages, _PAGES)):
+                yield unit, pa.concat_tables(some, promote_options="default")
+        except InactiveError as error:
+            refused(unit)
+            logger.warning(f"{unit.stream} is not read: {error}")
 
     return read

@@ -44,6 +44,9 @@ class Walk:
     seen: dict[Unit, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
     """By unit: fingerprints of its rows, for the next pull."""
 
+    refused: list[Unit] = field(default_factory=list)
+    """Units that the API did not read: their streams' watermarks stay."""
+
     def __post_init__(self) -> None:
         self.settings = self.plan.directory.settings
         self.fingerprints = Fingerprints()
@@ -117,7 +120,8 @@ class Walk:
         self.changed.update(dict.fromkeys(people))
 
     def _read(self, units: Iterable[Unit]) -> Iterator[UnitRecords]:
-        readers = [reader(unit, self.plan.directory.client, self.settings.page_size) for unit in units]
+        client, count = self.plan.directory.client, self.settings.page_size
+        readers = [reader(unit, client, count, self.refused.append) for unit in units]
         return side_by_side(readers, self.settings.workers)
 
     # rows
@@ -166,6 +170,8 @@ class Walk:
         for unit, hashes in self.seen.items():
             if self.plan.is_read_again(unit):
                 seen[unit.stream][unit.name] += hashes
+        for unit in self.refused:
+            self.plan.streams.pop(unit.stream, None)
         for stream, unit in self.plan.streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
             progress.remember(stream, self.plan.now, windows)

@@ -67,13 +67,12 @@ def test_table_selected_later_starts_from_its_own_beginning(warehouse: Warehouse
 def test_a_pull_of_other_tables_hides_nothing_from_lookups(warehouse: Warehouse, someone: Somebody) -> None:
     """Opt-outs alone, every hour, and everything once a day: who opted out is still a changed contact."""
     world = warehouse.sandbox.world
-    warehouse.pull()
+    warehouse.pull("contacts", "opt_outs")
     world.clock.advance(days=4)
     world.opt_out(someone.sender_code_id, someone.phone_number)
     warehouse.pull("opt_outs")
     world.clock.advance(days=4)
-    warehouse.pull("opt_outs")
-    warehouse.pull()
+    warehouse.pull("contacts", "opt_outs")
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
@@ -109,11 +108,12 @@ def test_disabled_sender_code_is_skipped_and_the_others_are_read(
 ) -> None:
     sandbox = warehouse.sandbox
     sender, _ = second_sender_code(sandbox, someone.phone_number)
+    tables = ("sender_codes", "lists", "contacts", "opt_outs", "profile_fields")
     sandbox.world.disable_sender_code(sender)
     sandbox.service.quirks = Quirks(disabled_reads="refused")
     monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
     with caplog.at_level(logging.WARNING):
-        warehouse.pull()
+        warehouse.pull(*tables)
     assert [record for record in caplog.records if str(sender) in record.getMessage()], "a warning names it"
     assert (sender,) in warehouse.rows("sender_codes")
     told = truth(sandbox)
@@ -122,7 +122,7 @@ def test_disabled_sender_code_is_skipped_and_the_others_are_read(
         assert warehouse.rows(name).keys() == expected, name
     sandbox.service.quirks = Quirks()
     sandbox.world.disable_sender_code(sender, enabled=True)
-    warehouse.pull()
+    warehouse.pull(*tables)
     assert warehouse.rows("contacts").keys() == told["contacts"].keys(), "from its own beginning, once it may be read"
     assert warehouse.rows("lists").keys() == told["lists"].keys()
 
@@ -181,10 +181,9 @@ def test_subscriptions_of_nobody(warehouse: Warehouse) -> None:
 def test_an_account_without_anybody(tmp_path: Path, sandbox: Sandbox) -> None:
     sandbox.world.clear()
     warehouse = Warehouse(sandbox, tmp_path)
-    assert warehouse.pull() == {}
+    assert ask(warehouse) == {"list_sender_codes": 1}
     sender = sandbox.world.add_sender_code("First")
-    assert warehouse.pull() == {"sender_codes": 1}
     phone_list = sandbox.world.add_list(sender, "Its list")
     sandbox.world.subscribe(sender, phone_list, "15550109999")
-    warehouse.pull()
+    assert warehouse.pull("sender_codes", "contacts") == {"sender_codes": 1, "contacts": 1}
     assert warehouse.rows("contacts").keys() == {(sender, "15550109999")}

@@ -11,16 +11,16 @@ from tests.pull.warehouse import Warehouse, truth
 
 
 def test_next_pull_goes_on_without_its_working_directory(warehouse: Warehouse) -> None:
-    warehouse.pull()
+    warehouse.pull("contacts", "opt_outs")
     loads = warehouse.loads()
     shutil.rmtree(warehouse.folder / "pipelines")
     warehouse.sandbox.traffic.clear()
-    assert warehouse.pull() == {}
+    assert warehouse.pull("contacts", "opt_outs") == {}
     assert warehouse.loads() == loads
     assert all("startSubscribeDate" in query for _, query in queries(warehouse.sandbox, "/Contact"))
     shutil.rmtree(warehouse.folder / "pipelines")
     warehouse.sandbox.world.live(1)
-    assert 0 < warehouse.pull()["contacts"] < 30
+    assert 0 < warehouse.pull("contacts", "opt_outs")["contacts"] < 30
 
 
 def test_pull_whose_load_failed_is_finished_by_the_next(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
