@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from listrak_source.api import ListrakClient, NotFoundError, each_record
-from listrak_source.pull.decode import from_records, record_schema
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.records import from_records, record_schema
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
-from listrak_source.pull.decode import VALUES_FIELD, text_column
+from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, DATE, INTEGER, OPT_OUTS, TEXT, TIMESTAMP, Table
 
 OPT_OUT_REASONS = (
@@ -55,7 +55,7 @@ def shape(records: pa.Table, table: Table, timezone: str, given: Mapping[str, An
         if name not in taken:
             column_name = _NAMING.normalize_identifier(name)
             fields.append(pa.field(f"{column_name}_2" if column_name in names else column_name, TEXT))
-            arrays.append(text_column(records[name]))
+            arrays.append(records[name])
     rows = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     return _with_reason_names(rows) if table is OPT_OUTS else rows
 

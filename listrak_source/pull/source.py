@@ -13,11 +13,11 @@ from dlt.extract import DltResource
 from listrak_source.api import ListrakClient
 from listrak_source.pull import progress
 from listrak_source.pull.dates import DatesInWarehouse
-from listrak_source.pull.decode import from_records, record_schema
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.fingerprints import Fingerprints, without
 from listrak_source.pull.gather import Batch, gathered
 from listrak_source.pull.plan import Plan
+from listrak_source.pull.records import from_records, record_schema
 from listrak_source.pull.shape import shape
 from listrak_source.pull.tables import (
     CONTACT_PROFILE_VALUES,

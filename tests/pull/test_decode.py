@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listrak_source.pull.decode import from_records, page_decoder, record_schema
+from listrak_source.pull.decode import page_decoder
+from listrak_source.pull.records import from_records, record_schema
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.tables import CONTACTS, OPT_OUTS
 

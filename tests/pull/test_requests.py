@@ -24,7 +24,7 @@ WALKED = ("contacts", "contact_profile_values", "list_memberships")
         ("lists", {"list_sender_codes", "list_phone_lists"}),
         ("profile_fields", {"list_sender_codes", "list_profile_fields"}),
         ("transactional_messages", {"list_sender_codes", "list_phone_lists", "list_transactional_messages"}),
-        ("opt_outs", {"list_sender_codes", "list_phone_lists", "list_opt_outs"}),
+        ("opt_outs", {"list_sender_codes", "list_opt_outs"}),
         *((table, {"list_sender_codes", "list_phone_lists", "list_contacts"}) for table in WALKED),
     ],
 )

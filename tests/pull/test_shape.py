@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from listrak_source.pull.decode import from_records, record_schema
+from listrak_source.pull.records import from_records, record_schema
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.tables import CONTACTS, OPT_OUTS, TABLES
 
