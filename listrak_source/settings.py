@@ -76,7 +76,7 @@ class Settings(BaseConfiguration):
         check_address("sources.listrak.token_url", self.token_url)
         try:
             ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ConfigurationError(
                 f"sources.listrak.timezone: {self.timezone!r} is no time zone; give a name such as America/New_York"
             ) from error
@@ -94,7 +94,7 @@ class Settings(BaseConfiguration):
         if not self.start_date:
             return None
         try:
-            start = datetime.fromisoformat(self.start_date)
+            start = datetime.fromisoformat(str(self.start_date))
         except ValueError as error:
             raise ConfigurationError(
                 f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31"

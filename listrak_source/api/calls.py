@@ -40,18 +40,20 @@ class Calls:
         if count is not None and not 1 <= count <= MAX_COUNT:
             raise ValueError(f"count must be between 1 and {MAX_COUNT}, not {count}")
         given = {key: value for key, value in (filters or {}).items() if value is not None}
+        unit = _unit(path, given)
 
         def fetch(cursor: str | None, count: int | None) -> Page[T]:
             query = {**given, "cursor": cursor, "count": None if count is None else str(count)}
             sent = {key: value for key, value in query.items() if value is not None}
-            page = self._transport.send(name, path, query=sent, parse=decode)
             try:
+                page = self._transport.send(name, path, query=sent, parse=decode)
                 return replace(page, next_cursor=cursor_value(page.next_cursor, self._transport.base_url))
             except ListrakError as error:
-                error.operation = name
+                error.operation = name if error.operation is None else error.operation
+                error.unit = unit
                 raise
 
-        return pages(fetch, count, name, _unit(path, given))
+        return pages(fetch, count, name, unit)
 
     def _write(
         self,

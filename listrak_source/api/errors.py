@@ -37,6 +37,8 @@ class ListrakError(Exception):
         """The API's ``ERROR_…`` code, unknown ones too."""
         self.operation: str | None = operation
         """The client's method, or ``token`` for the token request."""
+        self.unit: str | None = None
+        """What was being read, for a collection: its ids and filters."""
         self.may_have_acted: bool = may_have_acted
         """True for a write whose outcome is unknown: Listrak may have done it."""
         self.retry_after: float | None = retry_after
@@ -50,10 +52,12 @@ class ListrakError(Exception):
     def __str__(self) -> str:
         known = [f"HTTP {self.status}" if self.status else "", self.code or ""]
         detail = " ".join(part for part in known if part)
+        where = f" while reading {self.unit}" if self.unit and self.unit not in self.message else ""
         doubt = " It may have acted: look before sending it again." if self.may_have_acted else ""
         return (
             (f"{self.operation}: " if self.operation else "")
             + self.message
+            + where
             + (f" ({detail})" if detail else "")
             + doubt
         )

@@ -2,7 +2,7 @@
 
 The fast way reads a page's bytes with Arrow's own JSON reader and an explicit schema: no Python object per record. What
 that reader is too strict for (a number where the contract has a string), or cannot keep exactly (a field beyond the
-contract that holds lists or objects), goes the slow way of :mod:`~listrak_source.pull.records`, and arrives all the same.
+contract that holds lists or objects), goes the slow way of :mod:`~listrak_source.pull.records`, and still arrives.
 """
 
 from __future__ import annotations
@@ -78,11 +78,10 @@ def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType])
     for index, name in enumerate(rows.column_names):
         if name == VALUES_FIELD:
             rows = rows.set_column(index, name, _values(rows.column(index)))
-        elif name in dates:
-            if rows.column(index).null_count == rows.num_rows:
-                rows = rows.set_column(index, name, pa.nulls(rows.num_rows, TEXT))
-        elif name not in records.names:
+        elif name not in records.names and name not in dates:
             rows = rows.set_column(index, name, _text(rows.column(index), name))
+    # A field that is named here for what other pages hold may be absent from this one.
+    rows = rows.drop_columns([name for name in dates if rows[name].null_count == rows.num_rows])
     return Page(rows=rows.num_rows, next_cursor=answer["nextPageCursor"][0].as_py() or None, data=rows)
 
 

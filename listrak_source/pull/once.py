@@ -24,6 +24,12 @@ class Once:
         """The records whose phone number the group sees for the first time; from now on it counts as written."""
         keys = _keys(records["phoneNumber"])
         fresh = records
+        if len(pc.unique(keys)) < len(keys):
+            # A page that came twice: of each number the first.
+            numbered = pa.table({"key": keys, "row": pa.array(range(len(keys)))})
+            rows = numbered.group_by("key").aggregate([("row", "min")])
+            firsts = pc.sort_indices(rows["row_min"])
+            fresh, keys = records.take(rows["row_min"].take(firsts)), rows["key"].take(firsts).combine_chunks()
         before = self._written[group]
         if before:
             # The new ones are the small side, so they make the hash table.
@@ -31,7 +37,7 @@ class Once:
             again = written.filter(pc.is_in(written, value_set=keys))
             if len(again):
                 mask = pc.invert(pc.is_in(keys, value_set=again.combine_chunks()))
-                fresh, keys = records.filter(mask), keys.filter(mask)
+                fresh, keys = fresh.filter(mask), keys.filter(mask)
         if len(keys):
             before.append(keys)
         return fresh

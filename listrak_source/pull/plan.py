@@ -19,6 +19,7 @@ from listrak_source.pull.windows import EVERYTHING, Window, cut, since
 
 LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name})
 """The tables that a list's contacts feed."""
+_STATES = (False, True)
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
 
@@ -31,10 +32,14 @@ class Plan:
     wanted: frozenset[str]
     """The tables that were selected."""
 
-    recent: list[Unit] = field(default_factory=list)
-    """Units of the last days, cut into windows."""
-    whole: list[Unit] = field(default_factory=list)
-    """Units without a date filter."""
+    opt_outs: list[OptOutUnit] = field(default_factory=list)
+    """Opt-outs: recent ones, or all where they are new or everything is read."""
+    changing: list[ContactUnit] = field(default_factory=list)
+    """The last days of lists that were read before: what is new in them is looked up."""
+    recent: list[ContactUnit] = field(default_factory=list)
+    """The last days of other lists."""
+    whole: list[ContactUnit] = field(default_factory=list)
+    """Lists without a date filter."""
     streams: dict[str, Unit] = field(default_factory=dict)
     """Every stream that this pull moves, by name, with one unit of it."""
 
@@ -54,8 +59,7 @@ class Plan:
         for sender, lists in senders.items():
             self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
             for item in lists:
-                states = [ContactUnit(sender, int(item["phoneListId"]), out, EVERYTHING) for out in (True, False)]
-                self._plan_list(states)
+                self._plan_list([ContactUnit(sender, int(item["phoneListId"]), out, EVERYTHING) for out in _STATES])
 
     def tables_of(self, unit: Unit) -> frozenset[str]:
         """The selected tables that the unit's stream feeds."""
@@ -67,39 +71,47 @@ class Plan:
 
     def finds_changes(self, unit: Unit) -> bool:
         """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
-        return self.looks_up and progress.watermark(progress.LOOKUPS, unit.stream) is not None
+        return (
+            self.looks_up and not self.asks_everyone and progress.watermark(progress.LOOKUPS, unit.stream) is not None
+        )
 
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
         return isinstance(unit, OptOutUnit) or not unit.window.end or unit.window.end > self.read_again_from
 
     def _plan_opt_outs(self, unit: OptOutUnit) -> None:
-        if not self.readers_of(unit):
-            return
         self.streams[unit.stream] = unit
-        if start := self._start(unit):
-            self.recent.append(replace(unit, window=Window(start, is_open=True)))
         # Whatever start_date says: who said stop years ago must be known.
         if self._is_new(unit) or (self.complete and self.tables_of(unit)):
-            self.whole.append(unit)
+            self.opt_outs.append(unit)
+        elif self.readers_of(unit):
+            self.opt_outs.append(replace(unit, window=Window(self.changes_from(unit), is_open=True)))
 
     def _plan_list(self, states: list[ContactUnit]) -> None:
         unit = states[0]
+        self.streams[unit.stream] = unit
         if not self.readers_of(unit):
             return
-        self.streams[unit.stream] = unit
-        self.recent += [replace(state, window=window) for window in self._windows(unit) for state in states]
+        days = self.changing if self.finds_changes(unit) else self.recent
+        days += [replace(state, window=window) for window in self._windows(unit) for state in states]
         reads_all = self._is_new(unit) and not self.directory.settings.start()
-        if reads_all or (self.complete and self.tables_of(unit)):
+        if reads_all or self.asks_everyone or (self.complete and self.tables_of(unit)):
             self.whole += states
 
+    def changes_from(self, unit: Unit) -> datetime:
+        """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
+        too: so the next one knows what it sees there again.
+        """
+        return self._start(unit) or self.read_again_from
+
     def _windows(self, unit: ContactUnit) -> Iterator[Window]:
-        # A first pull reads the last days in windows too: so the next one knows what it sees there again.
-        first = self._start(unit) or self.read_again_from
+        first = self.changes_from(unit)
         start_date = self.directory.settings.start()
+        # What the last pull placed by the day is placed by the day again.
+        daily_until = first + self.overlap + timedelta(days=1) if self._start(unit) else None
         if start_date and self._is_new(unit):
             first = min(first, start_date)
-        return cut(first, self.now, self.zone)
+        return cut(first, self.now, self.zone, daily_until)
 
     def _start(self, unit: Unit) -> datetime | None:
         """From where any reader of the unit's stream goes on; None when nobody has read it."""

@@ -39,6 +39,11 @@ def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
         _watermarks(reader)[stream] = max(now, before or now).isoformat()
 
 
+def begin(reader: str, stream: str, now: datetime) -> None:
+    """Record that ``reader`` will have to read ``stream`` from ``now`` (UTC) on, unless it stands somewhere already."""
+    _watermarks(reader).setdefault(stream, now.isoformat())
+
+
 def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
     """Fingerprints of the rows that the last pull saw, by window, if every reader stands where that pull left it."""
     kept = _remembered().get(stream)

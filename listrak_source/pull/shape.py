@@ -6,10 +6,15 @@ Dates of the API carry no offset: they are local to the account. Here they becom
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from datetime import timezone as utc
+from itertools import chain, count
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common import logger
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from listrak_source.pull.records import VALUES_FIELD
@@ -27,6 +32,9 @@ OPT_OUT_REASONS = (
 )
 """The contract's enum; the vendor's example gives the position in it instead of the name."""
 
+NO_DATE = datetime(1, 1, 1, tzinfo=utc.utc)
+"""When an opt-out has no date."""
+
 _NAMING = NamingConvention()
 _SENTINEL = "0001-01-01"
 _NO_FIELD = 0
@@ -39,25 +47,42 @@ def shape(records: pa.Table, table: Table, timezone: str, given: Mapping[str, An
     A given value is one for all rows or an array with one per row. Fields that the contract does not name come last,
     in snake_case. Raises :class:`ValueError` for a date that is none, and names the field.
     """
-    arrays: list[Any] = []
-    taken = {VALUES_FIELD}
+    columns: dict[str, Any] = {}
+    taken = {VALUES_FIELD, *(column.source for column in table.columns)}
     for column in table.columns:
         if column.name in given:
-            arrays.append(_given(given[column.name], column.type, records.num_rows))
+            columns[column.name] = _given(given[column.name], column.type, records.num_rows)
         elif column.source is None or column.source not in records.column_names:
-            arrays.append(pa.nulls(records.num_rows, column.type))
+            columns[column.name] = pa.nulls(records.num_rows, column.type)
         else:
-            arrays.append(_convert(records[column.source], column.type, timezone, column.source))
-        taken.add(column.source or "")
+            columns[column.name] = _convert(records[column.source], column.type, timezone, column.source)
+    if table is OPT_OUTS:
+        columns["opt_out_reason"] = _reason_names(columns["opt_out_reason"])
+        # Part of the key, so never empty: an opt-out without a date keeps the API's own word for that.
+        columns["opt_out_date"] = pc.fill_null(columns["opt_out_date"], pa.scalar(NO_DATE, TIMESTAMP))
     fields = [column.arrow for column in table.columns]
-    names = {column.name for column in table.columns}
     for name in records.column_names:
         if name not in taken:
-            column_name = _NAMING.normalize_identifier(name)
-            fields.append(pa.field(f"{column_name}_2" if column_name in names else column_name, TEXT))
-            arrays.append(records[name])
-    rows = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
-    return _with_reason_names(rows) if table is OPT_OUTS else rows
+            free = _free_name(_NAMING.normalize_identifier(name), columns)
+            columns[free] = records[name]
+            fields.append(pa.field(free, TEXT))
+    rows = pa.table(columns)
+    return _with_key(rows, table).cast(pa.schema(fields))
+
+
+def _free_name(name: str, columns: Mapping[str, Any]) -> str:
+    """The name, counted up until no column has it."""
+    tries = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(attempt for attempt in tries if attempt not in columns)
+
+
+def _with_key(rows: pa.Table, table: Table) -> pa.Table:
+    """The rows that have a whole key. A record without a phone number, say, is nobody's: it is left out, and told."""
+    for name in table.key:
+        if missing := rows[name].null_count:
+            logger.warning(f"{missing} records of {table.name} have no {name}: they are left out.")
+            rows = rows.filter(rows[name].is_valid())
+    return rows
 
 
 def profile_values(records: pa.Table, sender_code_id: int, *, into_empty: bool = False) -> pa.Table:
@@ -114,15 +139,26 @@ def _timestamps(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
     zoned = pc.match_substring_regex(known, r"(Z|[+-]\d\d:?\d\d)$")
     absolute = pc.if_else(zoned, known, pa.scalar(None, TEXT)).cast(TIMESTAMP)
     local = pc.if_else(zoned, pa.scalar(None, TEXT), known).cast(pa.timestamp("us"))
-    # The hour that a clock change repeats or skips is taken as its earlier reading: windows overlap by far more.
-    placed = pc.assume_timezone(local, timezone, ambiguous="earliest", nonexistent="earliest").cast(TIMESTAMP)
-    return pc.coalesce(absolute, placed)
+    return pc.coalesce(absolute, _to_utc(local, timezone))
 
 
-def _with_reason_names(rows: pa.Table) -> pa.Table:
+def _reason_names(reasons: pa.ChunkedArray) -> pa.ChunkedArray:
     """Integer reasons by their name in the contract's enum; one that the enum lacks stays as it is."""
-    index = rows.schema.get_field_index("opt_out_reason")
-    reasons = rows.column(index)
     position = pc.index_in(reasons, pa.array([str(number) for number in range(len(OPT_OUT_REASONS))]))
-    named = pc.take(pa.array(OPT_OUT_REASONS, TEXT), position.cast(INTEGER))
-    return rows.set_column(index, rows.schema.field(index), pc.coalesce(named, reasons))
+    return pc.coalesce(pc.take(pa.array(OPT_OUT_REASONS, TEXT), position.cast(INTEGER)), reasons)
+
+
+def _to_utc(local: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+    """Local times without an offset, in UTC.
+
+    By Python's zones, which come with us: Arrow's come from the system, and a small one has none. Offsets change on a
+    quarter of an hour, so each quarter that occurs is asked for once. The hour that a clock change repeats is taken as
+    its first pass: windows overlap by far more.
+    """
+    zone = ZoneInfo(timezone)
+    quarters = pc.floor_temporal(local, 15, unit="minute").combine_chunks().dictionary_encode()
+    if isinstance(quarters, pa.ChunkedArray):
+        quarters = quarters.combine_chunks()
+    offsets = [quarter and quarter.replace(tzinfo=zone).utcoffset() for quarter in quarters.dictionary.to_pylist()]
+    known = pc.take(pa.array(offsets, pa.duration("us")), quarters.indices)
+    return pc.subtract(local, known).cast(TIMESTAMP)

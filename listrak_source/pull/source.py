@@ -12,7 +12,6 @@ from dlt.extract import DltResource
 
 from listrak_source.api import ListrakClient
 from listrak_source.pull import progress
-from listrak_source.pull.dates import DatesInWarehouse
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.fingerprints import Fingerprints, without
 from listrak_source.pull.gather import Batch, gathered
@@ -75,7 +74,9 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk(found: Directory) -> Iterator[Batch]:
         """Contacts and opt-outs, each page fetched once for all the tables that it feeds."""
         wanted = frozenset(dlt.current.source().selected_resources)
-        yield from gathered(Walk(Plan(found, wanted), DatesInWarehouse()).batches())
+        # An analyst's query finds every table, also one that has no row yet.
+        yield {table.name: table.schema.empty_table() for table in _WALKED if table.name in wanted and _is_new(table)}
+        yield from gathered(Walk(Plan(found, wanted)).batches())
 
     def small(table: Table, rows: Callable[[Directory], Iterable[tuple[dict[str, int], list[Record]]]]) -> DltResource:
         def read(found: Directory) -> Iterator[pa.Table]:
@@ -116,11 +117,15 @@ def _changed_rows(
     """The rows of a small table that are not as the last pull left them; all of them in a complete walk."""
     schema = record_schema(table)
     parts = [shape(from_records(records, schema), table, settings.timezone, given) for given, records in groups]
-    if not parts:
-        return
-    rows = pa.concat_tables(parts, promote_options="default")
+    rows = pa.concat_tables([table.schema.empty_table(), *parts], promote_options="default")
     hashes = Fingerprints().of(rows)
     before = progress.unchanged(table.name, hashes)
     new = rows if settings.full else without(rows, hashes, before)
-    if new.num_rows:
+    if new.num_rows or _is_new(table):
         yield new
+
+
+def _is_new(table: Table) -> bool:
+    """Whether the destination has never seen the table."""
+    known = dlt.current.source_schema().tables.get(table.name, {})
+    return not (known.get("x-normalizer") or {}).get("seen-data")

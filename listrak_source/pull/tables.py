@@ -205,8 +205,8 @@ LIST_MEMBERSHIPS = Table(
         _sender_code_id(),
         _phone_list_id(),
         _phone_number(),
-        Column("subscribed_from", TIMESTAMP, "The subscription is not older; empty: any time before."),
-        Column("subscribed_before", TIMESTAMP, "The subscription is older; empty: up to the read."),
+        Column("subscribed_from", TIMESTAMP, "The subscription is not older (to the second); empty: any age."),
+        Column("subscribed_before", TIMESTAMP, "The subscription is older (to the second); empty: up to the read."),
     ),
 )
 

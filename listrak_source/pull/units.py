@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import pyarrow as pa
 from dlt.common import logger
@@ -77,21 +78,21 @@ class OptOutUnit:
 
 
 Unit = ContactUnit | OptOutUnit
-UnitRecords = tuple[Unit, pa.Table]
+AnyUnit = TypeVar("AnyUnit", ContactUnit, OptOutUnit)
 
 _PAGES = 5
 """Pages that are handed over together: fewer, and each costs more than it carries; more, and memory grows."""
 
 
 def reader(
-    unit: Unit, client: ListrakClient, count: int, refused: Callable[[Unit], object]
-) -> Callable[[], Iterator[UnitRecords]]:
+    unit: AnyUnit, client: ListrakClient, count: int, refused: Callable[[Unit], object]
+) -> Callable[[], Iterator[tuple[AnyUnit, pa.Table]]]:
     """A reader for ``side_by_side``: it yields the unit with the records of some pages at a time.
 
     ``refused`` is told of a unit that the API does not read because its sender code or list is inactive.
     """
 
-    def read() -> Iterator[UnitRecords]:
+    def read() -> Iterator[tuple[AnyUnit, pa.Table]]:
         pages = unit.pages(client, count)
         try:
             while some := list(islice(pages, _PAGES)):

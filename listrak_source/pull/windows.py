@@ -55,12 +55,15 @@ def since(watermark: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
     return datetime.combine(local.date(), time())
 
 
-def cut(start: datetime, now: datetime, zone: ZoneInfo) -> Iterator[Window]:
-    """Windows from the local time ``start`` to ``now`` (UTC); the last is open, for a clock that runs behind."""
+def cut(start: datetime, now: datetime, zone: ZoneInfo, daily_until: datetime | None = None) -> Iterator[Window]:
+    """Windows from the local time ``start`` to ``now`` (UTC); the last is open, for a clock that runs behind.
+
+    They are days up to ``daily_until`` and in the last :data:`DAILY`, months between.
+    """
     today = datetime.combine(now.astimezone(zone).date(), time())
     while start < today:
         end = datetime.combine(start.date() + timedelta(days=1), time())
-        if today - start > DAILY:
+        if today - start > DAILY and not (daily_until and start < daily_until):
             end = datetime(start.year + start.month // 12, start.month % 12 + 1, 1)
         yield Window(start, min(end, today))
         start = min(end, today)

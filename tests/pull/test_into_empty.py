@@ -30,7 +30,7 @@ def test_what_comes_twice_is_there_once(warehouse: Warehouse, kind: str) -> None
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
     if kind == "repeated_page":
         sandbox.faults.add(Fault("repeated_page", "list_opt_outs"))
-        sandbox.faults.add(Fault("repeated_page", "list_contacts", after=5))
+        sandbox.faults.add(Fault("repeated_page", "list_contacts", after=4))
     else:
         phone_list = sandbox.world.add_list(someone.sender_code_id, "Another")
         sandbox.world.subscribe(someone.sender_code_id, phone_list, someone.phone_number)

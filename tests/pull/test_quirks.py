@@ -73,9 +73,9 @@ def test_same_warehouse_after_a_page_that_is_wrong_once(
     largest = somebody(sandbox).phone_list_id
     sender = next(iter(sandbox.world.sender_codes.values()))
     assert len(sender.lists[largest].opted_out) < 15 < len(sender.lists[largest].reachable)
-    # Of the opt-outs, and of the reachable: behind two windows in two states and the one page of the opted out.
+    # Of the opt-outs, and of the reachable: behind two windows in two states.
     sandbox.faults.add(Fault(kind, "list_opt_outs"))
-    sandbox.faults.add(Fault(kind, "list_contacts", after=5))
+    sandbox.faults.add(Fault(kind, "list_contacts", after=4))
     warehouse.pull(*TABLES, lists=[largest], page_size=15, workers=1)
     assert sandbox.faults.waiting() == []
     first = expected["first"]

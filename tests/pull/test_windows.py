@@ -58,7 +58,8 @@ def test_a_day_read_again_is_the_same_window(now: datetime, later: timedelta, zo
 @given(moments, st.timedeltas(timedelta(days=35), timedelta(days=400)))
 def test_a_day_read_again_after_a_long_gap_is_the_same_window(now: datetime, later: timedelta) -> None:
     overlap = timedelta(hours=27)
-    again = {window.name for window in cut(since(now, overlap, NEW_YORK), now + later, NEW_YORK)}
+    days_until = local(now, NEW_YORK)
+    again = {window.name for window in cut(since(now, overlap, NEW_YORK), now + later, NEW_YORK, days_until)}
     read = [window for window in cut(since(now, overlap, NEW_YORK), now, NEW_YORK) if not window.is_open]
     assert {window.name for window in read} <= again
 
