@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -44,7 +45,7 @@ class Warehouse:
     destination: str = "duckdb"
     dataset: str = DATASET
 
-    @property
+    @cached_property
     def location(self) -> str:
         """Where the warehouse is, for a person: an address or a path, without its password.
 

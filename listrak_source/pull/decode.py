@@ -8,6 +8,7 @@ contract that holds lists or objects), goes the slow way of :mod:`~listrak_sourc
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from typing import Any
 
@@ -44,17 +45,19 @@ def page_decoder(table: Table) -> Callable[[bytes], Page[pa.Table]]:
     dates: dict[str, pa.DataType] = {}
 
     def decode(body: bytes) -> Page[pa.Table]:
-        text = body.decode()  # Arrow does not check the encoding
+        body = body.removeprefix(BOM_UTF8)
         # Arrow's reader crashes on a bare null, so nothing but an object goes there.
-        if not text.lstrip().startswith("{"):
+        if not body.lstrip().startswith(b"{"):
             raise ValueError("the answer is no page: it is no object")
+        # Its reader does not check the encoding, its cast does.
+        pa.scalar(body, pa.binary()).cast(TEXT)
         try:
             return _decode_fast(body, records, dates)
         except _LooksLikeDate as found:
             dates[str(found)] = TEXT
             return decode(body)
         except (pa.ArrowInvalid, _NotExact):
-            return _decode_slowly(text, records)
+            return _decode_slowly(body, records)
 
     return decode
 
@@ -123,8 +126,8 @@ def _value_text(part: pa.Array) -> pa.Array:
         raise _NotExact from found
 
 
-def _decode_slowly(text: str, records: pa.Schema) -> Page[pa.Table]:
-    answer = json.loads(text)
+def _decode_slowly(body: bytes, records: pa.Schema) -> Page[pa.Table]:
+    answer = json.loads(body)
     data = answer.get("data")
     if not isinstance(data, list) or not all(record is None or isinstance(record, dict) for record in data):
         raise ValueError("the answer is no page: it has no list of records")

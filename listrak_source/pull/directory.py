@@ -41,7 +41,7 @@ class Directory:
     @cached_property
     def sender_codes(self) -> list[Record]:
         """The sender codes that the settings allow."""
-        found = [dict(record) for record in each_record(self.client.list_sender_codes())]
+        found = _records(self.client.list_sender_codes(), "shortCodeId")
         return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
 
     @property
@@ -63,7 +63,7 @@ class Directory:
             for status in ("active", "inactive"):
                 yield from self.client.list_phone_lists(sender_code_id, status=status, count=self.settings.page_size)
 
-        found = self._by_sender_code(read)
+        found = self._by_sender_code(read, "phoneListId")
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {
@@ -78,7 +78,7 @@ class Directory:
     @cached_property
     def profile_fields(self) -> dict[int, list[Record]]:
         """The profile fields by sender code."""
-        return self._by_sender_code(self.client.list_profile_fields)
+        return self._by_sender_code(self.client.list_profile_fields, "segmentationFieldId")
 
     @cached_property
     def transactional_messages(self) -> dict[tuple[int, int], list[Record]]:
@@ -86,15 +86,16 @@ class Directory:
         keys = [(sender, item["phoneListId"]) for sender, items in self.lists.items() for item in items]
 
         def reader(key: tuple[int, int]) -> Callable[[], Iterator[tuple[tuple[int, int], list[Record]]]]:
-            return lambda: iter([(key, _records(self.client.list_transactional_messages(*key)))])
+            pages = self.client.list_transactional_messages(*key)
+            return lambda: iter([(key, _records(pages, "transactionalMessageId"))])
 
         return dict(sorted(side_by_side([reader(key) for key in keys], self.settings.workers)))
 
-    def _by_sender_code(self, read: Callable[[int], Iterator[Page[Any]]]) -> dict[int, list[Record]]:
+    def _by_sender_code(self, read: Callable[[int], Iterator[Page[Any]]], key: str) -> dict[int, list[Record]]:
         def reader(sender_code_id: int) -> Callable[[], Iterator[Keyed]]:
             def run() -> Iterator[Keyed]:
                 try:
-                    yield sender_code_id, _records(read(sender_code_id))
+                    yield sender_code_id, _records(read(sender_code_id), key)
                 except InactiveError:
                     self._skip(sender_code_id)
 
@@ -108,8 +109,9 @@ class Directory:
             self.skipped.add(sender_code_id)
 
 
-def _records(pages: Iterator[Page[Any]]) -> list[Record]:
-    return [dict(record) for record in each_record(pages)]
+def _records(pages: Iterator[Page[Any]], key: str) -> list[Record]:
+    """The records of all pages, each key once: a page that comes twice, or a list that changes its status meanwhile."""
+    return list({record.get(key): dict(record) for record in each_record(pages)}.values())
 
 
 def _allowed(records: list[Record], key: str, wanted: Iterable[int] | None, setting: str) -> list[Record]:

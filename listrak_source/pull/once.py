@@ -45,9 +45,10 @@ class Once:
 
 def _keys(phones: pa.ChunkedArray) -> pa.Array:
     """Phone numbers as integers: exact for plain digits, leading zeros included; a hash for anything else."""
-    if not pc.all(pc.match_substring_regex(phones, _PLAIN.pattern), min_count=0).as_py():
+    plain = pc.and_(pc.ascii_is_decimal(phones), pc.less_equal(pc.binary_length(phones), _DIGITS))
+    if not pc.all(plain, min_count=0).as_py():
         return pa.array([_key(phone) for phone in phones.to_pylist()], pa.int64())
-    lengths = pc.multiply(pc.utf8_length(phones).cast(pa.int64()), 10**_DIGITS)
+    lengths = pc.multiply(pc.binary_length(phones).cast(pa.int64()), 10**_DIGITS)
     keys = pc.add(lengths, phones.cast(pa.int64()))
     return keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
 

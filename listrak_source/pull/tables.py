@@ -44,8 +44,8 @@ class Table:
     columns: tuple[Column, ...]
     merge_key: tuple[str, ...] = ()
     """Rows that share these are replaced together: what is no longer among them goes."""
-    is_large: bool = False
-    """Its rows are written once each by the reader, so that an empty warehouse can take them without a merge."""
+    written_once: bool = True
+    """The reader hands over each row once, so that an empty warehouse can take them without a merge."""
     merge_hints: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What else the merge must know, by column."""
 
@@ -61,7 +61,7 @@ class Table:
         """The keyword arguments of ``dlt.resource`` and ``dlt.transformer`` for this table.
 
         delete-insert, because it is the one strategy that drops staged duplicates in SQL: a contact stands on several
-        lists, and a load that is killed may stage a file twice. ``into_empty`` leaves the merge of a large table out.
+        lists, and a load that is killed may stage a file twice. ``into_empty`` leaves the merge out where it can.
         """
         columns: dict[str, dict[str, Any]] = {
             column.name: {
@@ -72,7 +72,7 @@ class Table:
             for column in self.columns
         }
         hints: dict[str, Any] = {"name": self.name, "primary_key": list(self.key), "columns": columns}
-        if into_empty and self.is_large:
+        if into_empty and self.written_once:
             return hints | {"write_disposition": "append"}
         for name, merge_hints in self.merge_hints.items():
             columns[name] |= merge_hints
@@ -182,7 +182,6 @@ CONTACTS = Table(
         Column("subscribe_date", TIMESTAMP, "When the contact subscribed; known once looked up.", "subscribeDate"),
         Column("unsubscribe_date", TIMESTAMP, "When the contact opted out; known once looked up.", "unsubscribeDate"),
     ),
-    is_large=True,
     # One load may see a contact on two lists, before and after a stop: the stop wins.
     merge_hints={"opted_out": {"dedup_sort": "desc"}},
 )
@@ -197,7 +196,6 @@ CONTACT_PROFILE_VALUES = Table(
         Column("value", TEXT, "The value as the API's string.", "value"),
         Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
     ),
-    is_large=True,
     merge_key=("sender_code_id", "phone_number"),
     merge_hints={"is_removed": {"hard_delete": True}},
 )
@@ -212,7 +210,6 @@ LIST_MEMBERSHIPS = Table(
         Column("subscribed_from", TIMESTAMP, "The subscription is not older (to the second); empty: any age."),
         Column("subscribed_before", TIMESTAMP, "The subscription is older (to the second); empty: up to the read."),
     ),
-    is_large=True,
 )
 
 OPT_OUTS = Table(
@@ -224,6 +221,7 @@ OPT_OUTS = Table(
         Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True),
         Column("opt_out_reason", TEXT, "How, in the API's words.", "optOutReason"),
     ),
+    written_once=False,
 )
 
 SUBSCRIPTIONS = Table(
@@ -240,6 +238,7 @@ SUBSCRIPTIONS = Table(
         Column("pending_double_opt_in", BOOLEAN, "Waits for the contact to confirm.", "pendingDoubleOptIn"),
         Column("pending_age_gate", BOOLEAN, "Waits for the contact to state an age.", "pendingAgeGate"),
     ),
+    written_once=False,
 )  # fmt: skip
 
 TABLES: dict[str, Table] = {
