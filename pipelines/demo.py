@@ -33,7 +33,7 @@ def run(console: Console, contacts: int, days: int) -> None:
     environ["DLT_DATA_DIR"] = str(folder / "dlt")
     warehouse = Warehouse()
 
-    _step(console, f"A Listrak of our own, with {contacts:,} contacts")
+    _step(console, f"A Listrak of our own: {contacts:,} people on three sender codes")
     with _timed(console):
         world = World(contacts=contacts)
     with Sandbox(world) as sandbox:
