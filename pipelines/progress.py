@@ -48,7 +48,7 @@ class StepProgress(Collector):
             self._live.update(task, what=self._what(), completed=done, total=jobs or None)
 
     def _what(self) -> str:
-        return " · ".join(f"{name} {rows:,}" for name, rows in self._rows.most_common(3))
+        return " · ".join(f"{name} {rows:,}" for name, rows in self._rows.most_common(3) if rows)
 
     def _start(self, step: str) -> None:
         self._title = next((title for name, title in _STEPS.items() if step.startswith(name)), step)

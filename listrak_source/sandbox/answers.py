@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +26,9 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+_wordings = cycle(range(1, 256))
+
+
 @dataclass(frozen=True)
 class Page:
     """A part of a collection: rendered rows, the place that was asked for, and the place behind the last row."""
@@ -36,9 +40,12 @@ class Page:
     has_cursor: bool = True
     """False for the collections that take no ``cursor``."""
 
+    wording: int = 0
+    """How the cursor says where it leads."""
+
     def empty(self) -> Page:
-        """The same place with nothing on it and a cursor that leads to it: no row is lost."""
-        return replace(self, rows=[], next=self.asked or (-1, 0))
+        """The same place with nothing on it and another cursor that leads to it: no row is lost, no cursor repeated."""
+        return replace(self, rows=[], next=self.asked or (-1, 0), wording=next(_wordings))
 
     def repeated(self) -> Page:
         """The cursor that was sent, once more."""
@@ -74,7 +81,7 @@ def _cursor(page: Page, call: Call) -> bytes:
         return {"null": b'"nextPageCursor":null,', "empty": b'"nextPageCursor":"",', "absent": b""}[
             call.quirks.last_page
         ]
-    token = encode_cursor(page.next)
+    token = encode_cursor(page.next, page.wording)
     if call.quirks.cursor_style != "token":
         token = f"{call.url}?{urlencode({**call.query, 'cursor': token})}"
         if call.quirks.cursor_style == "relative":

@@ -19,7 +19,7 @@ MAX_COUNT = 5000
 START_CURSOR = "Start"
 """The contract's default value of ``cursor``."""
 
-_PLACE = struct.Struct(">Bqi")
+_PLACE = struct.Struct(">BqiB")
 _VERSION = 0xFB
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
@@ -28,9 +28,12 @@ def _refuse(name: str) -> Refused:
     return Refused("ERROR_INVALID_PARAMETER", f"{name} is invalid.")
 
 
-def encode_cursor(place: Key) -> str:
-    """The place behind which the next page begins, in standard base64: ``+``, ``/``, ``=`` need escaping in a query."""
-    return base64.b64encode(_PLACE.pack(_VERSION, *place)).decode()
+def encode_cursor(place: Key, wording: int = 0) -> str:
+    """The place behind which the next page begins, in standard base64: ``+``, ``/``, ``=`` need escaping in a query.
+
+    Each ``wording`` (0 to 255) says the same in another way.
+    """
+    return base64.b64encode(_PLACE.pack(_VERSION, *place, wording)).decode()
 
 
 def decode_cursor(text: str | None) -> Key | None:
@@ -38,7 +41,7 @@ def decode_cursor(text: str | None) -> Key | None:
     if not text or text == START_CURSOR:
         return None
     try:
-        version, ticks, member = _PLACE.unpack(base64.b64decode(text, validate=True))
+        version, ticks, member, _ = _PLACE.unpack(base64.b64decode(text, validate=True))
     except (binascii.Error, struct.error, ValueError):
         raise _refuse("cursor") from None
     if version != _VERSION or member < 0:
