@@ -74,8 +74,6 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk(found: Directory) -> Iterator[Batch]:
         """Contacts and opt-outs, each page fetched once for all the tables that it feeds."""
         wanted = frozenset(dlt.current.source().selected_resources)
-        # An analyst's query finds every table, also one that has no row yet.
-        yield {table.name: table.schema.empty_table() for table in _WALKED if table.name in wanted and _is_new(table)}
         yield from gathered(Walk(Plan(found, wanted)).batches())
 
     def small(table: Table, rows: Callable[[Directory], Iterable[tuple[dict[str, int], list[Record]]]]) -> DltResource:
@@ -117,15 +115,12 @@ def _changed_rows(
     """The rows of a small table that are not as the last pull left them; all of them in a complete walk."""
     schema = record_schema(table)
     parts = [shape(from_records(records, schema), table, settings.timezone, given) for given, records in groups]
-    rows = pa.concat_tables([table.schema.empty_table(), *parts], promote_options="default")
+    if not parts:
+        return
+    rows = pa.concat_tables(parts, promote_options="default")
     hashes = Fingerprints().of(rows)
     before = progress.unchanged(table.name, hashes)
     new = rows if settings.full else without(rows, hashes, before)
-    if new.num_rows or _is_new(table):
+    # No empty table either: dlt's ADBC loader fails on a file without rows.
+    if new.num_rows:
         yield new
-
-
-def _is_new(table: Table) -> bool:
-    """Whether the destination has never seen the table."""
-    known = dlt.current.source_schema().tables.get(table.name, {})
-    return not (known.get("x-normalizer") or {}).get("seen-data")
