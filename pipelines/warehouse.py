@@ -22,6 +22,7 @@ from dlt.common.destination import Destination
 from dlt.common.destination.client import DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
+from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
@@ -57,7 +58,9 @@ class Warehouse:
         config = factory.spec()
         if isinstance(config, DestinationClientDwhConfiguration):
             config._bind_dataset_name(self.dataset)
-        return str(factory.configuration(config)).replace("/duckdb.duckdb", f"/{NAME}.duckdb")
+        if isinstance(config, WithLocalFiles):
+            config.pipeline_name = NAME  # names the file of a destination that has no address
+        return str(factory.configuration(config))
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:

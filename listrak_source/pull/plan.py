@@ -114,10 +114,13 @@ class Plan:
         return cut(first, self.now, self.zone, daily_until)
 
     def _start(self, unit: Unit) -> datetime | None:
-        """From where any reader of the unit's stream goes on; None when nobody has read it."""
+        """From where any reader of the unit's stream goes on; None when nobody has read it.
+
+        Never later than now: a mark that is ahead was set by a clock that was.
+        """
         marks = (progress.watermark(reader, unit.stream) for reader in self.readers_of(unit))
         earliest = min((mark for mark in marks if mark), default=None)
-        return since(earliest, self.overlap, self.zone) if earliest else None
+        return since(min(earliest, self.now), self.overlap, self.zone) if earliest else None
 
     def _is_new(self, unit: Unit) -> bool:
         """Whether a selected table has never read the unit's stream."""

@@ -33,10 +33,9 @@ def watermark(reader: str, stream: str) -> datetime | None:
 
 
 def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
-    """Record that ``stream`` was read for these readers up to ``now`` (UTC). A watermark never moves back."""
+    """Record that ``stream`` was read for these readers up to ``now`` (UTC), also where a clock once told more."""
     for reader in readers:
-        before = watermark(reader, stream)
-        _watermarks(reader)[stream] = max(now, before or now).isoformat()
+        _watermarks(reader)[stream] = now.isoformat()
 
 
 def begin(reader: str, stream: str, now: datetime) -> None:

@@ -74,8 +74,12 @@ class Walk:
 
     def _read_opt_outs(self) -> Iterator[Batch]:
         for opt_outs, records in self._read(self.plan.opt_outs):
-            start = self.plan.changes_from(opt_outs).isoformat()
-            recent = records.filter(pc.greater_equal(records["optOutDate"], start))
+            recent = records
+            if not opt_outs.window.start:
+                # Of all that there ever were, those that a window would have brought. What a window does bring counts
+                # whatever its date says.
+                start = self.plan.changes_from(opt_outs).isoformat()
+                recent = records.filter(pc.greater_equal(records["optOutDate"], start))
             new = self._new(opt_outs, recent, self.fingerprints.of(recent))
             if self.plan.finds_changes(opt_outs):
                 self._note_changed(opt_outs, new)

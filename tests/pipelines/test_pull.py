@@ -183,3 +183,13 @@ def test_trouble_on_the_way_says_try_again_and_loses_nothing(
     sandbox.faults.clear()
     assert listrak("pull")[0] == Exit.DONE
     assert count(Path("listrak.duckdb"), "opt_outs") >= len(sandbox.world.truth()["opt_outs"])
+
+
+def test_a_file_of_any_name_is_found_again(
+    listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(tmp_path / "duckdb.duckdb"))
+    assert listrak("pull", "--table", "lists")[0] == Exit.DONE
+    code, out, err = listrak("status")
+    assert (code, err) == (0, "")
+    assert str(tmp_path / "duckdb.duckdb") in out

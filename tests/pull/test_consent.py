@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.asking import Somebody, on_request, somebody
+from tests.pull.proxy import proxy
 from tests.pull.warehouse import Warehouse, truth
 
 TABLES = ("contacts", "opt_outs", "contact_profile_values")
@@ -169,3 +172,30 @@ def test_profile_that_lost_all_its_values(warehouse: Warehouse, someone: Somebod
     world.put(someone.sender_code_id, {"phoneNumber": someone.phone_number, "optedOut": True})
     warehouse.pull(*TABLES)
     assert someone.key not in {key[:2] for key in warehouse.rows("contact_profile_values")}
+
+
+def test_opt_out_without_a_date_is_seen_by_a_later_pull(warehouse: Warehouse, someone: Somebody) -> None:
+    """Whatever the API returns for a window counts, also when the date does not say that it belongs there."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        for record in answer["data"] if path.endswith("/OptOut") else ():
+            record["optOutDate"] = "0001-01-01T00:00:00"
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull(*TABLES)
+        warehouse.sandbox.world.clock.advance(hours=1)
+        stop(warehouse.sandbox, someone)
+        warehouse.pull(*TABLES, base_url=base_url)
+    assert has_opt_out(warehouse, someone)
+    assert opted_out(warehouse, someone) is True
+
+
+def test_opt_out_after_a_clock_that_was_ahead(warehouse: Warehouse, someone: Somebody) -> None:
+    warehouse.sandbox.world.clock.advance(days=5)
+    warehouse.pull(*TABLES)
+    warehouse.sandbox.service.reset()
+    stop(warehouse.sandbox, someone)
+    warehouse.sandbox.world.clock.advance(hours=1)
+    warehouse.pull(*TABLES)
+    assert has_opt_out(warehouse, someone)
+    assert opted_out(warehouse, someone) is True
