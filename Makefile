@@ -5,12 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The extras that tests run against a server; drivers of vendors' warehouses have none here.
+TESTED := sandbox postgres s3 delta ducklake
+# The suites of the pull that run in any place.
+PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test test-long check format bench lock clean
 
 help:  ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## set up the environment
 
@@ -29,6 +33,12 @@ demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB, twice
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -n auto
 
+# Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
+test-long: $(READY)  ## run the full sizes: histories, memory, every destination
+	@$(BIN)/python -m pytest -m long -s
+	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
+		$(BIN)/python -m pytest -n auto --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
+
 check: $(READY)  ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -42,7 +52,7 @@ bench: $(READY)  ## time a pull against dlt's own rest_api source
 	@$(BIN)/python -m benchmarks
 
 lock:  ## lock the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.10 --generate-hashes \
+	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev --universal --python-version 3.10 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
 		--output-file requirements.lock
 

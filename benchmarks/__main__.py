@@ -7,56 +7,17 @@ DuckDB file by Parquet files. Both check the same: every contact, membership, va
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
 import duckdb
 
-LISTRAK = Path(sys.executable).with_name("listrak")
+from benchmarks.processes import LISTRAK, run, sandbox
+
 PEER = Path(__file__).with_name("rest_api_peer.py")
 GOAL = 6.0
-
-
-@contextmanager
-def sandbox(contacts: int) -> Iterator[dict[str, str]]:
-    """A sandbox in a process of its own; yields the settings that reach it."""
-    shape = ["--sender-codes", "1", "--lists", "10", "--values", "3", "--seed", "1", "--port", "0"]
-    command = [str(LISTRAK), "sandbox", "--contacts", str(contacts), *shape]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
-        settings: dict[str, str] = {}
-        for line in process.stdout or ():
-            if line.startswith("export "):
-                name, _, value = line.removeprefix("export ").strip().partition("=")
-                settings[name] = value
-            if "Ctrl-C" in line:
-                break
-        try:
-            yield settings
-        finally:
-            process.terminate()
-
-
-def run(command: list[str], folder: Path, settings: dict[str, str]) -> tuple[float, float]:
-    """Run a command in ``folder``; its wall seconds and its peak memory in MB."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("SOURCES__", "DESTINATION__"))}
-    quiet = {"RUNTIME__DLTHUB_TELEMETRY": "false", "RUNTIME__LOG_LEVEL": "ERROR", "DLT_DATA_DIR": str(folder / "dlt")}
-    started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=plain | quiet | settings, stdout=subprocess.DEVNULL)  # noqa: S603
-    _, status, usage = os.wait4(process.pid, 0)
-    took = time.perf_counter() - started
-    if status:
-        raise SystemExit(f"benchmark: {command[0]} failed")
-    return took, usage.ru_maxrss / 1024
 
 
 def held(database: Path, queries: list[str]) -> list[int]:
@@ -98,7 +59,7 @@ def main() -> None:
         work = Path(scratch)
         address = [settings[f"SOURCES__LISTRAK__{name}"] for name in ("BASE_URL", "TOKEN_URL", "CLIENT_ID")]
         address.append(settings["SOURCES__LISTRAK__CLIENT_SECRET"])
-        contenders = {"listrak pull": [str(LISTRAK), "pull"]} | {
+        contenders = {"listrak pull": [*LISTRAK, "pull"]} | {
             f"dlt rest_api, Parquet, {how}": [sys.executable, str(PEER), *address, how, "warehouse.duckdb"]
             for how in ("append", "merge")
         }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from listrak_source.api import ListrakClient, ListrakError
 
 if TYPE_CHECKING:
+    from listrak_source.pull.run import load
     from listrak_source.pull.source import listrak_sms
 
-__all__ = ["ListrakClient", "ListrakError", "listrak_sms"]
+__all__ = ["ListrakClient", "ListrakError", "listrak_sms", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from listrak_source.pull.source import listrak_sms
 
         return listrak_sms
+    if name == "load":
+        from listrak_source.pull.run import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

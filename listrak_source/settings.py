@@ -58,6 +58,25 @@ class Settings(BaseConfiguration):
     into_empty: bool = False
     """The warehouse holds nothing yet: rows are added without a search for older ones. Only for a caller that reads
     everything again, without this, when such a load is cut short."""
+    slices: Optional[int] = None  # noqa: UP045
+    """Months. The first reading of a list goes by slices of so many months of subscribe dates, side by side: for one
+    huge list. Contacts without a subscribe date are in no slice; a complete walk, which is never sliced, finds them."""
+    chunk_rows: Optional[int] = None  # noqa: UP045
+    """Contacts and opt-outs that one load takes, about; the next run of the source goes on. Everything in one load when
+    empty. A contact that is looked up counts as 25."""
+    hash_columns: Optional[list[str]] = None  # noqa: UP045
+    """Personal columns that are written as a keyed hash: phone_number, email_address, first_name, last_name, birthday,
+    postal_code. Needs ``hash_key``."""
+    drop_columns: Optional[list[str]] = None  # noqa: UP045
+    """Personal columns that are not written at all: any of those but phone_number."""
+    hash_key: Optional[TSecretStrValue] = None  # noqa: UP045
+    """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it."""
+    compacted: bool = False
+    """The caller calls ``listrak_source.pull.compact.settle`` before and after each load: so plain Parquet files can be
+    taken, which dlt only adds to."""
+    table_format: Optional[str] = None  # noqa: UP045
+    """How a destination of files keeps tables: ``delta``, or ``iceberg`` where it can merge that. Its own way when
+    empty."""
     timeout: float = 120.0
     """Seconds to wait for an answer."""
     max_attempts: int = 6
@@ -85,8 +104,14 @@ class Settings(BaseConfiguration):
         _within("overlap", self.overlap, 24.1, 24.0 * 365)
         _within("max_attempts", self.max_attempts, 1, 20)
         _within("timeout", self.timeout, 1, 3600)
+        if self.slices is not None:
+            _within("slices", self.slices, 1, 120)
+        if self.chunk_rows is not None:
+            _within("chunk_rows", self.chunk_rows, 1, 1_000_000_000)
         if self.lookups not in ("changed", "all", "none"):
             raise ConfigurationError(f"sources.listrak.lookups: {self.lookups!r} is none of changed, all, none")
+        if self.table_format not in (None, "", "delta", "iceberg"):
+            raise ConfigurationError(f"sources.listrak.table_format: {self.table_format!r} is none of delta, iceberg")
         self.start()
 
     def start(self) -> datetime | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
-from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Any
 
@@ -52,6 +50,7 @@ def _example(*lines: str) -> str:
         "listrak pull --destination postgres --dataset sms",
         "listrak pull --table contacts --table opt_outs",
         "listrak pull --full",
+        "listrak pull --lookups all",
     )
 )
 def pull(
@@ -65,20 +64,32 @@ def pull(
         str | None, typer.Option(help="A first pull reads subscriptions from this date on (2026-01-31).")
     ] = None,
     lookups: Annotated[
-        Lookups | None, typer.Option(help="Who is looked up one by one: changed contacts, all of them, or none.")
+        Lookups | None,
+        typer.Option(
+            help="Who is looked up one by one: changed contacts, all of them, or none. Before all of them, an estimate."
+        ),
     ] = None,
     sender_code: Annotated[list[int] | None, typer.Option(help="Only this sender code, by id; repeatable.")] = None,
     phone_list: Annotated[list[int] | None, typer.Option("--list", help="Only this list, by id; repeatable.")] = None,
     workers: Annotated[int | None, typer.Option(help="Requests side by side, at the most.")] = None,
+    slices: Annotated[
+        int | None, typer.Option(help="A first pull reads each list in slices of so many months, side by side.")
+    ] = None,
+    chunk_rows: Annotated[
+        int | None, typer.Option(help="Contacts that one load takes, about; a run cut short goes on after the last.")
+    ] = None,
 ) -> None:
     """Load what is new at Listrak into the warehouse; the first time, everything.
+
+    Everybody is looked up (--lookups all) only after the lists were read to their end once: where they were not, that
+    pull comes first, and its tables can be used while the lookups run.
 
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
     from listrak_source.pull.tables import TABLES
     from pipelines.progress import StepProgress
-    from pipelines.pull import pull as run
-    from pipelines.warehouse import Warehouse, is_empty, loaded_rows
+    from pipelines.pulling import pulled
+    from pipelines.warehouse import Warehouse
 
     for name in table or ():
         if name not in TABLES:
@@ -90,26 +101,28 @@ def pull(
         "sender_codes": sender_code,
         "lists": phone_list,
         "workers": workers,
+        "slices": slices,
+        "chunk_rows": chunk_rows,
     }
     options = {name: value for name, value in options.items() if value is not None}
     started = time.monotonic()
     warehouse = Warehouse(destination, dataset)
     progress = StepProgress(out)
     with warehouse.writing(progress) as pipeline:
-        info = run(pipeline, *(table or ()), into_empty=is_empty(pipeline), **options)
-        info.raise_on_failed_jobs()
-        counts = loaded_rows(pipeline) if info.loads_ids else {}
+        found = pulled(pipeline, *(table or ()), **options)
     took = time.monotonic() - started
-    if counts:
-        loaded = ", ".join(f"{rows:,} {name}" for name, rows in counts.items())
+    if found.rows:
+        loaded = ", ".join(f"{rows:,} {name}" for name, rows in found.rows.items())
         out.print(f"Loaded {loaded} into {warehouse.location}, dataset {dataset}, in {took:.1f} s.", highlight=False)
     else:
         out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
+    for sentence in found.sentences():
+        out.print(sentence, highlight=False, markup=False)
 
 
 @app.command(epilog=_example("listrak status", "listrak status --destination postgres --dataset sms"))
 def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
-    """Show what was loaded when, rows per table, and how far each list was read."""
+    """Show rows per table, what was loaded when, how far each list was read, and a pull that is not finished."""
     from pipelines import show
     from pipelines import status as reports
     from pipelines.warehouse import Warehouse
@@ -118,7 +131,11 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
     with warehouse.reading() as pipeline:
         loads = reports.loads(pipeline)
         out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
-        show.table(out, "Rows", ["table", "rows"], reports.row_counts(pipeline).items())
+        if pending := reports.pending(pipeline):
+            began = show.cell(pending.began)
+            out.print(f"A pull that began at {began} (UTC) is not finished: run it again.\n", highlight=False)
+        counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
+        show.table(out, "Rows, and those that are gone at Listrak", ["table", "rows", "removed"], counts)
         rows = [
             (load.at, load.load_id, ", ".join(f"{count:,} {name}" for name, count in load.rows.items()) or "-")
             for load in loads
@@ -178,34 +195,16 @@ def main() -> None:
     # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
+    os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
     try:
         app()
-    except KeyboardInterrupt:
-        _stop("interrupted; nothing is lost, the next run goes on from the last complete load.", Exit.TRY_AGAIN)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
         sentence, code = explain(error)
         _stop(sentence, code)
 
 
-def console() -> None:
-    """The installed command: ``main`` in a process of its own, which ends at once when all is written.
-
-    Half a gigabyte of rows and thousands of modules would be taken apart piece by piece only to end: a third of a
-    second, after every file and connection has been closed.
-    """
-    gc.freeze()  # what is imported by now stays: no need to look through it again and again
-    code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a reader that has gone away
-            stream.flush()
-    os._exit(code)
-
-
 if __name__ == "__main__":
-    console()
+    main()

@@ -17,8 +17,8 @@ from rich.text import Text
 from listrak_source.sandbox import Sandbox, World
 from pipelines import show, status
 from pipelines.progress import StepProgress
-from pipelines.pull import pull
-from pipelines.warehouse import DATASET, Warehouse, is_empty, loaded_rows
+from pipelines.pulling import pulled
+from pipelines.warehouse import DATASET, Warehouse
 
 FOLDER = Path("listrak_demo")
 
@@ -53,22 +53,22 @@ def run(console: Console, contacts: int, days: int) -> None:
 def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox) -> None:
     before = sum(sandbox.traffic.counts.values())
     with _timed(console), warehouse.writing(StepProgress(console)) as pipeline:
-        pull(
+        found = pulled(
             pipeline,
             client_id=sandbox.client_id,
             client_secret=sandbox.client_secret,
             base_url=sandbox.base_url,
             token_url=sandbox.token_url,
-            into_empty=is_empty(pipeline),
         )
-        rows = loaded_rows(pipeline)
     asked = sum(sandbox.traffic.counts.values()) - before
-    show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], rows.items())
+    show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], found.rows.items())
 
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:
     _step(console, "What the warehouse holds")
-    show.table(console, "Tables", ["table", "rows"], status.row_counts(pipeline).items())
+    show.table(
+        console, "Tables", ["table", "rows"], [(name, rows) for name, (rows, _) in status.row_counts(pipeline).items()]
+    )
     sizes = status.model(pipeline, "list_sizes")[:8]
     show.table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
     growth = status.model(pipeline, "list_growth")

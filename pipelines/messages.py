@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import IntEnum
+from typing import get_args, get_origin
 
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
@@ -18,6 +19,8 @@ from listrak_source.api import AuthenticationError, ConfigurationError, ListrakE
 from listrak_source.settings import Settings
 from pipelines.warehouse import BusyError, NothingThereError
 
+_INTERRUPTED = "Interrupted: what was loaded stays, and the same command goes on after the last complete load."
+_LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
 
@@ -39,6 +42,8 @@ def explain(error: BaseException) -> tuple[str, Exit]:
     """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code."""
     chain = list(_causes(error))
     for cause in chain:
+        if isinstance(cause, KeyboardInterrupt):  # dlt wraps it in errors of its own, for SIGTERM too
+            return _INTERRUPTED, Exit.TRY_AGAIN
         if isinstance(cause, ConfigurationError):
             return str(cause), Exit.WRONG_USE
         if isinstance(cause, AuthenticationError):
@@ -48,8 +53,7 @@ def explain(error: BaseException) -> tuple[str, Exit]:
         if isinstance(cause, ConfigFieldMissingException):
             return _missing(cause), Exit.WRONG_USE
         if isinstance(cause, ConfigValueCannotBeCoercedException):
-            kind = getattr(cause.hint, "__name__", str(cause.hint))
-            return f"The setting {cause.field_name} does not fit: it should be of type {kind}.", Exit.WRONG_USE
+            return _unfit(cause), Exit.WRONG_USE
         if isinstance(cause, UnknownDestinationModule):
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
         if isinstance(cause, MissingDependencyException | ImportError):
@@ -95,6 +99,16 @@ def _missing(error: ConfigFieldMissingException) -> str:
         f"{'A setting is' if len(names) == 1 else 'Settings are'} missing: set {settings} in the environment, or the"
         " same in .dlt/secrets.toml (.dlt/secrets.toml.example shows how)."
     )
+
+
+def _unfit(error: ConfigValueCannotBeCoercedException) -> str:
+    """dlt's own sentence quotes the value, which may be a secret."""
+    kinds = [kind for kind in get_args(error.hint) if kind is not type(None)] or [error.hint]
+    if list in (kinds[0], get_origin(kinds[0])):
+        example = _LISTS.get(error.field_name, "[101, 102]")
+        return f"The setting {error.field_name} does not fit: it should be a list, written as {example}."
+    name = getattr(kinds[0], "__name__", str(kinds[0]))
+    return f"The setting {error.field_name} does not fit: it should be of type {name}."
 
 
 def _first_line(error: BaseException) -> str:

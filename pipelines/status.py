@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -11,9 +12,13 @@ from typing import Any
 import dlt
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.held import texts
+from listrak_source.pull.pending import Pending
+from listrak_source.pull.tables import REJECTED_ROWS, REMOVED_AT, TABLES
 
 SOURCE = "listrak_sms"
+
+_REMOVED = REMOVED_AT.name
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,39 @@ def model(pipeline: dlt.Pipeline, name: str) -> list[tuple[Any, ...]]:
     return query(pipeline, (files("pipelines") / "models" / f"{name}.sql").read_text())
 
 
-def row_counts(pipeline: dlt.Pipeline) -> dict[str, int]:
-    """Rows by table, for the tables that exist."""
-    counts: dict[str, int] = {}
+def row_counts(pipeline: dlt.Pipeline) -> dict[str, tuple[int, int]]:
+    """Rows by table, for the tables that exist: those that are there, and those that are gone at Listrak."""
+    counts: dict[str, tuple[int, int]] = {}
     for name in TABLES:
+        gone = f"count({_REMOVED})" if name in _marking(pipeline) else "0"
         try:
-            counts[name] = int(query(pipeline, f"SELECT count(*) FROM {name}")[0][0])  # noqa: S608 - our own names
+            ((every, removed),) = query(pipeline, f"SELECT count(*), {gone} FROM {name}")  # noqa: S608 - our own names
         except DatabaseUndefinedRelation:
             continue
+        counts[name] = (int(every) - int(removed), int(removed))
     return counts
+
+
+def removed(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[str, int]:
+    """By table: rows that these loads marked as removed."""
+    counts = {}
+    for name in _marking(pipeline):
+        where = f"_dlt_load_id IN ({texts(loads)}) AND {_REMOVED} IS NOT NULL"
+        counts[name] = int(query(pipeline, f"SELECT count(*) FROM {name} WHERE {where}")[0][0])  # noqa: S608
+    return {name: count for name, count in counts.items() if count}
+
+
+def set_aside(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[tuple[str, str], int]:
+    """By table and reason: records that these loads set aside, the most first."""
+    where = f"_dlt_load_id IN ({texts(loads)}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+    found = query(pipeline, f"SELECT table_name, reason, count(*) FROM {REJECTED_ROWS.name} WHERE {where}")  # noqa: S608
+    return {(table, reason): int(count) for table, reason, count in found}
+
+
+def _marking(pipeline: dlt.Pipeline) -> list[str]:
+    """The tables there that mark what is removed."""
+    held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+    return [name for name in TABLES if name in held and _REMOVED in held[name]["columns"]]
 
 
 def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
@@ -64,6 +93,12 @@ def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
     return [Load(load_id, at, rows[load_id]) for load_id, at in latest]
 
 
+def pending(pipeline: dlt.Pipeline) -> Pending | None:
+    """The pull that is not at its end, as far as the loads that it has behind it; None when there is none."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("pending")
+    return Pending(**state) if state else None
+
+
 def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
     """What was read, of which sender code, up to when (UTC), for which tables; lists that stand alike share a line."""
     resources = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
@@ -80,6 +115,16 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
         (_named(kind, lists), sender, datetime.fromisoformat(moment), readers)
         for (kind, sender, moment, readers), lists in sorted(alike.items())
     ]
+
+
+def named(stream: str) -> str:
+    """What is in doubt, a stream of a pull or a table, as a person knows it."""
+    kind, *ids = stream.split("/")
+    if not ids:
+        return f"the {stream}" if " " in stream else stream
+    if kind == "contacts":
+        return f"list {ids[-1]}" if ids[-1] else f"the lists of {ids[0]}"
+    return f"the opt-outs of {ids[0]}"
 
 
 def _named(kind: str, lists: list[str]) -> str:

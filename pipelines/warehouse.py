@@ -18,14 +18,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dlt
-from dlt.common.destination import Destination
-from dlt.common.destination.client import DestinationClientDwhConfiguration
+from dlt.common.destination import AnyDestination, Destination
+from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
+from pipelines.memory import limited
 
 NAME = "listrak"
 DATASET = "listrak_sms"
@@ -52,6 +53,10 @@ class Warehouse:
 
         Raises dlt's own errors for a destination that does not exist or lacks settings.
         """
+        return str(self._configuration)
+
+    @cached_property
+    def _configuration(self) -> DestinationClientConfiguration:
         factory = Destination.from_reference(self.destination)
         if factory is None:
             raise NothingThereError(f"{self.destination!r} names no destination")
@@ -60,7 +65,14 @@ class Warehouse:
             config._bind_dataset_name(self.dataset)
         if isinstance(config, WithLocalFiles):
             config.pipeline_name = NAME  # names the file of a destination that has no address
-        return str(factory.configuration(config))
+        return factory.configuration(config)
+
+    @property
+    def _destination(self) -> AnyDestination | None:
+        """The destination as dlt is to use it; DuckDB with a limit to its memory."""
+        config = self._configuration
+        credentials = limited(config.credentials) if config.destination_type == "duckdb" else None
+        return Destination.from_reference(self.destination, credentials=credentials)
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
@@ -98,7 +110,7 @@ class Warehouse:
 
     def _pipeline(self, scratch: Path, **options: Any) -> dlt.Pipeline:
         pipeline: dlt.Pipeline = dlt.pipeline(
-            NAME, pipelines_dir=str(scratch), destination=self.destination, dataset_name=self.dataset, **options
+            NAME, pipelines_dir=str(scratch), destination=self._destination, dataset_name=self.dataset, **options
         )
         return pipeline
 

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 import pytest
 
+from tests.destinations import servers
+from tests.destinations.places import PLACES, Place
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--place", choices=list(PLACES), default="duckdb", help="where the warehouses of tests/pull are")
+
+
+@pytest.fixture
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Where a test's warehouse is: a parameter, or what ``--place`` says."""
+    chosen = PLACES[getattr(request, "param", None) or request.config.getoption("--place")]
+    if chosen.needs_extensions:
+        monkeypatch.setenv("HOME", servers.home())
+    return chosen
+
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

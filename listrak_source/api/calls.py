@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
-from listrak_source.api.errors import ListrakError
+from listrak_source.api.errors import InvalidRequestError, ListrakError, NotFoundError
 from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, pages, unwrap
 from listrak_source.api.redact import mask_phone
 from listrak_source.api.transport import Transport
@@ -35,8 +35,12 @@ class Calls:
         *,
         count: int | None = None,
         filters: Mapping[str, str | None] | None = None,
+        cursor: str | None = None,
     ) -> Iterator[Page[T]]:
-        """Walk over the pages of a collection: the filters and the count go with every request."""
+        """Walk over the pages of a collection: the filters and the count go with every request.
+
+        ``cursor`` is where to begin: a page's ``next_cursor``, None for the first page.
+        """
         if count is not None and not 1 <= count <= MAX_COUNT:
             raise ValueError(f"count must be between 1 and {MAX_COUNT}, not {count}")
         given = {key: value for key, value in (filters or {}).items() if value is not None}
@@ -51,9 +55,10 @@ class Calls:
             except ListrakError as error:
                 error.operation = name if error.operation is None else error.operation
                 error.unit = unit
+                error.cursor_refused = cursor is not None and isinstance(error, (InvalidRequestError, NotFoundError))
                 raise
 
-        return pages(fetch, count, name, unit)
+        return pages(fetch, count, name, unit, cursor)
 
     def _write(
         self,

@@ -41,9 +41,9 @@ class ListrakClient(Reading, Writing):
     ) -> None:
         """Set up; nothing is sent before the first call.
 
-        ``workers`` is how many threads share the client: it sizes the connection pool. In seconds: ``timeout`` is how
-        long an answer may be silent, ``connect_timeout`` how long a connection may take, ``first_wait`` the pause after
-        the first failed attempt, ``max_wait`` the longest pause after any. Raises ``ConfigurationError``.
+        At most ``workers`` requests are under way at once. In seconds: ``timeout`` is how long an answer may be silent,
+        ``connect_timeout`` how long a connection may take, ``first_wait`` the pause after the first failed attempt,
+        ``max_wait`` the longest pause after any. Raises ``ConfigurationError``.
         """
         for setting, value in (("client_id", client_id), ("client_secret", client_secret)):
             if not isinstance(value, str) or not value.strip():
@@ -59,6 +59,11 @@ class ListrakClient(Reading, Writing):
     def server_time(self) -> datetime | None:
         """The API's clock (UTC) as its answers last told it; None before the first answer."""
         return self._transport.server_time
+
+    @property
+    def latency(self) -> float | None:
+        """How long an answer took so far, in seconds, on average; None before the first."""
+        return self._transport.latency
 
     def close(self) -> None:
         """Close all connections."""

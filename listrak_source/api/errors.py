@@ -39,6 +39,9 @@ class ListrakError(Exception):
         """The client's method, or ``token`` for the token request."""
         self.unit: str | None = None
         """What was being read, for a collection: its ids and filters."""
+        self.cursor_refused: bool = False
+        """Whether a page was refused that a cursor led to: it may have expired. Only reading from the beginning, which
+        sends no cursor, tells whether something else is wrong."""
         self.may_have_acted: bool = may_have_acted
         """True for a write whose outcome is unknown: Listrak may have done it."""
         self.retry_after: float | None = retry_after
@@ -132,6 +135,14 @@ class UnreadableAnswer(ListrakError):  # noqa: N818
 
 class IncompletePage(ListrakError):  # noqa: N818
     """A walk over pages that cannot be trusted to be whole. Never take what was read for all there is."""
+
+
+class FullPage(IncompletePage):
+    """A full page came without a cursor, so rows may be missing: ask for less at a time."""
+
+
+class RepeatedCursor(IncompletePage):
+    """A cursor came for the second time."""
 
 
 class CertificateError(ListrakError):

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from listrak_source.api.address import origin
-from listrak_source.api.errors import IncompletePage, UnreadableAnswer, UnsafeAddress
+from listrak_source.api.errors import FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,28 +88,32 @@ def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
 
 
 def pages(
-    fetch: Callable[[str | None, int | None], Page[T]], count: int | None, operation: str, unit: str
+    fetch: Callable[[str | None, int | None], Page[T]],
+    count: int | None,
+    operation: str,
+    unit: str,
+    cursor: str | None = None,
 ) -> Iterator[Page[T]]:
     """Walk over all pages. ``fetch(cursor, count)`` gets one, with its ``next_cursor`` reduced to the bare value.
 
-    ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors. An empty page with a
-    cursor is not the end. Raises ``IncompletePage`` for a cursor seen before, and for pages that stay full without one.
+    ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors; ``cursor`` is where
+    an earlier walk was left (its page's ``next_cursor``), None for the beginning. An empty page with a cursor is not
+    the end. Raises ``RepeatedCursor`` for one seen before, and ``FullPage`` for pages that stay full without one.
     """
-    cursor: str | None = None
-    seen = {_START}
+    seen = {_START, cursor or _START}
     while True:
         page = fetch(cursor, count)
         if count is not None and page.next_cursor is None and page.rows >= count:
             probed = _probe(fetch, cursor, count, page)
             if probed is None:
-                raise IncompletePage(
+                raise FullPage(
                     f"a full page came without a cursor while reading {unit}: rows may be missing; "
                     "ask for less at a time (a narrower date window)",
                     operation=operation,
                 )
             page = probed
         if page.next_cursor is not None and page.next_cursor in seen:
-            raise IncompletePage(f"a cursor came for the second time while reading {unit}", operation=operation)
+            raise RepeatedCursor(f"a cursor came for the second time while reading {unit}", operation=operation)
         yield page
         if page.next_cursor is None:
             return

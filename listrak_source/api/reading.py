@@ -30,6 +30,8 @@ class Reading(Calls):
 
     Collections are iterators over pages, and nothing is asked for before the first page is; ``each_record`` makes them
     iterators over records. ``count`` is the page size, 1 to 5000. ``decode`` makes a page of an answer's body.
+    ``cursor`` goes on where an earlier walk with the same filters was left: behind the page that had it as its
+    ``next_cursor``. An error whose ``cursor_refused`` is true says that this is not possible (any more).
     """
 
     # sender codes, lists, profile fields
@@ -82,6 +84,7 @@ class Reading(Calls):
         start_subscribe_date: Date | None = ...,
         end_subscribe_date: Date | None = ...,
         count: int = ...,
+        cursor: str | None = ...,
     ) -> Iterator[Page[list[SMSContact]]]: ...
     @overload
     def list_contacts(
@@ -93,6 +96,7 @@ class Reading(Calls):
         start_subscribe_date: Date | None = ...,
         end_subscribe_date: Date | None = ...,
         count: int = ...,
+        cursor: str | None = ...,
         decode: Decoder[T],
     ) -> Iterator[Page[T]]: ...
     def list_contacts(
@@ -104,6 +108,7 @@ class Reading(Calls):
         start_subscribe_date: Date | None = None,
         end_subscribe_date: Date | None = None,
         count: int = MAX_COUNT,
+        cursor: str | None = None,
         decode: Decoder[Any] = json_page,
     ) -> Iterator[Page[Any]]:
         """Yield a list's contacts, of one opt-out state (the API takes None for false: read both to have all).
@@ -120,6 +125,7 @@ class Reading(Calls):
                 "startSubscribeDate": date_filter("start_subscribe_date", start_subscribe_date),
                 "endSubscribeDate": date_filter("end_subscribe_date", end_subscribe_date),
             },
+            cursor=cursor,
         )
 
     def get_contact(self, sender_code_id: int, phone_number: str) -> SMSContactSubscriptionDetails:
@@ -135,6 +141,7 @@ class Reading(Calls):
         start_date: Date | None = ...,
         end_date: Date | None = ...,
         count: int = ...,
+        cursor: str | None = ...,
     ) -> Iterator[Page[list[OptOutContact]]]: ...
     @overload
     def list_opt_outs(
@@ -144,6 +151,7 @@ class Reading(Calls):
         start_date: Date | None = ...,
         end_date: Date | None = ...,
         count: int = ...,
+        cursor: str | None = ...,
         decode: Decoder[T],
     ) -> Iterator[Page[T]]: ...
     def list_opt_outs(
@@ -153,6 +161,7 @@ class Reading(Calls):
         start_date: Date | None = None,
         end_date: Date | None = None,
         count: int = MAX_COUNT,
+        cursor: str | None = None,
         decode: Decoder[Any] = json_page,
     ) -> Iterator[Page[Any]]:
         """Yield who is opted out of a sender code now: who came back is not listed. The dates bound the opt-out."""
@@ -165,6 +174,7 @@ class Reading(Calls):
                 "startDate": date_filter("start_date", start_date),
                 "endDate": date_filter("end_date", end_date),
             },
+            cursor=cursor,
         )
 
     def list_contact_subscriptions(

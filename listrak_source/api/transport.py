@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, NoReturn, TypeVar
@@ -48,20 +49,30 @@ class Transport:
         timeout: tuple[float, float],
         patience: Patience,
     ) -> None:
-        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds; ``workers`` threads share."""
+        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
+        are under way at once.
+        """
         guard_logs()
         self.base_url = base_url
         self._tokens = tokens
         self._timeout = timeout
         self._patience = patience
         self._session = new_session(base_url, pool=workers)
+        # Readers of lists and lookups run side by side, each on threads of their own: together they keep to workers.
+        self._places = threading.BoundedSemaphore(workers)
         self._lock = threading.Lock()
         self._server_time: datetime | None = None
+        self._answers, self._seconds = 0, 0.0
 
     @property
     def server_time(self) -> datetime | None:
         """The latest moment (UTC) that a ``Date`` header of the API told; None before the first answer."""
         return self._server_time
+
+    @property
+    def latency(self) -> float | None:
+        """How long an answer took so far, in seconds, on average; None before the first."""
+        return self._seconds / self._answers if self._answers else None
 
     def close(self) -> None:
         """Close the connections."""
@@ -136,26 +147,32 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes | None]:
         """Send one request; return status, headers and body, None for a body that broke off."""
         headers = {}
+        started = time.monotonic()
         if body is not None:
             headers["Content-Type"] = "application/json"
             if not isinstance(body, bytes):
                 body.seek(start)
-        with self._session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
-            auth=_Bearer(token),
-            timeout=self._timeout,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        with (
+            self._places,
+            self._session.request(
+                method,
+                url,
+                data=body,
+                headers=headers,
+                auth=_Bearer(token),
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             self._note_time(response.headers.get("Date"))
             try:
                 answer: bytes | None = b"".join(response.iter_content(_CHUNK))
             except requests.RequestException:
                 # The status is known and counts: a 429 whose body is cut is still a refusal.
                 answer = None
+            with self._lock:
+                self._answers, self._seconds = self._answers + 1, self._seconds + time.monotonic() - started
             return response.status_code, response.headers, answer
 
     def _note_time(self, header: str | None) -> None:

@@ -3,13 +3,15 @@
 The fast way reads a page's bytes with Arrow's own JSON reader and an explicit schema: no Python object per record. What
 that reader is too strict for (a number where the contract has a string), or cannot keep exactly (a field beyond the
 contract that holds lists or objects), goes the slow way of :mod:`~listrak_source.pull.records`, and still arrives.
+There, single records that do not fit are set aside.
 """
 
 from __future__ import annotations
 
 import json
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -18,10 +20,15 @@ import pyarrow.json as pj
 
 from listrak_source.api.paging import Page
 from listrak_source.pull.records import VALUES_FIELD, from_records, record_schema
+from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, INTEGER, TEXT, Table
 
 VALUE_FIELDS = tuple(record_schema(CONTACT_PROFILE_VALUES).names)
 """The fields of a profile value that the contract names."""
+_PHONE = "phoneNumber"
+_DATES: defaultdict[str, dict[str, pa.DataType]] = defaultdict(dict)
+"""By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at once,
+by whichever unit reads next."""
 _EXACT = 2.0**53
 """From here on a double may not be the number that the JSON has."""
 
@@ -34,15 +41,18 @@ class _LooksLikeDate(Exception):  # noqa: N818 - no error: the page is read once
     """A field beyond the contract is text that Arrow takes for a date."""
 
 
-def page_decoder(table: Table) -> Callable[[bytes], Page[pa.Table]]:
-    """A decoder for the client's paged reads: a page's bytes become a table with :func:`record_schema` and, as text,
-    whatever else the records carry.
+def page_decoder(
+    table: Table, rejects: Rejects | None = None, given: Mapping[str, Any] | None = None
+) -> Callable[[bytes], Page[pa.Table]]:
+    """A decoder for the client's paged reads: a page's bytes become a table with
+    :func:`~listrak_source.pull.records.record_schema` and, as text, whatever else the records carry.
 
-    The decoder raises :class:`ValueError` where the body is no page of the API: the client then asks again.
+    Records that do not fit go to ``rejects``, with what is ``given`` of them by name, as ``from_records`` has it; they
+    count as rows of the page all the same. The decoder raises :class:`ValueError` where the body is no page of the API,
+    and without ``rejects`` where a record does not fit: the client then asks again.
     """
     records = record_schema(table)
-    # Fields beyond the contract that were seen to hold dates: named as text, they are read exactly and at once.
-    dates: dict[str, pa.DataType] = {}
+    dates = _DATES[table.name]
 
     def decode(body: bytes) -> Page[pa.Table]:
         body = body.removeprefix(BOM_UTF8)
@@ -52,14 +62,27 @@ def page_decoder(table: Table) -> Callable[[bytes], Page[pa.Table]]:
         # Its reader does not check the encoding, its cast does.
         pa.scalar(body, pa.binary()).cast(TEXT)
         try:
-            return _decode_fast(body, records, dates)
+            # A copy of what is known by now: other threads learn too.
+            page: Page[pa.Table] | None = _decode_fast(body, records, dict(dates))
         except _LooksLikeDate as found:
             dates[str(found)] = TEXT
             return decode(body)
         except (pa.ArrowInvalid, _NotExact):
-            return _decode_slowly(body, records)
+            page = None
+        # Nobody's record is set aside, too.
+        if page is None or (rejects is not None and _lacks_phones(page.data)):
+            page = _decode_slowly(body, table, rejects, given)
+        return page
 
     return decode
+
+
+def _lacks_phones(rows: pa.Table) -> bool:
+    """Whether a record is nobody's."""
+    if _PHONE not in rows.column_names:
+        return False
+    phones = rows[_PHONE]
+    return bool(phones.null_count or pc.any(pc.equal(pc.binary_length(phones), 0)).as_py())
 
 
 def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType]) -> Page[pa.Table]:
@@ -126,13 +149,15 @@ def _value_text(part: pa.Array) -> pa.Array:
         raise _NotExact from found
 
 
-def _decode_slowly(body: bytes, records: pa.Schema) -> Page[pa.Table]:
+def _decode_slowly(
+    body: bytes, table: Table, rejects: Rejects | None, given: Mapping[str, Any] | None
+) -> Page[pa.Table]:
     answer = json.loads(body)
     data = answer.get("data")
-    if not isinstance(data, list) or not all(record is None or isinstance(record, dict) for record in data):
-        raise ValueError("the answer is no page: it has no list of records")
-    rows = from_records([record for record in data if record is not None], records)
-    return Page(rows=len(data), next_cursor=_cursor(answer.get("nextPageCursor")), data=rows)
+    if not isinstance(data, list):
+        raise ValueError("the answer is no page: it has no list of records")  # noqa: TRY004 - the client asks again
+    cursor = _cursor(answer.get("nextPageCursor"))
+    return Page(rows=len(data), next_cursor=cursor, data=from_records(data, table, rejects, given))
 
 
 def _cursor(value: Any) -> str | None:

@@ -11,8 +11,11 @@ from typing import Any
 from dlt.common import logger
 
 from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record
+from listrak_source.pull.privacy import NO_MASKS, Masks
+from listrak_source.pull.records import with_keys
+from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.tables import OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES
+from listrak_source.pull.tables import LISTS, OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
 from listrak_source.settings import Settings
 
 Record = dict[str, Any]
@@ -25,6 +28,10 @@ class Directory:
 
     client: ListrakClient
     settings: Settings
+    rejects: Rejects = field(default_factory=Rejects)
+    """Where records go that do not fit."""
+    masks: Masks = NO_MASKS
+    """What is written of personal columns."""
     skipped: set[int] = field(default_factory=set)
     """Sender codes that the API refuses to read because they are disabled."""
 
@@ -41,7 +48,7 @@ class Directory:
     @cached_property
     def sender_codes(self) -> list[Record]:
         """The sender codes that the settings allow."""
-        found = _records(self.client.list_sender_codes(), "shortCodeId")
+        found = self._records(self.client.list_sender_codes(), SENDER_CODES, "shortCodeId", {})
         return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
 
     @property
@@ -63,7 +70,7 @@ class Directory:
             for status in ("active", "inactive"):
                 yield from self.client.list_phone_lists(sender_code_id, status=status, count=self.settings.page_size)
 
-        found = self._by_sender_code(read, "phoneListId")
+        found = self._by_sender_code(read, LISTS, "phoneListId")
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {
@@ -78,7 +85,7 @@ class Directory:
     @cached_property
     def profile_fields(self) -> dict[int, list[Record]]:
         """The profile fields by sender code."""
-        return self._by_sender_code(self.client.list_profile_fields, "segmentationFieldId")
+        return self._by_sender_code(self.client.list_profile_fields, PROFILE_FIELDS, "segmentationFieldId")
 
     @cached_property
     def transactional_messages(self) -> dict[tuple[int, int], list[Record]]:
@@ -87,15 +94,26 @@ class Directory:
 
         def reader(key: tuple[int, int]) -> Callable[[], Iterator[tuple[tuple[int, int], list[Record]]]]:
             pages = self.client.list_transactional_messages(*key)
-            return lambda: iter([(key, _records(pages, "transactionalMessageId"))])
+            given = {"sender_code_id": key[0], "phone_list_id": key[1]}
+            return lambda: iter([(key, self._records(pages, TRANSACTIONAL_MESSAGES, "transactionalMessageId", given))])
 
         return dict(sorted(side_by_side([reader(key) for key in keys], self.settings.workers)))
 
-    def _by_sender_code(self, read: Callable[[int], Iterator[Page[Any]]], key: str) -> dict[int, list[Record]]:
+    def doubts(self) -> dict[str, str]:
+        """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""
+        doubts = dict.fromkeys(self.rejects.in_doubt(), "records are set aside in rejected_rows")
+        for sender in self.skipped:
+            doubts |= dict.fromkeys((f"contacts/{sender}/", f"opt_outs/{sender}"), "the sender code is disabled")
+        return doubts
+
+    def _by_sender_code(
+        self, read: Callable[[int], Iterator[Page[Any]]], table: Table, key: str
+    ) -> dict[int, list[Record]]:
         def reader(sender_code_id: int) -> Callable[[], Iterator[Keyed]]:
             def run() -> Iterator[Keyed]:
                 try:
-                    yield sender_code_id, _records(read(sender_code_id), key)
+                    given = {"sender_code_id": sender_code_id}
+                    yield sender_code_id, self._records(read(sender_code_id), table, key, given)
                 except InactiveError:
                     self._skip(sender_code_id)
 
@@ -103,15 +121,17 @@ class Directory:
 
         return dict(sorted(side_by_side([reader(code) for code in self.sender_code_ids], self.settings.workers)))
 
+    def _records(self, pages: Iterator[Page[Any]], table: Table, key: str, given: dict[str, int]) -> list[Record]:
+        """The records of all pages, each key once: a page that comes twice, a list that changes its status meanwhile.
+        What has no key that can be read is set aside.
+        """
+        found = with_keys(each_record(pages), table, self.rejects, given)
+        return list({record[key]: dict(record) for record in found}.values())
+
     def _skip(self, sender_code_id: int) -> None:
         if sender_code_id not in self.skipped:
             logger.warning(f"Sender code {sender_code_id} is disabled at Listrak: only its own row is read.")
             self.skipped.add(sender_code_id)
-
-
-def _records(pages: Iterator[Page[Any]], key: str) -> list[Record]:
-    """The records of all pages, each key once: a page that comes twice, or a list that changes its status meanwhile."""
-    return list({record.get(key): dict(record) for record in each_record(pages)}.values())
 
 
 def _allowed(records: list[Record], key: str, wanted: Iterable[int] | None, setting: str) -> list[Record]:

@@ -7,12 +7,16 @@ the overlap are loaded once more, onto themselves.
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from listrak_source.pull.privacy import without_raw_phones
+from listrak_source.pull.records import SET_ASIDE
 
 T = TypeVar("T")
 
@@ -22,48 +26,51 @@ _TOGETHER = 25_000
 """Rows that are fingerprinted in one query, about."""
 
 
-class Fingerprints:
-    """Makes fingerprints, on one connection for as long as a pull runs."""
+_local = threading.local()
 
-    def __init__(self) -> None:
-        self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def of(self, rows: pa.Table) -> pa.Array:
-        """One unsigned 64-bit hash per row, over all columns."""
-        if self._connection is None:
-            self._connection = duckdb.connect()
-        self._connection.register("rows", rows)
-        hashes = self._connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
-        return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
+def of(rows: pa.Table) -> pa.Array:
+    """One unsigned 64-bit hash per row, over all columns that the API sent and that may be written."""
+    # A mark on one record must not change the fingerprints of the others; what it stands for is null in that one.
+    rows = without_raw_phones(rows)
+    rows = rows.drop_columns([name for name in rows.column_names if name == SET_ASIDE])
+    if not hasattr(_local, "connection"):
+        _local.connection = duckdb.connect()
+    _local.connection.register("rows", rows)
+    hashes = _local.connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
+    _local.connection.unregister("rows")
+    return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
 
-    def of_each(self, readings: Iterable[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
-        """The same readings in the same order, each with its rows' fingerprints.
 
-        Windows are many and small, and a query costs more than a small window does: some wait for each other.
-        """
-        waiting: list[tuple[T, pa.Table]] = []
-        for reading in readings:
-            waiting.append(reading)
-            if sum(rows.num_rows for _, rows in waiting) >= _TOGETHER:
-                yield from self._of_all(waiting)
-                waiting = []
-        if waiting:
-            yield from self._of_all(waiting)
+def of_each(readings: Iterable[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
+    """The same readings in the same order, each with its rows' fingerprints.
 
-    def _of_all(self, readings: list[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
-        by_schema: dict[str, list[int]] = {}
-        for index, (_, rows) in enumerate(readings):
-            by_schema.setdefault(str(rows.schema), []).append(index)
-        hashes: dict[int, pa.Array] = {}
-        # A row must have the same fingerprint in whatever company it is read: no column may come from another table.
-        for indexes in by_schema.values():
-            together = self.of(pa.concat_tables([readings[index][1] for index in indexes]))
-            start = 0
-            for index in indexes:
-                hashes[index] = together.slice(start, readings[index][1].num_rows)
-                start += len(hashes[index])
-        for index, (unit, rows) in enumerate(readings):
-            yield unit, rows, hashes[index]
+    Windows are many and small, and a query costs more than a small window does: some wait for each other.
+    """
+    waiting: list[tuple[T, pa.Table]] = []
+    for reading in readings:
+        waiting.append(reading)
+        if sum(rows.num_rows for _, rows in waiting) >= _TOGETHER:
+            yield from _of_all(waiting)
+            waiting = []
+    if waiting:
+        yield from _of_all(waiting)
+
+
+def _of_all(readings: list[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
+    by_schema: dict[str, list[int]] = {}
+    for index, (_, rows) in enumerate(readings):
+        by_schema.setdefault(str(rows.schema), []).append(index)
+    hashes: dict[int, pa.Array] = {}
+    # A row must have the same fingerprint in whatever company it is read: no column may come from another table.
+    for indexes in by_schema.values():
+        together = of(pa.concat_tables([readings[index][1] for index in indexes]))
+        start = 0
+        for index in indexes:
+            hashes[index] = together.slice(start, readings[index][1].num_rows)
+            start += len(hashes[index])
+    for index, (unit, rows) in enumerate(readings):
+        yield unit, rows, hashes[index]
 
 
 def pack(hashes: pa.Array) -> str:

@@ -5,58 +5,54 @@ A merge replaces whole rows. So a row that is written from a list takes along wh
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections import defaultdict
+from collections.abc import Iterator
 
-import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, TIMESTAMP, Table
+from listrak_source.pull.held import alive, by_group, columns_of, held, texts
+from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS, TIMESTAMP, Table
 
-_LONG_AGO = datetime(1900, 1, 1, tzinfo=timezone.utc)
 _PHONE = "phone_number"
+DATED = "(subscribe_date IS NOT NULL OR unsubscribe_date IS NOT NULL)"
+"""The condition for contacts that were looked up."""
 
 
 class Kept:
     """Some timestamps of a table, as the destination of the running pipeline holds them; read once, when needed."""
 
     def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
-        """``columns`` are kept for the rows that have a value in the first of them."""
+        """``columns`` are kept for the rows that have a value in any of them."""
         self._table = table
         self._columns = columns
-        self._found: pa.Table | None = None
-        self._parts: dict[tuple[int, ...], pa.Table] = {}
+        self._scope = [name for name in table.key if name != _PHONE]
+        self._parts: dict[tuple[str | int, ...], pa.Table] | None = None
 
     def fill(self, rows: pa.Table, *scope: int) -> pa.Table:
         """``rows`` with what is known where they have nothing; ``scope`` is the key that they share, but the phone."""
-        known = self._part(scope)
-        if known.num_rows == 0 or rows.num_rows == 0:
+        known = self.part(*scope)
+        if known is None or rows.num_rows == 0:
             return rows
         joined = rows.join(known, keys=_PHONE, join_type="left outer")
         filled = {name: pc.coalesce(joined[name], joined[f"known_{name}"]) for name in self._columns}
         return pa.table({name: filled.get(name, joined[name]) for name in rows.column_names}, schema=rows.schema)
 
-    def _part(self, scope: tuple[int, ...]) -> pa.Table:
-        if scope not in self._parts:
-            found = self._all()
-            for name, value in zip(self._table.key, scope, strict=False):
-                found = found.filter(pc.equal(found[name], value))
-            names = [_PHONE, *self._columns]
-            self._parts[scope] = found.select(names).rename_columns([_PHONE, *(f"known_{name}" for name in names[1:])])
-        return self._parts[scope]
-
-    def _all(self) -> pa.Table:
-        if self._found is None:
-            names = [*self._table.key, *self._columns]
-            relation = dlt.current.pipeline().dataset()[self._table.name].select(*names)
-            try:
-                found: pa.Table = relation.where(self._columns[0], "gt", _LONG_AGO).arrow()
-            except DatabaseUndefinedRelation:
-                found = pa.table({name: pa.array([], self._table.schema.field(name).type) for name in names})
-            columns = {name: found[name].cast(TIMESTAMP) if name in self._columns else found[name] for name in names}
-            self._found = pa.table(columns)
-        return self._found
+    def part(self, *scope: int) -> pa.Table | None:
+        """The phone numbers of a scope that have something to keep, with what that is; None where there is nobody."""
+        if self._parts is None:
+            names = ", ".join([*self._table.key, *self._columns])
+            # A row that is gone is of no use: who comes back with its number may be somebody else.
+            some = f"({' OR '.join(f'{name} IS NOT NULL' for name in self._columns)}) AND {alive(self._table)}"
+            found: dict[tuple[str | int, ...], list[pa.Table]] = defaultdict(list)
+            renamed = [_PHONE, *(f"known_{name}" for name in self._columns)]
+            if columns_of(self._table):
+                for rows in held(f"SELECT {names} FROM {self._table.name} WHERE {some}"):  # noqa: S608 - our own names
+                    for key, part in by_group(rows, self._scope):
+                        found[key].append(part.select([_PHONE, *self._columns]).rename_columns(renamed))
+            self._parts = {key: pa.concat_tables(parts) for key, parts in found.items()}
+        return self._parts.get(scope)
 
 
 class ContactDates(Kept):
@@ -77,3 +73,36 @@ class Placements(Kept):
 
     def __init__(self) -> None:
         super().__init__(LIST_MEMBERSHIPS, ("subscribed_from", "subscribed_before"))
+
+
+class AskedBefore:
+    """Of whom the warehouse holds what only a lookup tells: dates, subscriptions."""
+
+    def __init__(self) -> None:
+        self._known: Once | None = None
+
+    def has(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Array:
+        """Which of the phone numbers, as booleans."""
+        if self._known is None:
+            self._known = Once()
+            for table, condition in ((CONTACTS, DATED), (SUBSCRIPTIONS, "TRUE")):
+                self._read(table, condition, self._known)
+        return self._known.has(str(sender_code_id), phones)
+
+    def _read(self, table: Table, condition: str, known: Once) -> None:
+        if columns_of(table):
+            people = f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name}"  # noqa: S608 - our own names
+            for rows in held(f"{people} WHERE {condition} AND {alive(table)}"):
+                for (sender,), part in by_group(rows, ["sender_code_id"]):
+                    known.add(str(sender), phone_keys(part[_PHONE]))
+
+
+def written(table: Table, loads: list[str], columns: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], pa.Table]]:
+    """What some loads wrote of a table: its scope (the key without the phone number) and those columns."""
+    scope = [name for name in table.key if name not in columns]
+    names = ", ".join([*scope, *columns])
+    if not columns_of(table) or not loads:
+        return
+    for rows in held(f"SELECT {names} FROM {table.name} WHERE _dlt_load_id IN ({texts(loads)})"):  # noqa: S608
+        for key, part in by_group(rows, scope):
+            yield tuple(map(int, key)), part.select(columns)

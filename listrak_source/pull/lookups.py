@@ -8,23 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from listrak_source.api import ListrakClient, NotFoundError, each_record
+from listrak_source.pull.directory import Directory
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.records import from_records, record_schema
+from listrak_source.pull.records import from_groups, from_records
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS
-from listrak_source.settings import Settings
 
-Person = tuple[int, str]
-"""A sender code id and a phone number."""
 
-_AT_ONCE = 10_000
-"""People per batch that goes to the warehouse's load package."""
+class Person(NamedTuple):
+    """A contact of a sender code."""
+
+    sender_code_id: int
+    phone_number: str
+    """As the tables have it: hashed, where it is."""
+    ask_by: str
+    """As the collections write it."""
+
+
+AT_ONCE = 5_000
+"""People who are asked before their rows are handed on."""
 
 
 @dataclass(frozen=True)
@@ -36,47 +44,58 @@ class LookedUp:
     subscriptions: list[dict[str, Any]]
 
 
+def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
+    """Whether the wanted ``tables`` need a contact's details, and its subscriptions: each costs a request."""
+    return bool({CONTACTS.name, CONTACT_PROFILE_VALUES.name} & tables), SUBSCRIPTIONS.name in tables
+
+
 def look_up(
-    people: Iterable[Person], client: ListrakClient, tables: frozenset[str], settings: Settings
-) -> Iterator[Batch]:
-    """Yield rows for the wanted ``tables`` about ``people``, read side by side. Who has vanished yields nothing."""
-    details = bool({CONTACTS.name, CONTACT_PROFILE_VALUES.name} & tables)
-    subscriptions = SUBSCRIPTIONS.name in tables
+    people: Iterable[Person], directory: Directory, tables: frozenset[str], count: Callable[[int], None]
+) -> Iterator[tuple[Batch, list[Person]]]:
+    """Yield rows for the wanted ``tables`` about ``people``, read side by side, with the people that they are about
+    or would be: who has vanished has no rows. ``count`` is told of so many more people who were asked about.
+    """
+    details, subscriptions = asked_for(tables)
 
     def reader(person: Person) -> Callable[[], Iterator[LookedUp]]:
-        return lambda: _ask(client, person, details, subscriptions)
+        return lambda: _ask(directory.client, person, details, subscriptions)
 
     if not details and not subscriptions:
         return
     everyone = iter(people)
-    while some := list(islice(everyone, _AT_ONCE)):
-        yield _rows(list(side_by_side([reader(person) for person in some], settings.workers)), settings)
+    while some := list(islice(everyone, AT_ONCE)):
+        found = []
+        for one in side_by_side([reader(person) for person in some], directory.settings.workers):
+            found.append(one)
+            count(1)
+        count(len(some) - len(found))
+        yield _rows(found, directory), some
 
 
 def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
+    sender, phone = person.sender_code_id, person.ask_by
     try:
         # Under the number that the collections use, so that every table joins.
-        contact = {**client.get_contact(*person), "phoneNumber": person[1]} if details else None
-        lists = list(each_record(client.list_contact_subscriptions(*person))) if subscriptions else []
+        contact = {**client.get_contact(sender, phone), "phoneNumber": phone} if details else None
+        lists = list(each_record(client.list_contact_subscriptions(sender, phone))) if subscriptions else []
     except NotFoundError:
         return
     yield LookedUp(person, contact, [dict(item) for item in lists])
 
 
-def _rows(found: list[LookedUp], settings: Settings) -> Batch:
+def _rows(found: list[LookedUp], directory: Directory) -> Batch:
+    settings, masks, rejects = directory.settings, directory.masks, directory.rejects
     contacts, values = [], []
-    for sender in sorted({one.person[0] for one in found}):
-        details = [one.contact for one in found if one.contact is not None and one.person[0] == sender]
-        records = from_records(details, record_schema(CONTACTS))
-        contacts.append(shape(records, CONTACTS, settings.timezone, {"sender_code_id": sender}))
-        values.append(profile_values(records, sender, into_empty=settings.into_empty))
-    people = [one.person for one in found for _ in one.subscriptions]
-    given = {
-        "sender_code_id": pa.array([sender for sender, _ in people], pa.int64()),
-        "phone_number": pa.array([phone for _, phone in people], pa.string()),
-    }
-    states = from_records([item for one in found for item in one.subscriptions], record_schema(SUBSCRIPTIONS))
-    tables = {SUBSCRIPTIONS.name: shape(states, SUBSCRIPTIONS, settings.timezone, given)}
+    for sender in sorted({one.person.sender_code_id for one in found}):
+        details = [one.contact for one in found if one.contact is not None and one.person.sender_code_id == sender]
+        given = {"sender_code_id": sender}
+        records = masks.records(from_records(details, CONTACTS, rejects, given))
+        contacts.append(shape(records, masks.table(CONTACTS), settings.timezone, given, rejects))
+        values.append(profile_values(records, sender, into_empty=settings.into_empty, rejects=rejects))
+    names = ("sender_code_id", "phone_number")
+    groups = [(dict(zip(names, one.person[:2], strict=True)), one.subscriptions) for one in found]
+    states, owners = from_groups(groups, SUBSCRIPTIONS, rejects)
+    tables = {SUBSCRIPTIONS.name: shape(masks.records(states), SUBSCRIPTIONS, settings.timezone, owners, rejects)}
     if contacts:
         tables[CONTACTS.name] = pa.concat_tables(contacts, promote_options="default")
         tables[CONTACT_PROFILE_VALUES.name] = pa.concat_tables(values, promote_options="default")

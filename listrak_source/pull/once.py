@@ -1,62 +1,95 @@
-"""Each contact once: which phone numbers a pull has written already, in eight bytes each."""
+"""Each row once: what a pull has written already, in eight bytes each."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import defaultdict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from listrak_source.pull import fingerprints
+
 _DIGITS = 15
 """The most digits of a phone number (E.164): with their count in front they fit 64 bits."""
-_PLAIN = re.compile(r"^[0-9]{1,15}$")
+
+KEY = pa.int64()
 
 
 class Once:
-    """What was written, by group (a table of a sender code, a list): to leave out what comes again on another list."""
+    """What was written, by group (a table of a sender code, a list): to leave out what comes again."""
 
     def __init__(self) -> None:
         self._written: dict[str, list[pa.Array]] = defaultdict(list)
 
-    def first(self, group: str, records: pa.Table) -> pa.Table:
-        """The records whose phone number the group sees for the first time; from now on it counts as written."""
-        keys = _keys(records["phoneNumber"])
+    def first(self, group: str, records: pa.Table, columns: tuple[str, ...] = ("phoneNumber",)) -> pa.Table:
+        """The records whose ``columns`` the group sees for the first time; from now on they count as written."""
+        keys = keys_of(records.select(columns))
         fresh = records
-        if len(pc.unique(keys)) < len(keys):
-            # A page that came twice: of each number the first.
+        if pc.count_distinct(keys).as_py() < len(keys):
+            # A page that came twice: of each key the first.
             numbered = pa.table({"key": keys, "row": pa.array(range(len(keys)))})
             rows = numbered.group_by("key").aggregate([("row", "min")])
             firsts = pc.sort_indices(rows["row_min"])
             fresh, keys = records.take(rows["row_min"].take(firsts)), rows["key"].take(firsts).combine_chunks()
-        before = self._written[group]
-        if before:
-            # The new ones are the small side, so they make the hash table.
-            written = pa.chunked_array(before)
-            again = written.filter(pc.is_in(written, value_set=keys))
-            if len(again):
-                mask = pc.invert(pc.is_in(keys, value_set=again.combine_chunks()))
-                fresh, keys = fresh.filter(mask), keys.filter(mask)
-        if len(keys):
-            before.append(keys)
+        mask = pc.invert(self._has(group, keys))
+        if not pc.all(mask, min_count=0).as_py():
+            fresh, keys = fresh.filter(mask), keys.filter(mask)
+        self.add(group, keys)
         return fresh
 
+    def add(self, group: str, keys: pa.Array) -> None:
+        """Count keys of :func:`keys_of` as written."""
+        if len(keys):
+            self._written[group].append(keys)
 
-def _keys(phones: pa.ChunkedArray) -> pa.Array:
-    """Phone numbers as integers: exact for plain digits, leading zeros included; a hash for anything else."""
+    def has(self, group: str, phones: pa.ChunkedArray) -> pa.Array:
+        """Which phone numbers the group has seen, as booleans."""
+        return self._has(group, phone_keys(phones))
+
+    def count(self, *groups: str) -> int:
+        """How many different keys the groups have written, together."""
+        keys = [part for group in groups for part in self._written.get(group, ())]
+        # Sorted, for a hash table of a million would take ten times the memory of the keys.
+        together = pa.chunked_array(keys, KEY).combine_chunks()
+        ordered = together.take(pc.sort_indices(together))
+        again = pc.sum(pc.equal(ordered[1:], ordered[:-1]), min_count=0).as_py()
+        return len(ordered) - int(again)
+
+    def _has(self, group: str, keys: pa.Array) -> pa.Array:
+        before = self._written.get(group)
+        if not before:
+            return pa.repeat(pa.scalar(False), len(keys))
+        # The new ones are the small side, so they make the hash table.
+        written = pa.chunked_array(before)
+        again = written.filter(pc.is_in(written, value_set=keys))
+        return pc.is_in(keys, value_set=again.combine_chunks())
+
+
+def keys_of(rows: pa.Table) -> pa.Array:
+    """Rows as integers: a single column holds phone numbers."""
+    return phone_keys(rows.column(0)) if rows.num_columns == 1 else fingerprints.of(rows).view(KEY)
+
+
+def phone_keys(phones: pa.ChunkedArray) -> pa.Array:
+    """Phone numbers as integers: exact for plain digits, leading zeros included; a hash below zero for anything else.
+
+    They hold within one process: another version of DuckDB may hash differently.
+    """
     plain = pc.and_(pc.ascii_is_decimal(phones), pc.less_equal(pc.binary_length(phones), _DIGITS))
+    plain = pc.fill_null(plain, False)
     if not pc.all(plain, min_count=0).as_py():
-        return pa.array([_key(phone) for phone in phones.to_pylist()], pa.int64())
-    lengths = pc.multiply(pc.binary_length(phones).cast(pa.int64()), 10**_DIGITS)
-    keys = pc.add(lengths, phones.cast(pa.int64()))
-    return keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
+        digits = pc.if_else(plain, phones, pa.scalar("0"))
+        exact = _numbers(digits)
+        # Never at or above zero, so that it never meets a plain number's.
+        hashes = pc.bit_wise_or(fingerprints.of(pa.table({"phone": phones})).view(KEY), pa.scalar(-(2**63), KEY))
+        return _array(pc.if_else(plain, exact, hashes))
+    return _array(_numbers(phones))
 
 
-def _key(phone: str | None) -> int:
-    text = phone or ""
-    if _PLAIN.fullmatch(text):
-        return int(f"{len(text)}{text:0>{_DIGITS}}")
-    # Negative, so that it never meets a plain number's.
-    digest = hashlib.blake2b(text.encode(), digest_size=7).digest()
-    return -1 - int.from_bytes(digest, "big")
+def _numbers(digits: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.add(pc.multiply(pc.binary_length(digits).cast(KEY), 10**_DIGITS), digits.cast(KEY))
+
+
+def _array(keys: pa.ChunkedArray | pa.Array) -> pa.Array:
+    combined = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined

@@ -6,20 +6,31 @@ learn from it who changed. Each reader has a watermark of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from listrak_source.pull import progress
-from listrak_source.pull.directory import Directory
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS, SUBSCRIPTIONS
+from listrak_source.pull.directory import Directory, Record
+from listrak_source.pull.tables import (
+    CONSENT_EVENTS,
+    CONTACT_PROFILE_VALUES,
+    CONTACTS,
+    LIST_MEMBERSHIPS,
+    OPT_OUTS,
+    SUBSCRIPTIONS,
+)
 from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.windows import EVERYTHING, Window, cut, since
+from listrak_source.pull.windows import EVERYTHING, FIRST_SMS, Window, cut, since, slices
 
-LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name})
+LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name, CONSENT_EVENTS.name})
 """The tables that a list's contacts feed."""
+STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
+"""The tables that a sender code's opt-outs feed."""
 _STATES = (False, True)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
 
@@ -31,9 +42,15 @@ class Plan:
     directory: Directory
     wanted: frozenset[str]
     """The tables that were selected."""
+    now: datetime
+    """When the pull began (UTC): the end of all windows."""
+    keeps_the_stop: bool
+    """Whether of two rows of a contact in one load the destination keeps the one that tells of a stop."""
 
-    opt_outs: list[OptOutUnit] = field(default_factory=list)
-    """Opt-outs: recent ones, or all where they are new or everything is read."""
+    last_opt_outs: list[OptOutUnit] = field(default_factory=list)
+    """Opt-outs of the last days."""
+    all_opt_outs: list[OptOutUnit] = field(default_factory=list)
+    """Opt-outs from the beginning, where they are new or everything is read."""
     changing: list[ContactUnit] = field(default_factory=list)
     """The last days of lists that were read before: what is new in them is looked up."""
     recent: list[ContactUnit] = field(default_factory=list)
@@ -47,8 +64,8 @@ class Plan:
         settings = self.directory.settings
         self.zone = ZoneInfo(settings.timezone)
         self.overlap = timedelta(hours=settings.overlap)
-        self.now = self.directory.now
         self.looks_up = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
+        self.asks_subscriptions = self.looks_up and SUBSCRIPTIONS.name in self.wanted
         self.asks_everyone = self.looks_up and settings.lookups == "all"
         self.complete = settings.full or self.asks_everyone
         self.read_again_from = since(self.now, self.overlap, self.zone)
@@ -59,11 +76,11 @@ class Plan:
         for sender, lists in senders.items():
             self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
             for item in lists:
-                self._plan_list([ContactUnit(sender, int(item["phoneListId"]), out, EVERYTHING) for out in _STATES])
+                self._plan_list(sender, item)
 
     def tables_of(self, unit: Unit) -> frozenset[str]:
         """The selected tables that the unit's stream feeds."""
-        return self.wanted & (LISTED if isinstance(unit, ContactUnit) else frozenset({OPT_OUTS.name}))
+        return self.wanted & (LISTED if isinstance(unit, ContactUnit) else STOPPED)
 
     def readers_of(self, unit: Unit) -> frozenset[str]:
         """Whose watermarks the unit's stream moves."""
@@ -81,13 +98,15 @@ class Plan:
 
     def _plan_opt_outs(self, unit: OptOutUnit) -> None:
         self.streams[unit.stream] = unit
+        if self.readers_of(unit):
+            self.last_opt_outs.append(replace(unit, window=Window(self.changes_from(unit), is_open=True)))
         # Whatever start_date says: who said stop years ago must be known.
         if self._is_new(unit) or (self.complete and self.tables_of(unit)):
-            self.opt_outs.append(unit)
-        elif self.readers_of(unit):
-            self.opt_outs.append(replace(unit, window=Window(self.changes_from(unit), is_open=True)))
+            self.all_opt_outs.append(unit)
 
-    def _plan_list(self, states: list[ContactUnit]) -> None:
+    def _plan_list(self, sender_code_id: int, item: Record) -> None:
+        phone_list_id = int(item["phoneListId"])
+        states = [ContactUnit(sender_code_id, phone_list_id, out, EVERYTHING) for out in _STATES]
         unit = states[0]
         self.streams[unit.stream] = unit
         if not self.readers_of(unit):
@@ -95,8 +114,10 @@ class Plan:
         days = self.changing if self.finds_changes(unit) else self.recent
         days += [replace(state, window=window) for window in self._windows(unit) for state in states]
         reads_all = self._is_new(unit) and not self.directory.settings.start()
-        if reads_all or self.asks_everyone or (self.complete and self.tables_of(unit)):
+        if self.complete:
             self.whole += states
+        elif reads_all:
+            self.whole += [replace(state, window=window) for window in self._slices(item) for state in states]
 
     def changes_from(self, unit: Unit) -> datetime:
         """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
@@ -112,6 +133,15 @@ class Plan:
         if start_date and self._is_new(unit):
             first = min(first, start_date)
         return cut(first, self.now, self.zone, daily_until)
+
+    def _slices(self, item: Record) -> list[Window]:
+        """The whole of a list, for its first reading."""
+        months = self.directory.settings.slices
+        if not months:
+            return [EVERYTHING]
+        created = str(item.get("createDate") or "")[:10]
+        first = datetime.fromisoformat(created) if _DATE.match(created) else FIRST_SMS
+        return slices(first, self.now, self.zone, months)
 
     def _start(self, unit: Unit) -> datetime | None:
         """From where any reader of the unit's stream goes on; None when nobody has read it.

@@ -15,7 +15,9 @@ import dlt
 import pyarrow as pa
 from dlt.common import logger
 
+from listrak_source.api import ConfigurationError
 from listrak_source.pull import fingerprints
+from listrak_source.pull.tables import REJECTED_ROWS
 
 MOST_REMEMBERED = 50_000
 """Rows of one window that are remembered, at the most: it bounds the state, which every run sends to the warehouse."""
@@ -41,6 +43,15 @@ def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
 def begin(reader: str, stream: str, now: datetime) -> None:
     """Record that ``reader`` will have to read ``stream`` from ``now`` (UTC) on, unless it stands somewhere already."""
     _watermarks(reader).setdefault(stream, now.isoformat())
+
+
+def forget(streams: Iterable[str]) -> None:
+    """What is gone was never read: should it come back, all readers start from its own beginning."""
+    readers = [LOOKUPS, *dlt.current.source_state().get("resources", {})]
+    for stream in streams:
+        _remembered().pop(stream, None)
+        for reader in readers:
+            _watermarks(reader).pop(stream, None)
 
 
 def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
@@ -70,6 +81,29 @@ def unchanged(table: str, hashes: pa.Array) -> pa.Array:
     before = fingerprints.unpack(state["rows"]) if "rows" in state else _FORGET
     state["rows"] = fingerprints.pack(hashes)
     return before
+
+
+def set_aside() -> tuple[str, ...]:
+    """The ids, by their beginnings, of what earlier pulls set aside."""
+    return tuple(dlt.current.resource_state(REJECTED_ROWS.name).get("ids", ()))
+
+
+def note_set_aside(ids: Iterable[str]) -> None:
+    """Record what this pull has set aside so far."""
+    every = dict.fromkeys([*set_aside(), *ids])
+    dlt.current.resource_state(REJECTED_ROWS.name)["ids"] = list(every)[-MOST_REMEMBERED:]
+
+
+def check_masks(mark: str) -> None:
+    """Note the masks of this pull, by their mark. Raises :class:`ConfigurationError` if the last pull had others:
+    what it wrote in clear would stay, and what it hashed with another key would join nothing.
+    """
+    state = dlt.current.source_state()
+    if state.setdefault("masks", "" if state.get("remembered") else mark) != mark:
+        raise ConfigurationError(
+            "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
+            "give it what it had, or pull into a new dataset"
+        )
 
 
 def looked_up() -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
+from listrak_source.pull.rejects import Rejects, well_formed
 from listrak_source.pull.tables import BOOLEAN, CONTACT_PROFILE_VALUES, CONTACTS, INTEGER, TEXT, Table
 
 VALUES_FIELD = "segmentationFieldValues"
+SET_ASIDE = "(set aside)"
+"""A column beside the API's fields, there only when a record needs it: the names of the tables that the record does not
+fit, and was set aside for. Other tables still take what they need of it."""
 
+_KEYS = (TEXT, INTEGER)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _LARGEST = 2**63
 
@@ -24,37 +29,128 @@ def record_schema(table: Table) -> pa.Schema:
         for column in table.columns
         if column.source is not None
     ]
-    if table is CONTACTS:
+    if table.name == CONTACTS.name:
         fields.append(pa.field(VALUES_FIELD, pa.list_(pa.struct(list(record_schema(CONTACT_PROFILE_VALUES))))))
     return pa.schema(fields)
 
 
-def from_records(records: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Records as a table with ``schema`` and, as text, whatever else they carry.
+def from_records(
+    records: Iterable[Any], table: Table, rejects: Rejects | None = None, given: Mapping[str, Any] | None = None
+) -> pa.Table:
+    """Records as a table with :func:`record_schema` and, as text, whatever else they carry.
 
-    Raises :class:`ValueError` where a value cannot be kept in its column, and names the field.
+    Nulls among them are left out: a null carries nothing. What does not fit goes to ``rejects`` as it came, with what
+    is ``given`` of it by name (its sender code, say). A record whose key can be read stays here all the same, marked in
+    :data:`SET_ASIDE` and empty where it did not fit: other tables may need its key only. Without ``rejects``, what does
+    not fit raises :class:`ValueError`, which names the field.
     """
-    rows = [dict(record) for record in records]
-    extra = dict.fromkeys(name for row in rows for name in row if name not in schema.names)
-    columns = {item.name: _column(item, [row.get(item.name) for row in rows]) for item in schema}
-    columns |= {name: pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
-    return pa.table(columns)
+    return from_groups([(given or {}, records)], table, rejects)[0]
+
+
+def from_groups(
+    groups: Iterable[tuple[Mapping[str, Any], Iterable[Any]]], table: Table, rejects: Rejects | None = None
+) -> tuple[pa.Table, dict[str, pa.Array]]:
+    """Records in groups, each with what is given of it, as :func:`from_records` has them; and the given as columns."""
+    fitting = _Fitting(table, rejects)
+    rows: list[dict[str, Any]] = []
+    owners: list[Mapping[str, Any]] = []
+    for given, records in groups:
+        for record in records:
+            row = None if record is None else fitting.fit(record, given)
+            if row is not None:
+                rows.append(row)
+                owners.append(given)
+    kinds = {name: table.schema.field(name).type for owner in owners[:1] for name in owner}
+    columns = {name: pa.array([owner[name] for owner in owners], kind) for name, kind in kinds.items()}
+    return _as_table(rows, fitting.schema), columns
+
+
+def with_keys(records: Iterable[Any], table: Table, rejects: Rejects, given: Mapping[str, Any]) -> list[Any]:
+    """The records, as they came, that can be told by their key; the others go to ``rejects``."""
+    fitting = _Fitting(table, rejects)
+    return [record for record in records if record is not None and fitting.fit(record, given) is not None]
 
 
 def as_text(value: Any) -> str | None:
     """A value as text: text as it is (half a surrogate pair replaced), anything else as JSON writes it."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return well_formed(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
+
+
+class _Fitting:
+    """Fits records of one table into its fields, one by one."""
+
+    def __init__(self, table: Table, rejects: Rejects | None) -> None:
+        self.schema = record_schema(table)
+        self._table, self._rejects = table, rejects
+        self._plain = [(item.name, _FIT[item.type]) for item in self.schema if item.type in _FIT]
+        # A date is no part of this: an opt-out may have none.
+        self._keys = [item.source for item in table.columns if item.key and item.source and item.type in _KEYS]
+        self._values = _Fitting(CONTACT_PROFILE_VALUES, rejects) if VALUES_FIELD in self.schema.names else None
+
+    def fit(self, record: Any, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The record with the types of the fields; None if it was set aside."""
+        if not isinstance(record, Mapping):
+            self._refuse(record, given, "record: not an object")
+            return None
+        row = dict(record)
+        wrong = {}
+        for name, fit in self._plain:
+            value = row.setdefault(name)
+            if value is not None:
+                try:
+                    row[name] = fit(value)
+                except ValueError as error:
+                    row[name], wrong[name] = None, f"{name}: {error}"
+        missing = self._missing(row)
+        # A key that cannot be read is one reason, and that it is missing then is no other.
+        wrong = {name: f"{name}: missing" for name in missing} | wrong
+        if wrong:
+            self._refuse(record, given, "; ".join(wrong.values()))
+            row[SET_ASIDE] = self._table.name
+        if missing:
+            return None
+        if self._values is not None:
+            self._fit_values(row, given, self._values)
+        return row
+
+    def _missing(self, row: Mapping[str, Any]) -> list[str]:
+        """The fields of the key that a row lacks; without rejects it goes on, and ``shape`` leaves it out."""
+        return [] if self._rejects is None else [name for name in self._keys if row[name] in (None, "")]
+
+    def _fit_values(self, contact: dict[str, Any], given: Mapping[str, Any], fitting: _Fitting) -> None:
+        """A contact's profile values: each stands for itself, so that one that does not fit takes no other along."""
+        values = contact.get(VALUES_FIELD)
+        given = {**given, "phone_number": contact["phoneNumber"]}
+        if values is None or isinstance(values, list):
+            fitted = [fitting.fit(value, given) for value in values or () if value is not None]
+            contact[VALUES_FIELD] = None if values is None else [value for value in fitted if value is not None]
+            return
+        fitting._refuse({VALUES_FIELD: values}, given, f"{VALUES_FIELD}: not a list")
+        contact[VALUES_FIELD] = None
+        contact[SET_ASIDE] = " ".join(filter(None, (contact.get(SET_ASIDE), CONTACT_PROFILE_VALUES.name)))
+
+    def _refuse(self, record: Any, given: Mapping[str, Any], reason: str) -> None:
+        if self._rejects is None:
+            raise ValueError(reason)
+        known = record if isinstance(record, Mapping) else {"record": record}
+        self._rejects.add(self._table, {**known, **given}, reason)
+
+
+def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows that fit ``schema``, and the rest of their fields as text."""
+    extra = dict.fromkeys(name for row in rows for name in row if name not in schema.names)
+    columns = {item.name: _column(item, [row[item.name] for row in rows]) for item in schema}
+    columns |= {name: pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
+    return pa.table(columns)
 
 
 def _column(item: pa.Field, values: list[Any]) -> pa.Array:
-    """One field of all records; profile values keep the fields that the contract does not name."""
     if not pa.types.is_list(item.type):
-        return pa.array([_fit(value, item.type, item.name) for value in values], item.type)
-    lists = [_value_list(value, item.name) for value in values]
-    inner = from_records([part for parts in lists for part in parts], pa.schema(list(item.type.value_type)))
+        return pa.array(values, item.type)
+    lists = [value or [] for value in values]
+    inner = _as_table([part for parts in lists for part in parts], pa.schema(list(item.type.value_type)))
     return pa.ListArray.from_arrays(
         pa.array(accumulate(map(len, lists), initial=0), pa.int32()),
         inner.to_struct_array().combine_chunks(),
@@ -62,33 +158,21 @@ def _column(item: pa.Field, values: list[Any]) -> pa.Array:
     )
 
 
-def _value_list(value: Any, name: str) -> list[dict[str, Any]]:
-    parts = [] if value is None else value
-    if not isinstance(parts, list) or not all(part is None or isinstance(part, dict) for part in parts):
-        raise ValueError(f"{name} is no list of values")
-    return [part for part in parts if part is not None]
-
-
-def _fit(value: Any, kind: pa.DataType, name: str) -> Any:
-    if value is None:
-        return None
-    if kind == TEXT:
-        return as_text(value)
-    return _boolean(value, name) if kind == BOOLEAN else _integer(value, name)
-
-
-def _boolean(value: Any, name: str) -> bool:
+def _boolean(value: Any) -> bool:
     found = _BOOLEANS.get(str(value).lower()) if isinstance(value, bool | int | str) else None
     if found is None:
-        raise ValueError(f"{name} is neither true nor false")
+        raise ValueError("neither true nor false")
     return found
 
 
-def _integer(value: Any, name: str) -> int:
+def _integer(value: Any) -> int:
     try:
         number = None if isinstance(value, bool) else int(value)
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or (isinstance(value, float) and number != value) or not -_LARGEST <= number < _LARGEST:
-        raise ValueError(f"{name} is not a whole number")
+        raise ValueError("not a whole number")
     return number
+
+
+_FIT: dict[pa.DataType, Callable[[Any], Any]] = {TEXT: as_text, BOOLEAN: _boolean, INTEGER: _integer}

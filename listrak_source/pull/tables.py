@@ -35,9 +35,12 @@ class Column:
         return pa.field(self.name, self.type, nullable=not self.key)
 
 
+REMOVED_AT = Column("removed_at", TIMESTAMP, "When a complete walk no longer found the row; empty while it is there.")
+
+
 @dataclass(frozen=True)
 class Table:
-    """One table of the warehouse, and how dlt is to merge it."""
+    """One table of the warehouse, and what a merge of its rows must know."""
 
     name: str
     description: str
@@ -46,6 +49,8 @@ class Table:
     """Rows that share these are replaced together: what is no longer among them goes."""
     written_once: bool = True
     """The reader hands over each row once, so that an empty warehouse can take them without a merge."""
+    append_only: bool = False
+    """A row with a known key is not written again: what was there first stays as it was."""
     merge_hints: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What else the merge must know, by column."""
 
@@ -57,12 +62,8 @@ class Table:
     def key(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.key)
 
-    def resource_hints(self, *, into_empty: bool = False) -> dict[str, Any]:
-        """The keyword arguments of ``dlt.resource`` and ``dlt.transformer`` for this table.
-
-        delete-insert, because it is the one strategy that drops staged duplicates in SQL: a contact stands on several
-        lists, and a load that is killed may stage a file twice. ``into_empty`` leaves the merge out where it can.
-        """
+    def resource_hints(self) -> dict[str, Any]:
+        """The arguments of ``dlt.resource`` and ``dlt.transformer``; how rows are written is known when they run."""
         columns: dict[str, dict[str, Any]] = {
             column.name: {
                 "data_type": _DLT_TYPES[column.type],
@@ -71,14 +72,7 @@ class Table:
             }
             for column in self.columns
         }
-        hints: dict[str, Any] = {"name": self.name, "primary_key": list(self.key), "columns": columns}
-        if into_empty and self.written_once:
-            return hints | {"write_disposition": "append"}
-        for name, merge_hints in self.merge_hints.items():
-            columns[name] |= merge_hints
-        if self.merge_key:
-            hints["merge_key"] = list(self.merge_key)
-        return hints | {"write_disposition": {"disposition": "merge", "strategy": "delete-insert"}}
+        return {"name": self.name, "primary_key": list(self.key), "columns": columns}
 
 
 def _sender_code_id(source: str | None = None) -> Column:
@@ -122,6 +116,7 @@ SENDER_CODES = Table(
                 ("name", "Name", TEXT, "name of the field"),
             )
         ),
+        REMOVED_AT,
     ),
 )
 
@@ -139,6 +134,7 @@ LISTS = Table(
         Column("message_limit_time_frame", TEXT, "Deprecated by Listrak as of May 2021.", "messageLimitTimeFrame"),
         Column("require_double_opt_in", BOOLEAN, "New contacts must confirm.", "requireDoubleOptIn"),
         Column("require_age_gate", BOOLEAN, "New contacts must state their age.", "requireAgeGate"),
+        REMOVED_AT,
     ),
 )
 
@@ -152,6 +148,7 @@ PROFILE_FIELDS = Table(
         Column("data_type", TEXT, "Text, Number, Checkbox or Date.", "dataType"),
         Column("max_length", INTEGER, "The most characters that a value may have.", "maxLength"),
         Column("status_flag", TEXT, "The field's status, in the API's words.", "statusFlag"),
+        REMOVED_AT,
     ),
 )
 
@@ -164,6 +161,7 @@ TRANSACTIONAL_MESSAGES = Table(
         Column("transactional_message_id", INTEGER, "The message.", "transactionalMessageId", key=True),
         Column("transactional_message_name", TEXT, "The message's name.", "transactionalMessageName"),
         Column("transactional_message_status", TEXT, "Its status, in the API's words.", "transactionalMessageStatus"),
+        REMOVED_AT,
     ),
 )
 
@@ -181,6 +179,7 @@ CONTACTS = Table(
         Column("opted_out", BOOLEAN, "Whether the contact said stop to this sender code.", "optedOut"),
         Column("subscribe_date", TIMESTAMP, "When the contact subscribed; known once looked up.", "subscribeDate"),
         Column("unsubscribe_date", TIMESTAMP, "When the contact opted out; known once looked up.", "unsubscribeDate"),
+        REMOVED_AT,
     ),
     # One load may see a contact on two lists, before and after a stop: the stop wins.
     merge_hints={"opted_out": {"dedup_sort": "desc"}},
@@ -195,6 +194,7 @@ CONTACT_PROFILE_VALUES = Table(
         _field_id(),
         Column("value", TEXT, "The value as the API's string.", "value"),
         Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
+        REMOVED_AT,
     ),
     merge_key=("sender_code_id", "phone_number"),
     merge_hints={"is_removed": {"hard_delete": True}},
@@ -209,6 +209,7 @@ LIST_MEMBERSHIPS = Table(
         _phone_number(),
         Column("subscribed_from", TIMESTAMP, "The subscription is not older (to the second); empty: any age."),
         Column("subscribed_before", TIMESTAMP, "The subscription is older (to the second); empty: up to the read."),
+        REMOVED_AT,
     ),
 )
 
@@ -220,6 +221,7 @@ OPT_OUTS = Table(
         _phone_number(),
         Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True),
         Column("opt_out_reason", TEXT, "How, in the API's words.", "optOutReason"),
+        REMOVED_AT,
     ),
     written_once=False,
 )
@@ -237,9 +239,41 @@ SUBSCRIPTIONS = Table(
         Column("pending_date", TIMESTAMP, "When the subscription became pending.", "pendingDate"),
         Column("pending_double_opt_in", BOOLEAN, "Waits for the contact to confirm.", "pendingDoubleOptIn"),
         Column("pending_age_gate", BOOLEAN, "Waits for the contact to state an age.", "pendingAgeGate"),
+        REMOVED_AT,
     ),
     written_once=False,
 )  # fmt: skip
+
+CONSENT_EVENTS = Table(
+    "consent_events",
+    "Every consent that was ever seen given, taken back or gone: rows are added, and none is changed or deleted.",
+    (
+        _sender_code_id(),
+        Column("phone_list_id", INTEGER, "The list; 0 where the event is about the sender code as a whole.", key=True),
+        _phone_number(None),
+        Column("event", TEXT, "opted_out, opted_in, subscribed, unsubscribed, pending or removed.", key=True),
+        Column("event_at", TIMESTAMP, "When it took effect, as far as known: effective_at, the start of the window that"
+               " placed it, or observed_at.", key=True),
+        Column("effective_at", TIMESTAMP, "When it took effect, by Listrak's own date; empty where it tells none."),
+        Column("observed_at", TIMESTAMP, "The time of the pull that saw it first."),
+        Column("reason", TEXT, "Why, in the API's words, where it tells."),
+        Column("seen_in", TEXT, "Where it was seen: opt_outs, contacts, contact, subscriptions or complete walk."),
+    ),
+    append_only=True,
+)  # fmt: skip
+
+REJECTED_ROWS = Table(
+    "rejected_rows",
+    "Records that could not be kept as they are, set aside with the reason; the run says so.",
+    (
+        Column("rejected_id", TEXT, "A hash of table, reason and record: the same record is set aside once.", key=True),
+        Column("table_name", TEXT, "The table that the record was for."),
+        Column("reason", TEXT, "What does not fit, and in which field."),
+        Column("record", TEXT, "The record as JSON; hashed and dropped as the columns of its table are."),
+        Column("observed_at", TIMESTAMP, "The time of the pull that saw it first."),
+    ),
+    append_only=True,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -253,6 +287,8 @@ TABLES: dict[str, Table] = {
         LIST_MEMBERSHIPS,
         OPT_OUTS,
         SUBSCRIPTIONS,
+        CONSENT_EVENTS,
+        REJECTED_ROWS,
     )
 }
 """Every table of the pull, by name."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TypeVar
 
 import pyarrow as pa
-from dlt.common import logger
 
-from listrak_source.api import InactiveError, ListrakClient
+from listrak_source.api import ListrakClient, Page
 from listrak_source.pull.decode import page_decoder
+from listrak_source.pull.records import record_schema
+from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACTS, OPT_OUTS
 from listrak_source.pull.windows import Window
-
-_CONTACT_PAGE = page_decoder(CONTACTS)
-_OPT_OUT_PAGE = page_decoder(OPT_OUTS)
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,32 @@ class ContactUnit:
         """This unit's name within its stream, the same whenever the same unit is read."""
         return f"{'out' if self.opted_out else 'in'} {self.window.name}"
 
-    def pages(self, client: ListrakClient, count: int) -> Iterator[pa.Table]:
-        pages = client.list_contacts(
+    @property
+    def title(self) -> str:
+        """What is read, for people."""
+        return (
+            f"{'opted-out' if self.opted_out else 'reachable'} contacts of list {self.phone_list_id}, "
+            f"sender code {self.sender_code_id}"
+        )
+
+    @property
+    def no_records(self) -> pa.Table:
+        return record_schema(CONTACTS).empty_table()
+
+    def pages(
+        self, client: ListrakClient, count: int, cursor: str | None = None, rejects: Rejects | None = None
+    ) -> Iterator[Page[pa.Table]]:
+        """The pages from ``cursor`` on; None is the beginning. Records that do not fit go to ``rejects``."""
+        return client.list_contacts(
             self.sender_code_id,
             self.phone_list_id,
             opted_out=self.opted_out,
             start_subscribe_date=self.window.ask_from,
             end_subscribe_date=self.window.ask_to,
             count=count,
-            decode=_CONTACT_PAGE,
+            cursor=cursor,
+            decode=page_decoder(CONTACTS, rejects, {"sender_code_id": self.sender_code_id}),
         )
-        return (page.data for page in pages if page.rows)
 
 
 @dataclass(frozen=True)
@@ -66,39 +78,26 @@ class OptOutUnit:
     def name(self) -> str:
         return "opt-outs"
 
-    def pages(self, client: ListrakClient, count: int) -> Iterator[pa.Table]:
-        pages = client.list_opt_outs(
+    @property
+    def title(self) -> str:
+        return f"opt-outs of sender code {self.sender_code_id}"
+
+    @property
+    def no_records(self) -> pa.Table:
+        return record_schema(OPT_OUTS).empty_table()
+
+    def pages(
+        self, client: ListrakClient, count: int, cursor: str | None = None, rejects: Rejects | None = None
+    ) -> Iterator[Page[pa.Table]]:
+        return client.list_opt_outs(
             self.sender_code_id,
             start_date=self.window.ask_from,
             end_date=self.window.ask_to,
             count=count,
-            decode=_OPT_OUT_PAGE,
+            cursor=cursor,
+            decode=page_decoder(OPT_OUTS, rejects, {"sender_code_id": self.sender_code_id}),
         )
-        return (page.data for page in pages if page.rows)
 
 
 Unit = ContactUnit | OptOutUnit
 AnyUnit = TypeVar("AnyUnit", ContactUnit, OptOutUnit)
-
-_PAGES = 5
-"""Pages that are handed over together: fewer, and each costs more than it carries; more, and memory grows."""
-
-
-def reader(
-    unit: AnyUnit, client: ListrakClient, count: int, refused: Callable[[Unit], object]
-) -> Callable[[], Iterator[tuple[AnyUnit, pa.Table]]]:
-    """A reader for ``side_by_side``: it yields the unit with the records of some pages at a time.
-
-    ``refused`` is told of a unit that the API does not read because its sender code or list is inactive.
-    """
-
-    def read() -> Iterator[tuple[AnyUnit, pa.Table]]:
-        pages = unit.pages(client, count)
-        try:
-            while some := list(islice(pages, _PAGES)):
-                yield unit, pa.concat_tables(some, promote_options="default")
-        except InactiveError as error:
-            refused(unit)
-            logger.warning(f"{unit.stream} is not read: {error}")
-
-    return read

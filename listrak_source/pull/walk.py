@@ -1,12 +1,15 @@
-"""The walk over opt-outs and contacts: in which order units are read, and what is written of each.
+"""The walk over an account: in which order things are read, and what is handed on of each.
 
-One pull goes five ways, one after the other, all up to the same moment:
+One pull goes these ways, one after the other, all up to the same moment, when it began:
 
-1. *Opt-outs*, to the end, before any contact: who says stop while contacts are read is then new to the next pull.
-2. *The last days* of lists that were read before. What the last pull saw already is left out; the rest is new.
-3. *Lookups* of the contacts that are new or newly opted out.
-4. *The last days* of lists that were not read before.
-5. *Everything*, without a date filter: lists that were never read, and all of them in a complete walk.
+1. *The directory*: sender codes, lists, profile fields, messages.
+2. *Opt-outs of the last days*, before any contact: who says stop while contacts are read is then new to the next pull.
+3. *The last days of lists that were read before.* What the last pull saw already is left out; the rest is new.
+4. *Lookups* of the contacts that are new or newly opted out.
+5. *All opt-outs*, where they are new or everything is read.
+6. *The last days of lists that were not read before.*
+7. *Lists without a date filter*: those that were never read, and all of them in a complete walk. Who must be asked one
+   by one is asked at once, page by page.
 
 What an earlier way wrote is left out of a later one: it knows more (a window, dates). Within each, those who can be
 reached are read before those who stopped, so that nobody who changes sides meanwhile is missed.
@@ -16,115 +19,152 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from listrak_source.pull import progress
-from listrak_source.pull.fingerprints import Fingerprints, without
+from listrak_source.pull import fingerprints, progress
+from listrak_source.pull.asking import Asking
+from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.kept import ContactDates, Placements
 from listrak_source.pull.lookups import Person, look_up
-from listrak_source.pull.once import Once
+from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import LOOKED_UP, Plan
-from listrak_source.pull.shape import profile_values, shape
+from listrak_source.pull.privacy import raw_phones
+from listrak_source.pull.reading import DONE, Position, Reading, read
+from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS, TEXT
-from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, reader
+from listrak_source.pull.small import small_tables
+from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
+
+LOOKUP = 25
+"""A contact that is asked one by one takes about as long as this many rows of a page."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Step:
+    """Rows by table, how much work they were (in rows of a page), and from where their unit goes on."""
+
+    batch: Batch
+    work: int = 0
+    unit: Unit | None = None
+    position: Position = None
+    counts: bool = False
+    """Whether another process that goes on need not do it again."""
+
+
 class Walk:
-    """One pull of the tables that contacts and opt-outs feed."""
+    """One pull of everything that is wanted. It may go over several loads: it waits where it stands."""
 
-    plan: Plan
+    def __init__(self, plan: Plan, pending: Pending) -> None:
+        self.plan = plan
+        self.pending = pending
+        self.rows = Rows(plan)
+        self.settings = plan.directory.settings
+        self.asking = Asking(plan, pending.loads)
+        self.changed: dict[Person, None] = {}
+        """Who is to be looked up, in the order found."""
+        self.seen: dict[Unit, list[pa.Array]] = defaultdict(list)
+        """By unit: fingerprints of its rows, for the next pull."""
+        self.refused: list[Unit] = []
+        """Units that the API did not read: their streams' watermarks stay."""
+        self.known: dict[str, dict[str, pa.Array]] = {}
+        """By stream and unit: fingerprints of the last pull."""
+        self.goes_on = bool(pending.loads)
+        """Whether another process began this pull. What it saw of the last days is not known here."""
+        pending.moved_over |= self.goes_on
 
-    changed: dict[Person, None] = field(default_factory=dict)
-    """Who is to be looked up, in the order found."""
-    once: Once = field(default_factory=Once)
-    seen: dict[Unit, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
-    """By unit: fingerprints of its rows, for the next pull."""
-
-    refused: list[Unit] = field(default_factory=list)
-    """Units that the API did not read: their streams' watermarks stay."""
-
-    known: dict[str, dict[str, pa.Array]] = field(default_factory=dict)
-    """By stream and unit: fingerprints of the last pull."""
-
-    def __post_init__(self) -> None:
-        self.dates = ContactDates()
-        self.placements = Placements()
-        self.settings = self.plan.directory.settings
-        self.fingerprints = Fingerprints()
-
-    def batches(self) -> Iterator[Batch]:
-        """Read, and yield rows by table; state moves at the end, when all of them are yielded."""
-        yield from self._read_opt_outs()
+    def steps(self) -> Iterator[Step]:
+        """Read, and yield rows; state moves at the end, when all of them are taken."""
+        if self.goes_on:
+            self.rows.recall(self.pending.loads)
+        else:
+            yield Step(small_tables(self.plan))
+        yield from self._read_last_opt_outs()
         yield from self._read_changing()
-        if not self.plan.asks_everyone:
-            yield from self._look_up()
+        yield from self._look_up_changed()
+        yield from self._read_all_opt_outs()
         yield from self._read_recent()
         yield from self._read_whole()
-        if self.plan.asks_everyone:
-            yield from self._look_up()
         self._advance()
 
-    # the five ways
+    # the ways
 
-    def _read_opt_outs(self) -> Iterator[Batch]:
-        for opt_outs, records in self._read(self.plan.opt_outs):
-            recent = records
-            if not opt_outs.window.start:
-                # Of all that there ever were, those that a window would have brought. What a window does bring counts
-                # whatever its date says.
-                start = self.plan.changes_from(opt_outs).isoformat()
-                recent = records.filter(pc.greater_equal(records["optOutDate"], start))
-            new = self._new(opt_outs, recent, self.fingerprints.of(recent))
-            if self.plan.finds_changes(opt_outs):
-                self._note_changed(opt_outs, new)
-            yield self._opt_outs(opt_outs, new if opt_outs.window.start else records)
+    def _read_last_opt_outs(self) -> Iterator[Step]:
+        for reading in self._read(self.plan.last_opt_outs):
+            unit, records = reading.unit, reading.records
+            # Whatever a window brings counts, whatever its date says.
+            new = self._new(unit, records, fingerprints.of(records))
+            if self.plan.finds_changes(unit):
+                self._note_changed(unit, new)
+            self.rows.note_stops(unit, records)
+            yield Step(self.rows.opt_outs(unit, new), records.num_rows)
 
-    def _read_changing(self) -> Iterator[Batch]:
+    def _read_changing(self) -> Iterator[Step]:
         held: dict[Unit, list[pa.Table]] = defaultdict(list)
-        for unit, records, hashes in self.fingerprints.of_each(self._read_contacts(self.plan.changing)):
+        for reading, hashes in self._hashed(self.plan.changing):
+            unit, records = reading.unit, reading.records
             new = self._new(unit, records, hashes)
-            written = self._written(records, new)
-            yield self._memberships(unit, written)
+            written = records if self.settings.full else new
             if sum(map(len, self.seen[unit])) > progress.MOST_REMEMBERED:
                 # Too many to tell new from old next time, and to ask for one by one: taken as the list shows them.
+                yield Step(self.rows.memberships(unit, written), records.num_rows)
                 for some in (*held.pop(unit, []), written):
-                    yield self._contacts(unit, some)
+                    yield Step(self.rows.contacts(unit, some))
             else:
+                tell = not self.plan.asks_subscriptions
+                yield Step(self.rows.memberships(unit, written, tell=tell), records.num_rows)
                 held[unit].append(new)
         for place, some in held.items():
             for new in some:
                 self._note_changed(place, new)
 
-    def _look_up(self) -> Iterator[Batch]:
-        if not self.changed:
-            return
-        progress.note_lookups()
-        senders, phones = zip(*self.changed, strict=True)
-        people = pa.table({"sender": pa.array(senders), "phoneNumber": pa.array(phones, TEXT)})
-        for sender in people["sender"].unique().to_pylist():
-            asked = people.filter(pc.equal(people["sender"], sender))
-            for opted_out in (False, True):
-                self.once.first(self._contacts_group(sender, opted_out), asked)
-        yield from look_up(self.changed, self.plan.directory.client, self.plan.wanted, self.settings)
+    def _look_up_changed(self) -> Iterator[Step]:
+        people = list(self.changed)
+        if self.goes_on:
+            people = self.rows.not_written(people)
+        self.rows.count_as_asked(people)
+        yield from self._look_up(people)
 
-    def _read_recent(self) -> Iterator[Batch]:
-        for unit, records, hashes in self.fingerprints.of_each(self._read_contacts(self.plan.recent)):
-            written = self._written(records, self._new(unit, records, hashes))
-            yield self._memberships(unit, written)
-            yield self._contacts(unit, written)
+    def _read_all_opt_outs(self) -> Iterator[Step]:
+        for reading in self._read(self.plan.all_opt_outs, goes_on=True):
+            batch = self.rows.opt_outs(reading.unit, reading.records)
+            yield Step(batch, reading.records.num_rows, reading.unit, reading.position, counts=True)
 
-    def _read_whole(self) -> Iterator[Batch]:
-        for unit, records in self._read_contacts(self.plan.whole):
-            if self.plan.asks_everyone:
-                self._note_changed(unit, records)
-            yield self._memberships(unit, records)
-            yield self._contacts(unit, records)
+    def _read_recent(self) -> Iterator[Step]:
+        for reading, hashes in self._hashed([unit for unit in self.plan.recent if self.plan.is_read_again(unit)]):
+            unit, records = reading.unit, reading.records
+            new = self._new(unit, records, hashes)
+            written = records if self.settings.full else new
+            yield Step(self.rows.memberships(unit, written), records.num_rows)
+            yield from self._contacts(unit, written)
+        older = [unit for unit in self.plan.recent if not self.plan.is_read_again(unit)]
+        yield from self._read_lists(older)
+
+    def _read_whole(self) -> Iterator[Step]:
+        yield from self._read_lists(self.plan.whole)
+
+    def _read_lists(self, units: list[ContactUnit]) -> Iterator[Step]:
+        for reading in self._read_contacts(units, goes_on=True):
+            unit, records = reading.unit, reading.records
+            yield Step(self.rows.memberships(unit, records), records.num_rows, counts=True)
+            yield from self._contacts(unit, records)
+            # Only now is everything of these records handed over.
+            yield Step({}, 0, unit, reading.position)
+
+    def _contacts(self, unit: ContactUnit, records: pa.Table) -> Iterator[Step]:
+        asked = self.rows.to_ask(unit, records)
+        yield from self._look_up(people_of(unit, asked))
+        yield Step(self.rows.contacts(unit, records))
+
+    def _look_up(self, people: list[Person]) -> Iterator[Step]:
+        if people:
+            progress.note_lookups()
+            self.asking.begin(len(self.changed))
+        for batch, asked in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
+            yield Step(self.rows.looked_up(batch, asked), len(asked) * LOOKUP, counts=True)
+
+    # reading
 
     def _new(self, unit: Unit, records: pa.Table, hashes: pa.Array) -> pa.Table:
         """The records that the last pull did not see; all of them count as seen for the next one."""
@@ -134,76 +174,59 @@ class Walk:
         before = self.known[unit.stream].get(unit.name)
         return records if before is None else without(records, hashes, before)
 
-    def _written(self, records: pa.Table, new: pa.Table) -> pa.Table:
-        """A complete walk trusts nothing that was read before."""
-        return records if self.settings.full else new
-
     def _note_changed(self, unit: Unit, records: pa.Table) -> None:
-        people = ((unit.sender_code_id, phone) for phone in records["phoneNumber"].to_pylist())
-        self.changed.update(dict.fromkeys(people))
+        self.changed.update(dict.fromkeys(people_of(unit, records)))
 
-    def _read_contacts(self, units: list[ContactUnit]) -> Iterator[tuple[ContactUnit, pa.Table]]:
+    def _hashed(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Array]]:
+        readings = ((reading, reading.records) for reading in self._read_contacts(units))
+        for reading, _, hashes in fingerprints.of_each(readings):
+            yield reading, hashes
+
+    def _read_contacts(self, units: list[ContactUnit], *, goes_on: bool = False) -> Iterator[Reading[ContactUnit]]:
         for opted_out in (False, True):
-            yield from self._read([unit for unit in units if unit.opted_out is opted_out])
+            yield from self._read([unit for unit in units if unit.opted_out is opted_out], goes_on=goes_on)
 
-    def _read(self, units: list[AnyUnit]) -> Iterator[tuple[AnyUnit, pa.Table]]:
-        client, count = self.plan.directory.client, self.settings.page_size
-        readers = [reader(unit, client, count, self.refused.append) for unit in units]
-        return side_by_side(readers, self.settings.workers)
-
-    # rows
-
-    def _opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
-        if OPT_OUTS.name not in self.plan.wanted:
-            return {}
-        given = {"sender_code_id": unit.sender_code_id}
-        return {OPT_OUTS.name: shape(records, OPT_OUTS, self.settings.timezone, given)}
-
-    def _memberships(self, unit: ContactUnit, records: pa.Table) -> Batch:
-        if LIST_MEMBERSHIPS.name not in self.plan.wanted:
-            return {}
-        start, end = unit.window.placed(self.plan.zone)
-        given = {
-            "sender_code_id": unit.sender_code_id,
-            "phone_list_id": unit.phone_list_id,
-            "subscribed_from": start,
-            "subscribed_before": end,
-        }
-        phones = self.once.first(unit.stream, records.select(["phoneNumber"]))
-        rows = shape(phones, LIST_MEMBERSHIPS, self.settings.timezone, given)
-        if start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
-            rows = self.placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
-        return {LIST_MEMBERSHIPS.name: rows}
-
-    def _contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
-        if self.plan.asks_everyone:
-            return {}  # lookups tell more
-        batch: Batch = {}
-        fresh = self.once.first(self._contacts_group(unit.sender_code_id, unit.opted_out), records)
-        if CONTACTS.name in self.plan.wanted:
-            given = {"sender_code_id": unit.sender_code_id}
-            rows = shape(fresh, CONTACTS, self.settings.timezone, given)
-            batch[CONTACTS.name] = self.dates.fill(rows, unit.sender_code_id) if progress.looked_up() else rows
-        if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
-            values = profile_values(fresh, unit.sender_code_id, into_empty=self.settings.into_empty)
-            batch[CONTACT_PROFILE_VALUES.name] = values
-        return batch
-
-    def _contacts_group(self, sender_code_id: int, opted_out: bool) -> str:
-        """Whose contacts are written once. Who was written as reachable and then stopped is written again: the merge
-        lets the stop win. Without a merge the stop waits for the next pull, to which it is new.
-        """
-        stopped = opted_out and not self.settings.into_empty
-        return f"{'stopped' if stopped else 'contacts'} of {sender_code_id}"
+    def _read(self, units: list[AnyUnit], *, goes_on: bool = False) -> Iterator[Reading[AnyUnit]]:
+        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them."""
+        found, count = self.plan.directory, self.settings.page_size
+        readers = []
+        for unit in units:
+            position = self.pending.positions.get(place_of(unit)) if goes_on else None
+            if position != DONE:
+                readers.append(
+                    read(
+                        unit,
+                        found.client,
+                        count,
+                        position,
+                        refused=self.refused.append,
+                        rejects=found.rejects,
+                        masks=found.masks,
+                    )
+                )
+        for reading in side_by_side(readers, self.settings.workers):
+            if goes_on and reading.position == DONE and not reading.proved:
+                self.pending.unproved[reading.unit.stream] = "its pages did not lead from one to the next"
+            yield reading
 
     # state
+
+    def save(self) -> None:
+        """Keep in the state of the running load how far the pull is, what is in doubt, and for the sweep the counts."""
+        if self.pending.swept is not None:
+            self.pending.counts = self.rows.counts()
+        self.pending.unproved |= self.plan.directory.doubts()
+        self.pending.save()
 
     def _advance(self) -> None:
         seen: dict[str, dict[str, list[pa.Array]]] = defaultdict(lambda: defaultdict(list))
         for unit, hashes in self.seen.items():
-            if self.plan.is_read_again(unit):
+            # After a change of process nobody knows what was seen before which contact was read: all of it is new to
+            # the next pull.
+            if self.plan.is_read_again(unit) and not self.goes_on:
                 seen[unit.stream][unit.name] += hashes
         for unit in self.refused:
+            self.pending.unproved[unit.stream] = "Listrak did not let it be read"
             self.plan.streams.pop(unit.stream, None)
         for stream, unit in self.plan.streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
@@ -212,3 +235,14 @@ class Walk:
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:
                 # What changes from now on is looked up when lookups are on again.
                 progress.begin(progress.LOOKUPS, stream, self.plan.now)
+
+
+def people_of(unit: Unit, records: pa.Table) -> list[Person]:
+    """The people of records, to be looked up."""
+    phones, numbers = records["phoneNumber"].to_pylist(), raw_phones(records).to_pylist()
+    return [Person(unit.sender_code_id, *one) for one in zip(phones, numbers, strict=True)]
+
+
+def place_of(unit: Unit) -> str:
+    """A unit's name among all units."""
+    return f"{unit.stream} {unit.name}"

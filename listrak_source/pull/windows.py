@@ -7,12 +7,17 @@ times of the API are local and without an offset; watermarks are UTC.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, timezone
+from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 DAILY = timedelta(days=35)
 """Windows are a day each this far back, and a calendar month each before: a long gap costs few requests."""
+
+FIRST_SMS = datetime(2000, 1, 1)
+"""Before this there was nothing to subscribe to: a window without a start is cut here first."""
 
 _EDGE = timedelta(seconds=1)
 
@@ -39,6 +44,33 @@ class Window:
     @property
     def ask_to(self) -> datetime | None:
         return None if self.is_open else self.end
+
+    def halves(self, latest: datetime) -> tuple[Window, Window] | None:
+        """This window in two, older half first; None where it cannot be cut: one second, or all before the year 2000.
+
+        ``latest`` is a local time after which nothing can have happened. The second half of a window that asks for all
+        that is newer asks for it too. A second cannot be cut because the API's dates have no fractions; since each
+        window asks a second early, its page must hold the second before and, if bounds are inclusive, the one after.
+        """
+        if not self.start:
+            if self.end and self.end <= FIRST_SMS:
+                return None
+            return Window(None, FIRST_SMS), replace(self, start=FIRST_SMS)
+        end = self.end if self.end and not self.is_open else max(latest, self.end or latest)
+        if end - self.start < 2 * _EDGE:
+            return None
+        middle = (self.start + (end - self.start) / 2).replace(microsecond=0)
+        return Window(self.start, middle), replace(self, start=middle)
+
+    def to_json(self) -> list[Any]:
+        """The window as JSON can hold it."""
+        return [*(moment and moment.isoformat() for moment in (self.start, self.end)), self.is_open]
+
+    @classmethod
+    def from_json(cls, kept: list[Any]) -> Window:
+        """The window of :meth:`to_json`."""
+        start, end, is_open = kept
+        return cls(start and datetime.fromisoformat(start), end and datetime.fromisoformat(end), is_open)
 
     def placed(self, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
         """The bounds in UTC."""
@@ -68,6 +100,27 @@ def cut(start: datetime, now: datetime, zone: ZoneInfo, daily_until: datetime | 
         yield Window(start, min(end, today))
         start = min(end, today)
     yield Window(start, datetime.combine(start.date() + timedelta(days=1), time()), is_open=True)
+
+
+def slices(first: datetime, now: datetime, zone: ZoneInfo, months: int = 1) -> list[Window]:
+    """One list's whole time in slices of so many calendar months each, oldest first, to be read side by side.
+
+    ``first`` is a local time, the list's own ``createDate`` by nature; ``now`` is UTC. The oldest slice has no start
+    all the same, and the newest no end, so together they have every contact with a subscribe date. **Contacts without
+    one match no slice**: only a read without a date filter finds them. The cuts are the same in every pull, whatever
+    ``first`` and ``now`` are. A list that is younger than one cut gets one slice, :data:`EVERYTHING`.
+    """
+    today = datetime.combine(now.astimezone(zone).date(), time())
+    first = max(first, FIRST_SMS)
+    number = (first.year * 12 + first.month - 1) // months * months + months
+    cuts = []
+    while (cut_at := datetime(number // 12, number % 12 + 1, 1)) <= today:
+        cuts.append(cut_at)
+        number += months
+    if not cuts:
+        return [EVERYTHING]
+    between = [Window(start, end) for start, end in pairwise(cuts)]
+    return [Window(None, cuts[0]), *between, Window(cuts[-1], today + timedelta(days=1), is_open=True)]
 
 
 def _to_utc(local: datetime | None, zone: ZoneInfo) -> datetime | None:

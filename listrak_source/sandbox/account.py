@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from listrak_source.sandbox.errors import Refused
-from listrak_source.sandbox.profile import ProfileField, normal_phone, parse, usable_field, values_of
+from listrak_source.sandbox.profile import (
+    ProfileField,
+    normal_phone,
+    parse,
+    render,
+    usable_field,
+    value_items,
+    values_of,
+)
 from listrak_source.sandbox.state import PhoneList, SenderCode, Sent, TransactionalMessage
 from listrak_source.sandbox.verbs import Verbs, locked
 
@@ -83,6 +91,30 @@ class Account(Verbs):
     def deactivate_list(self, sender_code_id: int, phone_list_id: int, *, active: bool = False) -> None:
         """Makes a list inactive (or active again): it can still be read, and no longer be written to."""
         self.phone_list(sender_code_id, phone_list_id).active = active
+
+    @locked
+    def delete_sender_code(self, sender_code_id: int) -> None:
+        """Deletes a sender code with all that is on it."""
+        del self.sender_codes[self.sender(sender_code_id).sender_code_id]
+
+    @locked
+    def delete_list(self, sender_code_id: int, phone_list_id: int) -> None:
+        """Deletes a list with its subscriptions and messages. Its contacts stay contacts of the sender code."""
+        del self.sender(sender_code_id).lists[self.phone_list(sender_code_id, phone_list_id).list_id]
+
+    @locked
+    def delete_profile_field(self, field_id: int) -> None:
+        """Deletes a profile field, and its value from every profile."""
+        del self.fields[field_id]
+        for person, row in enumerate(self.rows):
+            values = values_of(profile := parse(row)) if row else {}
+            if values.pop(field_id, None) is not None:
+                self.rows[person] = render(profile | {"segmentationFieldValues": value_items(values)})
+
+    @locked
+    def delete_transactional_message(self, sender_code_id: int, phone_list_id: int, message_id: int) -> None:
+        """Deletes a transactional message."""
+        del self.phone_list(sender_code_id, phone_list_id).messages[message_id]
 
     @locked
     def disable_sender_code(self, sender_code_id: int, *, enabled: bool = False) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from listrak_source.sandbox.paging import encode_cursor
 from listrak_source.sandbox.profile import dumps
 from listrak_source.sandbox.quirks import Quirks
-from listrak_source.sandbox.timeline import Key
+from listrak_source.sandbox.timeline import NEVER, Key
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Call:
 
 
 _wordings = cycle(range(1, 256))
+_BEFORE_ALL: Key = (NEVER - 1, 0)
+"""A place before the first row of any collection."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class Page:
 
     def empty(self) -> Page:
         """The same place with nothing on it and another cursor that leads to it: no row is lost, no cursor repeated."""
-        return replace(self, rows=[], next=self.asked or (-1, 0), wording=next(_wordings))
+        return replace(self, rows=[], next=self.asked or _BEFORE_ALL, wording=next(_wordings))
 
     def repeated(self) -> Page:
         """The cursor that was sent, once more."""
-        return replace(self, next=self.asked or (-1, 0))
+        return replace(self, next=self.asked or _BEFORE_ALL)
 
     def cursorless(self) -> Page:
         return replace(self, next=None)

@@ -24,6 +24,8 @@ class Quirks:
     """What reading below a disabled sender code gives: data, or ``ERROR_SENDER_CODE_DISABLED``."""
     one_row_imports: Literal["accepted", "refused"] = "accepted"
     """A sister product refuses import files with fewer than two rows."""
+    opt_out_paging: Literal["paged", "unpaged"] = "paged"
+    """``OptOut`` with cursors, or as the contract declares it: at most ``count`` rows, and no word about the rest."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

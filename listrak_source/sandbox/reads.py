@@ -11,8 +11,8 @@ from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.paging import decode_cursor, read_count, read_date, read_flag
 from listrak_source.sandbox.profile import ProfileField, normal_phone
-from listrak_source.sandbox.state import NEVER, OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
-from listrak_source.sandbox.timeline import Timeline
+from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
+from listrak_source.sandbox.timeline import NEVER, Timeline
 
 
 def number(call: Call, name: str) -> int:
@@ -91,7 +91,8 @@ class Reads:
                 }
             )
 
-        return _page_along(sender.opt_out_order, call, "startDate", "endDate", render)
+        page = _page_along(sender.opt_out_order, call, "startDate", "endDate", render)
+        return page.cursorless() if call.quirks.opt_out_paging == "unpaged" else page
 
     def list_contact_subscriptions(self, call: Call) -> Answer:
         sender, person = self._contact(call)

@@ -13,8 +13,8 @@ from random import Random
 from listrak_source.sandbox import crowd, names
 from listrak_source.sandbox.account import Account
 from listrak_source.sandbox.clock import DAY, SECOND
-from listrak_source.sandbox.state import NEVER, OPT_OUT_REASONS, OptOut, PhoneList, SenderCode, Subscription
-from listrak_source.sandbox.timeline import Dates, Timeline
+from listrak_source.sandbox.state import OPT_OUT_REASONS, OptOut, PhoneList, SenderCode, Subscription
+from listrak_source.sandbox.timeline import NEVER, Dates, Timeline
 
 _AGE = 9 * 365 * DAY
 

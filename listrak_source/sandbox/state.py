@@ -17,9 +17,6 @@ OPT_OUT_REASONS = (
 )  # fmt: skip
 """The contract's enum, in its order: the vendor's example answers the position instead."""
 
-NEVER = -1
-"""The subscribe date of a contact who exists on a sender code and has never been subscribed to any of its lists."""
-
 
 @dataclass(frozen=True)
 class Event:
@@ -28,8 +25,8 @@ class Event:
     at: datetime
     """UTC."""
     kind: str
-    """``subscribed``, ``pending``, ``confirmed``, ``edited``, ``opted_out``, ``came_back``, ``left_list`` or
-    ``vanished``."""
+    """``subscribed``, ``pending``, ``confirmed``, ``imported``, ``edited``, ``opted_out``, ``came_back``,
+    ``left_list`` or ``vanished``."""
     sender_code_id: int
     phone_list_id: int | None
     """Null where the event is not about one list."""
@@ -102,7 +99,7 @@ class PhoneList:
     kind: str = "Standard"
     messages: dict[int, TransactionalMessage] = field(default_factory=dict)
     since: Dates = field(default_factory=Dates)
-    """Subscribe date by person, for everybody who is listed."""
+    """Subscribe date by person, for everybody who is listed; ``NEVER`` for who was imported without one."""
     reachable: Timeline = field(default_factory=Timeline)
     opted_out: Timeline = field(default_factory=Timeline)
     aside: dict[int, Subscription] = field(default_factory=dict)
@@ -110,6 +107,10 @@ class PhoneList:
 
     def listed(self, opted_out: bool) -> Timeline:
         return self.opted_out if opted_out else self.reachable
+
+    def subscribed(self, person: int) -> int:
+        """Since when somebody is listed, in ticks; 0 for no date."""
+        return max(self.since[person], 0)
 
     def record(self) -> dict[str, Any]:
         return {
@@ -134,7 +135,7 @@ class SenderCode:
     enabled: bool = True
     lists: dict[int, PhoneList] = field(default_factory=dict)
     since: Dates = field(default_factory=Dates)
-    """Subscribe date by person, for everybody who is a contact here; ``NEVER`` until the first subscription."""
+    """Subscribe date by person, for everybody who is a contact here; ``NEVER`` until the first with a date."""
     opt_outs: dict[int, OptOut] = field(default_factory=dict)
     opt_out_order: Timeline = field(default_factory=Timeline)
     banned: set[str] = field(default_factory=set)
@@ -201,10 +202,10 @@ class State:
         stopped = sender.opt_outs.get(person)
         found = []
         for phone_list in sender.lists.values():
-            since = phone_list.since[person]
-            if since and stopped:
+            listed, since = phone_list.since[person], phone_list.subscribed(person)
+            if listed and stopped:
                 found.append((phone_list, Subscription("Not Subscribed", since, stopped.ticks)))
-            elif since:
+            elif listed:
                 found.append((phone_list, Subscription("Subscribed", since)))
             elif person in phone_list.aside:
                 found.append((phone_list, phone_list.aside[person]))

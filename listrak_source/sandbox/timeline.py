@@ -11,6 +11,10 @@ Key = tuple[int, int]
 """A place in a timeline: (ticks, member)."""
 
 
+NEVER = -1
+"""In place of ticks: no subscribe date. Such a member comes before all others, and no date filter finds it."""
+
+
 class Timeline:
     """Members sorted by (ticks, member), in two flat arrays: 12 bytes for each.
 
@@ -46,8 +50,10 @@ class Timeline:
     def cut(self, start: int | None, end: int | None, *, inclusive: bool) -> tuple[int, int]:
         """The offsets (low, high) between two dates."""
         low, high = 0, len(self)
+        if start is not None or end is not None:
+            low = bisect_right(self.ticks, NEVER)
         if start is not None:
-            low = (bisect_left if inclusive else bisect_right)(self.ticks, start)
+            low = max(low, (bisect_left if inclusive else bisect_right)(self.ticks, start))
         if end is not None:
             high = (bisect_right if inclusive else bisect_left)(self.ticks, end)
         return low, max(low, high)

@@ -9,7 +9,8 @@ from typing import Any
 
 from listrak_source.sandbox.clock import to_utc
 from listrak_source.sandbox.profile import birthday_of, parse, values_of
-from listrak_source.sandbox.state import NEVER, SenderCode, State
+from listrak_source.sandbox.state import SenderCode, State
+from listrak_source.sandbox.timeline import NEVER
 
 Table = dict[Any, Any]
 

@@ -20,7 +20,6 @@ from listrak_source.sandbox.profile import (
     values_of,
 )
 from listrak_source.sandbox.state import (
-    NEVER,
     OPT_OUT_REASONS,
     Event,
     OptOut,
@@ -29,6 +28,7 @@ from listrak_source.sandbox.state import (
     State,
     Subscription,
 )
+from listrak_source.sandbox.timeline import NEVER
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,6 +102,27 @@ class Verbs(State):
             raise Refused("ERROR_INVALID_LIST_ID")
         self.subscribe(sender_code_id, phone_list_id, phone)
 
+    @locked
+    def import_undated(
+        self, sender_code_id: int, phone_list_id: int, phone: str, profile: Mapping[str, Any] | None = None
+    ) -> None:
+        """Puts a phone number on a list without a subscribe date, like somebody imported long ago.
+
+        No date filter finds it there, and a lookup tells no date unless the sender code knows one. Who opted out stays
+        so, and a double opt-in is not asked for.
+        """
+        sender, phone_list = self.sender(sender_code_id), self.phone_list(sender_code_id, phone_list_id)
+        phone = normal_phone(phone)
+        person = self.people.get(phone)
+        if person is not None and phone_list.since[person]:
+            raise Refused("ERROR_SUBSCRIBED_PHONE_NUMBER")
+        person = self._set_profile(phone, profile or {}, person)
+        phone_list.aside.pop(person, None)
+        phone_list.since[person] = NEVER
+        phone_list.listed(person in sender.opt_outs).add(NEVER, person)
+        sender.since[person] = sender.since[person] or NEVER
+        self.note("imported", sender, phone_list, phone)
+
     # -- profiles ---------------------------------------------------------------------------------------------------
 
     @locked
@@ -171,9 +192,9 @@ class Verbs(State):
         sender, phone_list = self.writable(sender_code_id, phone_list_id)
         person = self.known(sender_code_id, phone)
         before = phone_list.aside.get(person)
-        since = phone_list.since[person]
-        if not since and not (before and before.is_pending):
+        if not phone_list.since[person] and not (before and before.is_pending):
             raise Refused("ERROR_PHONE_NUMBER_NOT_SUBSCRIBED")
+        since = phone_list.subscribed(person)
         self._unlist(sender, phone_list, person)
         phone_list.aside[person] = Subscription("Unsubscribed", since, self.clock.ticks())
         self.note("left_list", sender, phone_list, self.phone(person))

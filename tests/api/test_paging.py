@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.api import IncompletePage, ListrakClient, ListrakError, Page, each_record
+from listrak_source.api import FullPage, ListrakClient, ListrakError, Page, RepeatedCursor, each_record
 from listrak_source.api.paging import pages
 
 from .conftest import PHONE
-from .scripted import Reply, Scripted, Seen, page_reply
+from .scripted import Reply, Scripted, Seen, json_reply, page_reply
 
 PATH = "/sms/v1/ShortCode/1/PhoneList/2/Contact"
 
@@ -88,7 +89,7 @@ WALKS = [
 def test_a_full_page_without_a_cursor_may_hide_rows(server: Scripted, client: ListrakClient, walk: Any) -> None:
     server.script = Listing(5, paged=False)
     found = []
-    with pytest.raises(IncompletePage, match="rows may be missing") as caught:
+    with pytest.raises(FullPage, match="rows may be missing") as caught:
         found += list(each_record(walk(client)))
     assert found == []
     assert [query(seen)["count"] for seen in server.seen] == ["3", "2"]
@@ -99,7 +100,7 @@ def test_a_full_page_without_a_cursor_may_hide_rows(server: Scripted, client: Li
 
 def test_a_phone_of_any_length_is_masked_in_what_a_walk_is_called(server: Scripted, client: ListrakClient) -> None:
     server.script = Listing(5, paged=False)
-    with pytest.raises(IncompletePage, match="phoneNumber …4567") as caught:
+    with pytest.raises(FullPage, match="phoneNumber …4567") as caught:
         list(client.list_contact_subscriptions(1, "5554567", count=3))
     assert "5554567" not in str(caught.value)
 
@@ -108,7 +109,7 @@ def test_a_single_row_page_without_a_cursor(server: Scripted, client: ListrakCli
     server.script = Listing(1, paged=False)
     assert len(list(each_record(client.list_opt_outs(1, count=1)))) == 1
     server.script = Listing(2, paged=False)
-    with pytest.raises(IncompletePage):
+    with pytest.raises(FullPage):
         list(client.list_opt_outs(1, count=1))
 
 
@@ -143,7 +144,7 @@ def test_a_full_page_that_shrank_meanwhile_is_the_end(server: Scripted, client: 
 def test_a_cursor_that_comes_again_is_an_error(server: Scripted, client: ListrakClient, cursors: list[str]) -> None:
     waiting = iter(cursors)
     server.script = lambda _: page_reply([{}], next(waiting))
-    with pytest.raises(IncompletePage, match="second time") as caught:
+    with pytest.raises(RepeatedCursor, match="second time") as caught:
         list(client.list_contacts(1, 2, opted_out=True, end_subscribe_date="2024-01-31T00:00:00"))
     for part in ("list_contacts", "senderCodeId 1", "phoneListId 2", "optedOut true", "2024-01-31T00:00:00"):
         assert part in str(caught.value)
@@ -171,6 +172,43 @@ def test_an_operation_without_count_follows_a_cursor_all_the_same(
     assert [query(seen) for seen in server.seen] == [{}, {"cursor": "a"}]
 
 
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_walk_goes_on_where_another_was_left(server: Scripted, client: ListrakClient, count: int) -> None:
+    server.script = listing = Listing(9)
+    walks: list[Any] = [client.list_opt_outs, partial(client.list_contacts, 1, opted_out=True)]
+    for walk in walks:
+        read: list[dict[str, Any]] = []
+        for page in walk(1, count=count):
+            read += page.data
+            if page.next_cursor:
+                rest = walk(1, count=count, cursor=page.next_cursor)
+                assert [*read, *each_record(rest)] == listing.rows
+    assert query(server.seen[-1]).keys() >= {"optedOut", "count", "cursor"}
+
+
+def test_a_cursor_that_was_left_is_one_that_was_seen(server: Scripted, client: ListrakClient) -> None:
+    cursors = iter(["b", "a"])
+    server.script = lambda _: page_reply([{}], next(cursors))
+    with pytest.raises(RepeatedCursor):
+        list(client.list_opt_outs(1, cursor="a"))
+    assert [query(seen)["cursor"] for seen in server.seen] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [(400, "ERROR_INVALID_PARAMETER", True), (404, "", True), (410, "", True), (400, "ERROR_LIST_INACTIVE", False),
+     (401, "ERROR_UNAUTHORIZED", False), (403, "", False), (500, "ERROR_UNHANDLED_EXCEPTION", False)],
+)  # fmt: skip
+def test_a_refused_cursor_is_told_from_other_errors(
+    server: Scripted, client: ListrakClient, status: int, code: str, refused: bool
+) -> None:
+    server.script = lambda _: json_reply({"status": status, "error": code, "message": "No."}, status)
+    for cursor in ("a", None):
+        with pytest.raises(ListrakError) as caught:
+            list(client.list_contacts(1, 2, cursor=cursor))
+        assert caught.value.cursor_refused is (refused and cursor is not None)
+
+
 @given(st.lists(st.integers(0, 3), max_size=6), st.integers(2, 4))
 def test_any_sequence_of_page_sizes_is_read_whole(sizes: list[int], count: int) -> None:
     held = [min(size, count) for size in sizes] or [0]
@@ -185,7 +223,7 @@ def test_any_sequence_of_page_sizes_is_read_whole(sizes: list[int], count: int) 
     if held[-1] < count:
         assert [page.data for page in walk()] == list(range(len(held)))
     else:
-        with pytest.raises(IncompletePage):
+        with pytest.raises(FullPage):
             list(walk())
 
 

@@ -29,7 +29,9 @@ def test_status_tells_loads_rows_and_watermarks(listrak: Listrak, sandbox: Sandb
     assert re.search(r"contacts\s+\d", out)
     loads = re.findall(r"^  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+\.\d+ +\d+ \w+", out, re.MULTILINE)
     assert len(loads) == 2, "each with its time, its id and rows"
-    assert re.search(r"opt-outs\s+\d+\s+2026-03-04 17:00:00\s+opt_outs", out), "read up to Listrak's own clock"
+    assert re.search(r"opt-outs\s+\d+\s+2026-03-04 17:00:00\s+consent_events, opt_outs", out), (
+        "read up to Listrak's own clock"
+    )
 
 
 def test_status_of_nothing(listrak: Listrak, sandbox: Sandbox) -> None:

@@ -69,7 +69,7 @@ def test_settings_from_files(server: Sandbox) -> None:
         f'[sources.listrak]\nbase_url = "{server.base_url}"\ntoken_url = "{server.token_url}"\nworkers = 2\n'
     )
     # In a process of its own: dlt reads its files once in a process.
-    command = [sys.executable, "-m", "pipelines.cli", "pull", "--table", "lists"]
+    command = [sys.executable, "-m", "pipelines.console", "pull", "--table", "lists"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
     assert count(Path("listrak.duckdb"), "lists") > 0
@@ -107,11 +107,13 @@ def test_killed_and_started_again(listrak: Listrak, sandbox: Sandbox, moment: fl
     truth = sandbox.world.truth()
     started = time.monotonic()
     assert (
-        subprocess.run([sys.executable, "-m", "pipelines.cli", "pull", "--dataset", "other"], check=False).returncode
+        subprocess.run(
+            [sys.executable, "-m", "pipelines.console", "pull", "--dataset", "other"], check=False
+        ).returncode
         == 0
     )
     whole = time.monotonic() - started
-    process = subprocess.Popen([sys.executable, "-m", "pipelines.cli", "pull"], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "pipelines.console", "pull"], stdout=subprocess.DEVNULL)
     time.sleep(whole * moment)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -141,6 +143,14 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None], str]] = {
     "an unsafe address": ([], {"BASE_URL": "http://example.com/sms/v1"}, "sources.listrak.base_url must be https"),
     "a zone that is none": ([], {"TIMEZONE": "Mars/Olympus"}, "'Mars/Olympus' is no time zone"),
     "a number that is none": ([], {"PAGE_SIZE": "many"}, "page_size"),
+    "a list that is text": (
+        [],
+        {"HASH_COLUMNS": "email_address"},
+        'hash_columns does not fit: it should be a list, written as ["email_address", "birthday"].',
+    ),
+    "ids that are none": ([], {"LISTS": "101;102"}, "lists does not fit: it should be a list, written as [101, 102]."),
+    "slices of nothing": (["--slices", "0"], {}, "sources.listrak.slices: 0 is not between 1 and 120"),
+    "a format that is not kept there": ([], {"TABLE_FORMAT": "delta"}, "duckdb keeps no delta tables"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from listrak_source.sandbox import Sandbox, World
+from tests.destinations.places import Place
 from tests.pull.warehouse import Warehouse
 
 
@@ -27,5 +28,5 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def warehouse(sandbox: Sandbox, tmp_path: Path) -> Warehouse:
-    return Warehouse(sandbox, tmp_path)
+def warehouse(sandbox: Sandbox, tmp_path: Path, place: Place) -> Warehouse:
+    return Warehouse(sandbox, tmp_path, place)

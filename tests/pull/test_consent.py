@@ -86,7 +86,7 @@ def test_opt_out_while_the_first_pull_reads(warehouse: Warehouse, someone: Someb
     sandbox.faults.add(Fault("status", "list_opt_outs", status=500))
     on_request(sandbox, act)
     warehouse.pull(*TABLES)
-    assert asked == 2
+    assert asked >= 2
     sandbox.world.clock.advance(hours=1)
     warehouse.pull(*TABLES)
     assert has_opt_out(warehouse, someone)

@@ -9,8 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.fingerprints import HASH, Fingerprints, pack, unpack, without
+from listrak_source.pull import fingerprints
+from listrak_source.pull.fingerprints import HASH, pack, unpack, without
 from listrak_source.pull.once import Once
+from listrak_source.pull.records import from_records
+from listrak_source.pull.rejects import Rejects
+from listrak_source.pull.tables import CONTACTS
 
 PHONES = [
     "15550001111", "5550001111", "05550001111", "005550001111", "1", "01", "001", "0", "00", "",
@@ -106,26 +110,33 @@ def test_every_difference_shows_in_the_fingerprint() -> None:
         ("1", "Ann", "Lee", "01234", False, []),
         ("01", "Ann", "Lee", "01234", False, []),
     ]
-    fingerprints = Fingerprints()
     hashes = fingerprints.of(contacts(*rows))
     assert hashes.type == HASH
     assert len(hashes.unique()) == len(rows)
     one_by_one = [fingerprints.of(contacts(row))[0].as_py() for row in rows]
     assert hashes.to_pylist() == one_by_one, "a row's fingerprint does not depend on its neighbours"
-    assert Fingerprints().of(contacts(*rows)).equals(hashes)
+    assert fingerprints.of(contacts(*rows)).equals(hashes)
+
+
+def test_record_that_is_set_aside_leaves_its_neighbours_as_they_were() -> None:
+    """Else each of them would count as new, and be looked up."""
+    good = [{"phoneNumber": str(n), "optedOut": False, "segmentationFieldValues": []} for n in range(3)]
+    bad = [good[0], good[1] | {"optedOut": "perhaps"}, good[2]]
+    before, after = (fingerprints.of(from_records(records, CONTACTS, Rejects())).to_pylist() for records in (good, bad))
+    assert (before[0], before[2]) == (after[0], after[2])
+    assert before[1] != after[1]
 
 
 def test_hashes_stand_in_the_order_of_the_rows() -> None:
     """Also where DuckDB reads in several pieces."""
     many = pa.table({"phoneNumber": [f"{number:011d}" for number in range(300_000)]})
-    fingerprints = Fingerprints()
     hashes = fingerprints.of(many)
     for start in (0, 122_000, 245_000, 299_000):
         assert hashes.slice(start, 1000).equals(fingerprints.of(many.slice(start, 1000)))
 
 
 def test_no_rows() -> None:
-    assert len(Fingerprints().of(contacts())) == 0
+    assert len(fingerprints.of(contacts())) == 0
 
 
 @given(st.lists(st.integers(0, 2**64 - 1)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,6 +12,7 @@ import pytest
 from listrak_source.sandbox import Fault, Quirks, Sandbox
 from listrak_source.sandbox.faults import Kind
 from tests.pull.asking import somebody
+from tests.pull.proxy import proxy
 from tests.pull.warehouse import Rows, Warehouse, truth
 
 PAGED = {"page_size": 25}
@@ -86,9 +89,20 @@ def test_same_warehouse_after_a_page_that_is_wrong_once(
     assert warehouse.rows("contacts") == {key: row for key, row in first["contacts"].items() if key in people}
 
 
+@pytest.mark.parametrize("bounds", ["inclusive", "exclusive"])
+def test_same_warehouse_without_any_cursor(warehouse: Warehouse, expected: dict[str, Any], bounds: Any) -> None:
+    """Opt-outs are unpaged, as the contract declares them, and contacts have lost their cursors."""
+    warehouse.sandbox.service.quirks = Quirks(bounds=bounds, opt_out_paging="unpaged")
+    warehouse.sandbox.faults.add(Fault("full_page_no_cursor", "list_contacts", times=None))
+    warehouse.pull(*TABLES, page_size=10)
+    assert contents(warehouse) == expected["first"]
+    warehouse.sandbox.world.live(1)
+    warehouse.pull(*TABLES, page_size=10)
+    assert contents(warehouse) == expected["second"]
+
+
 STAYING = {
     "status": Fault("status", "list_contacts", times=None),
-    "full_page_no_cursor": Fault("full_page_no_cursor", "list_contacts", times=None),
     "repeated_page": Fault("repeated_page", "list_contacts", times=None),
     "not_json": Fault("not_json", "list_contacts", times=None),
     "opt_outs": Fault("status", "list_opt_outs", times=None),
@@ -148,3 +162,47 @@ def test_the_sandbox_is_where_these_tests_think(sandbox: Sandbox, tmp_path: Path
     sender = next(iter(sandbox.world.sender_codes.values()))
     assert len(sender.opt_out_order) > 15
     assert max(len(item.reachable) for item in sender.lists.values()) > 50
+
+
+def test_unknown_things_are_kept(warehouse: Warehouse) -> None:
+    """Words and numbers that no enum has, fields within fields, a fuller envelope: none is lost, none is set aside."""
+    sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
+    warehouse.pull()
+    sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
+    deep = {"since": "2020-01-31", "tags": ["a", {"b": None}]}
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        answer |= {"warnings": [deep], "asOf": "2026-03-01T00:00:00"}
+        records = answer["data"] if isinstance(answer["data"], list) else [answer["data"]]
+        for record in records:
+            record["deep"] = deep
+            if path.endswith("/OptOut"):
+                record["optOutReason"] = 99
+            elif path.endswith(f"{someone.phone_number}/PhoneList"):
+                record |= {"subscriptionState": "On Hold", "pendingDate": "0001-01-01T00:00:00", "pendingAgeGate": 1}
+            elif path.endswith("/PhoneList"):
+                record |= {"status": 7, "smsListType": ["Odd"], "createDate": "2020-06-01T10:00:00.1234567"}
+            elif path.endswith(someone.phone_number):
+                record |= {"birthday": "0001-01-01T00:00:00", "phoneNumber": int(someone.phone_number)}
+                record["segmentationFieldValues"] = [{"segmentationFieldId": "5", "value": 1.5, "deep": deep}]
+
+    with proxy(sandbox, change) as base_url:
+        warehouse.pull(base_url=base_url)
+    told = truth(sandbox)
+    contact = warehouse.rows("contacts")[someone.key]
+    assert contact["opted_out"] is True
+    assert (contact["birthday"], json.loads(contact["deep"])) == (None, deep)
+    values = {key: row for key, row in warehouse.rows("contact_profile_values").items() if key[:2] == someone.key}
+    assert [(key[2], row["value"], json.loads(row["deep"])) for key, row in values.items()] == [(5, "1.5", deep)]
+    lists = warehouse.rows("lists")
+    assert lists.keys() == told["lists"].keys()
+    for row in lists.values():
+        assert (row["status"], json.loads(row["sms_list_type"]), json.loads(row["deep"])) == ("7", ["Odd"], deep)
+        assert row["create_date"] == datetime(2020, 6, 1, 14, 0, 0, 123456, tzinfo=timezone.utc)
+    states = [row for key, row in warehouse.rows("subscriptions").items() if key[:2] == someone.key]
+    assert {(row["subscription_state"], row["pending_date"], row["pending_age_gate"]) for row in states} == {
+        ("On Hold", None, True)
+    }
+    (opt_out,) = (row for key, row in warehouse.rows("opt_outs").items() if key[:2] == someone.key)
+    assert (opt_out["opt_out_reason"], json.loads(opt_out["deep"])) == ("99", deep)
+    assert "rejected_rows" not in warehouse.loads()

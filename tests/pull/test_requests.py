@@ -34,7 +34,7 @@ def test_each_table_alone_asks_only_for_what_it_needs(warehouse: Warehouse, tabl
     assert counts.keys() - {"list_opt_outs"} == operations - {"list_opt_outs"}
     assert counts["list_sender_codes"] == 1
     if table == "opt_outs":
-        assert counts["list_opt_outs"] == 1
+        assert counts["list_opt_outs"] == 2, "the last days, by date, and all of them"
 
 
 def test_small_tables_alone_pay_for_no_contact(warehouse: Warehouse) -> None:

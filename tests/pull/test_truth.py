@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from listrak_source.sandbox import Sandbox, World
+from tests.destinations.places import Place
 from tests.pull.warehouse import Rows, Warehouse, truth
 
 SMALL = ("sender_codes", "lists", "profile_fields", "transactional_messages")
@@ -19,9 +20,9 @@ FOUND = frozenset({"subscribed", "confirmed", "opted_out", "came_back"})
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+def warehouse(tmp_path: Path, place: Place) -> Iterator[Warehouse]:
     with Sandbox(World(seed=11, contacts=1500)) as sandbox:
-        yield Warehouse(sandbox, tmp_path)
+        yield Warehouse(sandbox, tmp_path, place)
 
 
 def without_dates(rows: Rows) -> Rows:

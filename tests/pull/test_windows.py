@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, time, timedelta, timezone
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.windows import DAILY, EVERYTHING, Window, cut, since
+from listrak_source.pull.windows import DAILY, EVERYTHING, FIRST_SMS, Window, cut, since, slices
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = [NEW_YORK, *map(ZoneInfo, ("UTC", "Pacific/Kiritimati", "Pacific/Honolulu", "Asia/Kolkata", "Europe/London"))]
@@ -98,3 +99,94 @@ def test_start_in_the_future_is_still_one_open_window() -> None:
     now = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
     windows = list(cut(datetime(2026, 5, 1), now, NEW_YORK))
     assert [window.is_open for window in windows] == [True]
+
+
+# -- narrower windows -----------------------------------------------------------------------------------------------
+
+seconds = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
+bounded = st.tuples(st.none() | seconds, st.none() | seconds, st.booleans()).map(lambda parts: Window(*parts))
+
+
+def holds(window: Window, moment: datetime) -> bool:
+    """Whether the window is to bring what happened at a local time."""
+    end = None if window.is_open else window.end
+    return (not window.start or window.start <= moment) and (not end or moment < end)
+
+
+@given(bounded, seconds, st.data())
+def test_halves_hold_what_the_window_held_once(window: Window, latest: datetime, data: st.DataObject) -> None:
+    moment = data.draw(seconds | st.sampled_from([at for at in (window.start, window.end, latest) if at]))
+    for _ in range(200):
+        halves = window.halves(latest)
+        if halves is None:
+            break
+        assert sum(holds(half, moment) for half in halves) == holds(window, moment)
+        assert halves[0].end == halves[1].start
+        assert halves[1].ask_to == window.ask_to, "an open window stays open"
+        window = data.draw(st.sampled_from(halves))
+    else:
+        pytest.fail("it never ends")
+    if window.start and window.end and not window.is_open and window.start < window.end:
+        assert window.end - window.start == timedelta(seconds=1), "nothing narrower than a second, nothing wider left"
+
+
+def in_two(window: Window, latest: datetime) -> tuple[Window, Window]:
+    halves = window.halves(latest)
+    assert halves
+    return halves
+
+
+def test_a_window_without_a_start_is_cut_at_the_beginning_of_all_lists() -> None:
+    now = datetime(2026, 3, 2)
+    before, rest = in_two(EVERYTHING, now)
+    assert before == Window(None, FIRST_SMS)
+    assert (rest.ask_from, rest.ask_to) == (FIRST_SMS - timedelta(seconds=1), None)
+    assert before.halves(now) is None
+    older, newer = in_two(rest, now)
+    assert older.end == newer.start == FIRST_SMS + (now - FIRST_SMS) / 2
+    assert newer.ask_to is None
+
+
+@given(bounded)
+def test_a_window_can_be_kept_as_json(window: Window) -> None:
+    assert Window.from_json(json.loads(json.dumps(window.to_json()))) == window
+
+
+# -- slices ---------------------------------------------------------------------------------------------------------
+
+
+@given(moments, st.timedeltas(timedelta(), timedelta(days=5000)), zones, st.integers(1, 24), seconds)
+def test_every_date_lies_in_one_slice(
+    now: datetime, back: timedelta, zone: ZoneInfo, months: int, moment: datetime
+) -> None:
+    found = slices(local(now - back, zone), now, zone, months)
+    assert sum(holds(window, moment) for window in found) == 1
+    assert all(one.end == other.start for one, other in pairwise(found))
+    assert (found[0].ask_from, found[-1].ask_to) == (None, None), "open at both ends"
+    for window in found[1:]:
+        assert window.start is not None
+        assert (window.start.day, window.start.time()) == (1, time())
+        assert window.start <= local(now, zone)
+    whole = found[1:-1]
+    assert all(1 <= (one.end - one.start) / timedelta(days=28) <= months * 31 / 28 for one in whole)  # type: ignore[operator]
+    assert len(whole) <= back / timedelta(days=28) / months
+
+
+@given(moments, st.timedeltas(timedelta(), timedelta(days=900)), st.integers(1, 12))
+def test_slices_are_cut_at_the_same_places_later(now: datetime, later: timedelta, months: int) -> None:
+    first = datetime(2012, 5, 17)
+    names = {window.name for window in slices(first, now, NEW_YORK, months)[:-1]}
+    assert names <= {window.name for window in slices(first, now + later, NEW_YORK, months)}
+
+
+def test_a_young_list_is_one_slice_and_an_old_date_is_no_slice() -> None:
+    now = datetime(2026, 3, 2, 17, tzinfo=timezone.utc)
+    assert slices(datetime(2026, 3, 1), now, NEW_YORK) == [EVERYTHING]
+    assert slices(datetime(2027, 1, 1), now, NEW_YORK) == [EVERYTHING]
+    assert [window.name for window in slices(datetime(2025, 12, 31), now, NEW_YORK)] == [
+        "/2026-01-01 00:00:00",
+        "2026-01-01 00:00:00/2026-02-01 00:00:00",
+        "2026-02-01 00:00:00/2026-03-01 00:00:00",
+        "2026-03-01 00:00:00/2026-03-03 00:00:00",
+    ]
+    assert len(slices(datetime(1, 1, 1), now, NEW_YORK, 12)) == 27

@@ -38,7 +38,7 @@ def test_any_order_of_verbs(seed: int) -> None:
     places = [(sender, item) for sender, code in world.sender_codes.items() for item in code.lists]
     phones = [*list(world.people)[:20], *(f"1212555{number:04d}" for number in range(20))]
     field = next(iter(world.fields))
-    for _ in range(1500):
+    for _ in range(4000):
         (sender, phone_list), phone = random.choice(places), random.choice(phones)
         value = [{"segmentationFieldId": field, "value": str(random.randrange(9))}]
         verb = random.choice(
@@ -46,6 +46,7 @@ def test_any_order_of_verbs(seed: int) -> None:
                 lambda: world.subscribe(sender, phone_list, phone),  # noqa: B023 - called at once
                 lambda: world.confirm(sender, phone_list, phone),  # noqa: B023
                 lambda: world.resubscribe(sender, phone),  # noqa: B023
+                lambda: world.import_undated(sender, phone_list, phone) if random.random() < 0.2 else None,  # noqa: B023
                 lambda: world.opt_out(sender, phone, random.choice(OPT_OUT_REASONS)),  # noqa: B023
                 lambda: world.leave_list(sender, phone_list, phone),  # noqa: B023
                 lambda: world.edit(phone, {"segmentationFieldValues": value}),  # noqa: B023
@@ -58,7 +59,7 @@ def test_any_order_of_verbs(seed: int) -> None:
             verb()
     check(world)
     kinds = {event.kind for event in world.journal}
-    assert len(kinds) == 8
+    assert len(kinds) == 9, kinds
 
 
 @pytest.mark.parametrize("contacts", [0, 1, 3, 17])

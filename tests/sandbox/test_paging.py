@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from listrak_source.sandbox import Quirks, Sandbox, World
+from listrak_source.sandbox import Fault, Quirks, Sandbox, World
 from listrak_source.sandbox.clock import to_text
 
 from .caller import Caller, code_of, list_of, sender_of
@@ -110,6 +110,50 @@ def test_collections_declared_unpaged_carry_a_cursor_too(untouched: Caller) -> N
         pages = list(untouched.pages(f"/ShortCode/{sender}/{path}", count=1))
         assert len(pages) == len(whole) > 1
         assert [item for page in pages for item in page] == whole
+
+
+@pytest.mark.parametrize("last", ["null", "empty", "absent"])
+def test_opt_outs_can_be_unpaged_as_declared(last: Any) -> None:
+    with Sandbox(World(contacts=600), quirks=Quirks(last_page=last)) as sandbox:
+        caller = Caller(sandbox)
+        path = f"/ShortCode/{sender_of(sandbox.world)}/OptOut"
+        whole = caller.data(path, count=5000)
+        assert len(whole) > 10
+        caller.control("POST", "/settings", {"opt_out_paging": "unpaged"}).raise_for_status()
+        answer = caller.get(path, count=10).json()
+        assert answer["data"] == whole[:10]
+        assert not answer.get("nextPageCursor")
+        assert ("nextPageCursor" in answer) is (last != "absent")
+        later = caller.data(path, count=10, startDate=whole[10]["optOutDate"][:19])
+        assert later[0] in whole[8:11], "a date filter still finds the rest"
+        assert len(list(caller.pages(biggest(sandbox.world)[2], count=20))) > 1, "contacts keep their pages"
+
+
+def test_the_undated_match_no_filter(caller: Caller) -> None:
+    world = caller.sandbox.world
+    sender, phone_list, path = biggest(world)
+    before = phones(caller.all(path, count=5000))
+    for phone in ("12125550001", "12125550002"):
+        world.import_undated(sender, phone_list, phone)
+    assert phones(caller.all(path, count=1)) == ["12125550001", "12125550002", *before]
+    for dates in (
+        {"startSubscribeDate": "1900-01-01T00:00:00"},
+        {"endSubscribeDate": "2100-01-01T00:00:00"},
+        {"startSubscribeDate": "1900-01-01T00:00:00", "endSubscribeDate": "2100-01-01T00:00:00"},
+    ):
+        for bounds in ("inclusive", "exclusive"):
+            caller.control("POST", "/settings", {"bounds": bounds}).raise_for_status()
+            assert phones(caller.all(path, count=50, **dates)) == before
+    assert caller.data(path, endSubscribeDate="1900-01-01T00:00:00") == []
+
+
+def test_a_page_that_misbehaves_hides_no_undated_row() -> None:
+    with Sandbox(World(contacts=0, sender_codes=1, lists=1)) as sandbox:
+        sender = sender_of(sandbox.world)
+        sandbox.world.import_undated(sender, next(iter(sandbox.world.sender_codes[sender].lists)), "12125550001")
+        for kind in ("empty_page", "repeated_page"):
+            sandbox.faults.add(Fault(kind))
+            assert "12125550001" in phones(Caller(sandbox).all(biggest_of_one(sandbox.world)))
 
 
 def test_rows_stay_in_place_when_others_come_and_go(caller: Caller) -> None:

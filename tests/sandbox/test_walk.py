@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from listrak_source.sandbox import Quirks, Sandbox, World
+from listrak_source.sandbox import Quirks, Refused, Sandbox, World
 
 from .caller import Caller
 
@@ -109,6 +109,39 @@ def test_lookups_agree_with_the_truth(caller: Caller) -> None:
     for place, member in told["list_memberships"].items():
         sender, phone_list, phone = place
         assert told["subscriptions"][sender, phone, phone_list]["subscribe_date"] == member["subscribed_at"]
+
+
+def test_the_undated_are_seen_and_told_without_a_date(caller: Caller) -> None:
+    world = caller.sandbox.world
+    sender = next(iter(world.sender_codes))
+    one, two = [item.list_id for item in world.sender_codes[sender].lists.values() if not item.double_opt_in][:2]
+    world.import_undated(sender, one, "12125550001", {"firstName": "Ann"})
+    world.import_undated(sender, one, "12125550002")
+    world.import_undated(sender, two, "12125550002")
+    world.import_undated(sender, two, "12125550003")
+    world.opt_out(sender, "12125550002", "Import")
+    world.leave_list(sender, two, "12125550003")
+    world.subscribe(sender, two, "12125550001")
+    check(caller, world, 70)
+    told = world.truth()
+    dates = {phone: told["contacts"][sender, phone]["subscribe_date"] for phone in ("12125550001", "12125550002")}
+    assert dates == {"12125550001": world.clock.now(), "12125550002": None}
+    places = {key[1:]: item["subscribed_at"] for key, item in told["list_memberships"].items() if key[2] in dates}
+    assert places == {
+        (one, "12125550001"): None, (two, "12125550001"): world.clock.now(),
+        (one, "12125550002"): None, (two, "12125550002"): None,
+    }  # fmt: skip
+    for phone in ("12125550001", "12125550002", "12125550003"):
+        seen = utc(caller.data(f"/ShortCode/{sender}/Contact/{phone}")["subscribeDate"])
+        assert seen == dates.get(phone)
+        for what in caller.all(f"/ShortCode/{sender}/Contact/{phone}/PhoneList"):
+            truth = told["subscriptions"][sender, phone, what["phoneListId"]]
+            assert (utc(what["subscribeDate"]), what["subscriptionState"]) == (
+                truth["subscribe_date"], truth["subscription_state"],
+            )  # fmt: skip
+            assert truth["subscribe_date"] in (None, world.clock.now())
+    with pytest.raises(Refused, match="SUBSCRIBED"):
+        world.import_undated(sender, one, "12125550001")
 
 
 def test_profile_fields_agree_with_the_truth(untouched: Caller) -> None:

@@ -1,0 +1,76 @@
+"""What the warehouse's consent events tell so far: who is on which list, and who said stop.
+
+Events are written where a pull sees something else than that.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from listrak_source.pull.events import OPTED_OUT, SUBSCRIBED, WHOLE_SENDER_CODE
+from listrak_source.pull.held import by_group, columns_of, held, texts
+from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.tables import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
+
+_LATEST = """
+SELECT sender_code_id, phone_list_id, phone_number, event, event_at FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY sender_code_id, phone_list_id, phone_number ORDER BY event_at DESC, observed_at DESC
+    ) AS latest FROM consent_events {among}
+) AS events WHERE latest = 1
+"""
+_ON = " AND event IN ('subscribed', 'opted_out')"
+_AT_ONCE = 1000
+"""Phone numbers that one query names."""
+
+
+class Consents:
+    """The latest events in the warehouse; read once, when they are needed."""
+
+    def __init__(self) -> None:
+        self._known: Once | None = None
+
+    def subscribed(self, sender_code_id: int, phone_list_id: int, phones: pa.ChunkedArray) -> pa.Array:
+        """Who is known to be on a list, as booleans."""
+        return self._all().has(_group(SUBSCRIBED, sender_code_id, phone_list_id), phones)
+
+    def opted_out(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Array:
+        """Who is known to have said stop, as booleans."""
+        return self._all().has(_group(OPTED_OUT, sender_code_id, WHOLE_SENDER_CODE), phones)
+
+    def latest_among(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Table:
+        """The latest events about some people: ``phone_list_id``, ``phone_number``, ``event`` and ``event_at``."""
+        parts: list[pa.Table] = []
+        if columns_of(CONSENT_EVENTS):
+            numbers = iter(pc.unique(phones).to_pylist())
+            while some := list(islice(numbers, _AT_ONCE)):
+                among = f"WHERE sender_code_id = {sender_code_id}"
+                parts += held(_LATEST.format(among=f"{among} AND phone_number IN ({texts(some)})"))
+        names = [("phone_list_id", INTEGER), ("phone_number", TEXT), ("event", TEXT), ("event_at", TIMESTAMP)]
+        schema = pa.schema(names)
+        return pa.concat_tables([schema.empty_table(), *(part.select(schema.names).cast(schema) for part in parts)])
+
+    def opted_out_among(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Table:
+        """Those of some people who are known to have said stop: ``phone_number``, and since when (``event_at``)."""
+        return stops_among(self.latest_among(sender_code_id, phones))
+
+    def _all(self) -> Once:
+        if self._known is None:
+            self._known = Once()
+            for rows in held(_LATEST.format(among="") + _ON) if columns_of(CONSENT_EVENTS) else ():
+                for key, part in by_group(rows, ["event", "sender_code_id", "phone_list_id"]):
+                    self._known.add(_group(*key), phone_keys(part["phone_number"]))
+        return self._known
+
+
+def _group(event: str | int, sender_code_id: str | int, phone_list_id: str | int) -> str:
+    return f"{event} {sender_code_id} {phone_list_id}"
+
+
+def stops_among(latest: pa.Table) -> pa.Table:
+    """Those of the latest events that tell of a stop: ``phone_number`` and ``event_at``."""
+    stop = pc.and_(pc.equal(latest["phone_list_id"], WHOLE_SENDER_CODE), pc.equal(latest["event"], OPTED_OUT))
+    return latest.filter(stop).select(["phone_number", "event_at"])

@@ -1,0 +1,145 @@
+"""How each table is written, given what the destination can: asked of dlt, when the pull starts to read.
+
+Four ways, best first; whatever the way, a key stands once in the warehouse when a load has ended:
+
+- *delete-insert*, where dlt has it. It is the one strategy that drops staged duplicates in SQL: a load that is killed
+  may stage a file twice. Tables that rows are only added to take *insert-only*, or where that is missing
+  (Redshift, ClickHouse), delete-insert of the rows that the destination does not hold yet.
+- *upsert* (Delta). It replaces row by row; what replaces a set of rows as a whole is worked out by :mod:`.beside`.
+- *append, then compaction* (plain Parquet), for a caller that calls :func:`listrak_source.pull.compact.settle` after
+  each load. dlt itself would append there without a word.
+- Otherwise the pull is refused, before anything is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import dlt
+import pyarrow as pa
+from dlt.common.configuration.container import Container
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.schema.typing import TTableSchema
+from dlt.extract import DltResource
+
+from listrak_source.api import ConfigurationError
+from listrak_source.pull import beside
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, Table
+from listrak_source.settings import Settings
+
+FILESYSTEM = "dlt.destinations.filesystem"
+_POSTGRES = "dlt.destinations.postgres"
+
+
+@dataclass(frozen=True)
+class Dispositions:
+    """What the destination can, and what follows for each table."""
+
+    strategies: frozenset[str] = frozenset({"delete-insert", "insert-only"})
+    """dlt's merge strategies there; none where rows are appended and compacted."""
+    into_empty: bool = False
+    """The warehouse holds nothing yet: what comes once is added without a merge."""
+    table_format: str | None = None
+    file_format: str | None = None
+    """Set where dlt would choose one that is slower, or that keeps no types."""
+
+    @property
+    def keeps_the_stop(self) -> bool:
+        """Whether of two rows of a contact in one load the one that tells of a stop stays."""
+        return not self.into_empty and self._strategy(CONTACTS) != "upsert"
+
+    def apply(self, resource: DltResource, table: Table) -> None:
+        """Have ``resource`` write ``table`` that way."""
+        hints = self.hints(table)
+        if self.strategies and resource.compute_table_schema().get("file_format"):
+            hints.pop("file_format", None)  # the caller of the run chose one
+        resource.apply_hints(**hints)
+
+    def hints(self, table: Table) -> dict[str, Any]:
+        """The arguments of ``DltResource.apply_hints`` that say how ``table`` is written."""
+        hints: dict[str, Any] = {"write_disposition": "append"}
+        if self.table_format:
+            hints["table_format"] = self.table_format
+        if self.file_format:
+            hints["file_format"] = self.file_format
+        strategy = self._strategy(table)
+        if strategy is None or (self.into_empty and table.written_once):
+            return hints
+        if table.merge_hints:
+            hints["columns"] = {name: {"name": name, **extra} for name, extra in table.merge_hints.items()}
+        if table.merge_key and strategy == "delete-insert":
+            hints["merge_key"] = list(table.merge_key)
+        return hints | {"write_disposition": {"disposition": "merge", "strategy": strategy}}
+
+    def fitted(self, rows: pa.Table, table: Table) -> pa.Table:
+        """``rows`` as the destination's way needs them: what its merge cannot do itself is done here."""
+        if table.append_only and self._strategy(table) == "delete-insert":
+            return beside.unknown(rows, table)
+        if table.name == CONTACT_PROFILE_VALUES.name and self._strategy(table) == "upsert":
+            return beside.replacing(rows, table)
+        return rows
+
+    def _strategy(self, table: Table) -> str | None:
+        wanted = ("insert-only", "delete-insert") if table.append_only else ("delete-insert", "upsert")
+        return next((strategy for strategy in wanted if strategy in self.strategies), None)
+
+
+def of_running_pipeline(settings: Settings) -> Dispositions:
+    """What fits the destination that the running extract is for; where there is none, what most destinations can.
+
+    Raises :class:`ConfigurationError` where rows would come twice.
+    """
+    if DestinationCapabilitiesContext not in Container():
+        return Dispositions(into_empty=settings.into_empty)
+    capabilities = Container()[DestinationCapabilitiesContext]
+    return chosen(capabilities, dlt.current.pipeline().destination.destination_type, settings)
+
+
+def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings) -> Dispositions:
+    """What fits a destination with these capabilities. Raises :class:`ConfigurationError` where nothing does."""
+    name, table_format = destination_type.rpartition(".")[2], settings.table_format or None
+    supported = list(capabilities.supported_table_formats or ())
+    if table_format and table_format not in supported:
+        raise ConfigurationError(
+            f"sources.listrak.table_format: {name} keeps no {table_format} tables; leave the setting out"
+        )
+    strategies = frozenset(merge_strategies(capabilities, table_format))
+    ours = Dispositions(strategies, settings.into_empty, table_format, _file_format(capabilities, destination_type))
+    if "delete-insert" in strategies or (destination_type == FILESYSTEM and table_format == "delta"):
+        return ours
+    if destination_type == FILESYSTEM and not table_format:
+        if settings.compacted:
+            return ours
+        raise ConfigurationError(
+            "dlt only adds to plain Parquet files: what is read again would stand there twice. Run `listrak pull`,"
+            " which compacts them after each load, or set sources.listrak.table_format to delta"
+        )
+    formats = [kind for kind in supported if "delete-insert" in merge_strategies(capabilities, kind)]
+    raise ConfigurationError(
+        f"{name} cannot merge rows, so what is read again would stand there twice: "
+        + (f"set sources.listrak.table_format to {formats[0]}" if formats else "take another destination")
+    )
+
+
+def merge_strategies(capabilities: DestinationCapabilitiesContext, table_format: str | None) -> list[str]:
+    """The merge strategies that dlt has for tables of ``table_format``."""
+    supported = list(capabilities.supported_merge_strategies or ())
+    selector = capabilities.merge_strategies_selector
+    return list(selector(supported, table_schema=_table(table_format)) if selector else supported)
+
+
+def _file_format(capabilities: DestinationCapabilitiesContext, destination_type: str) -> str | None:
+    """Parquet for files, and for PostgreSQL where the ADBC drivers are installed, which dlt takes only when told."""
+    if destination_type not in (FILESYSTEM, _POSTGRES):
+        return None
+    formats: Sequence[str] = capabilities.supported_loader_file_formats
+    if selector := capabilities.loader_file_format_selector:
+        preferred = capabilities.preferred_loader_file_format
+        _, formats = selector(preferred, capabilities.supported_loader_file_formats, table_schema=_table(None))
+    return "parquet" if "parquet" in formats else None
+
+
+def _table(table_format: str | None) -> TTableSchema:
+    return cast("TTableSchema", {"name": "any", "table_format": table_format})

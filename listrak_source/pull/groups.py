@@ -1,0 +1,23 @@
+"""Groups of rows of which each is written once in a pull (see ``once``)."""
+
+from __future__ import annotations
+
+
+def contacts_of(sender_code_id: int) -> str:
+    """The group of a sender code's contacts."""
+    return f"contacts of {sender_code_id}"
+
+
+def opt_outs_of(sender_code_id: int) -> str:
+    """The group of a sender code's opt-outs."""
+    return f"opt-outs of {sender_code_id}"
+
+
+def stopped_contacts_of(sender_code_id: int) -> str:
+    """The group of contacts that were written as opted out."""
+    return f"stopped contacts of {sender_code_id}"
+
+
+def stops_of(sender_code_id: int) -> str:
+    """The group of phone numbers that stand among a sender code's opt-outs."""
+    return f"stops of {sender_code_id}"

@@ -1,0 +1,69 @@
+"""What the warehouse of the running pipeline holds: queries that run there, answers as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import dlt
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
+
+ROWS = 100_000
+"""Rows of an answer that are held in memory at once."""
+
+
+def columns_of(table: Table) -> frozenset[str]:
+    """The columns that the warehouse's table has; none when it was never written."""
+    schema = dlt.current.pipeline().dataset().schema
+    return frozenset(schema.tables[table.name]["columns"]) if table.name in schema.tables else frozenset()
+
+
+def alive(table: Table) -> str:
+    """The condition for rows that no complete walk has found gone."""
+    return f"{REMOVED_AT.name} IS NULL" if REMOVED_AT.name in columns_of(table) else "TRUE"
+
+
+def held(query: str) -> Iterator[pa.Table]:
+    """The rows that ``query`` finds, about :data:`ROWS` at a time; nothing where a table is not there yet.
+
+    ``query`` is in DuckDB's dialect and becomes the destination's.
+    """
+    relation = dlt.current.pipeline().dataset().query(query, query_dialect="duckdb")
+    try:
+        for rows in relation.iter_arrow(chunk_size=ROWS):
+            yield _as_ours(rows)
+    except (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity):
+        # A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors.
+        return
+
+
+def texts(values: Sequence[str]) -> str:
+    """A list of SQL literals."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def by_group(rows: pa.Table, names: list[str]) -> Iterator[tuple[tuple[str | int, ...], pa.Table]]:
+    """The rows for each combination of values in a few columns."""
+    for group in rows.group_by(names).aggregate([]).to_pylist():
+        chosen = rows
+        for name in names:
+            chosen = chosen.filter(pc.equal(chosen[name], group[name]))
+        yield tuple(group[name] for name in names), chosen
+
+
+def _as_ours(rows: pa.Table | pa.RecordBatch) -> pa.Table:
+    """Timestamps in UTC and plain text, whatever the destination made of them."""
+    table = pa.table(rows) if isinstance(rows, pa.RecordBatch) else rows
+    for index, field in enumerate(table.schema):
+        kind = TIMESTAMP if pa.types.is_timestamp(field.type) else TEXT if _is_text(field.type) else field.type
+        if field.type != kind:
+            table = table.set_column(index, field.name, table.column(index).cast(kind))
+    return table
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_dictionary(kind))

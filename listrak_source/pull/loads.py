@@ -1,0 +1,109 @@
+"""A pull cut into loads: each takes some of the walk, and with its rows goes the state that tells how far it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from weakref import finalize
+
+from listrak_source.api import ListrakClient
+from listrak_source.pull import pending as pendings
+from listrak_source.pull import progress
+from listrak_source.pull.directory import Directory
+from listrak_source.pull.dispositions import Dispositions
+from listrak_source.pull.gather import Batch, gathered
+from listrak_source.pull.pending import Pending, pending
+from listrak_source.pull.plan import Plan
+from listrak_source.pull.privacy import Masks
+from listrak_source.pull.rejects import Rejects
+from listrak_source.pull.sweep import Sweep
+from listrak_source.pull.tables import REJECTED_ROWS
+from listrak_source.pull.walk import Step, Walk, place_of
+from listrak_source.settings import Settings
+
+_TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")
+"""The settings that say what a pull is to read: another one does not go on with it."""
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""The clocks of Listrak's servers may differ by as much; windows overlap by more."""
+
+
+class Loads:
+    """What goes into one load after the other. Between them the walk waits where it stands, in memory; if the process
+    ends, another one goes on from what the last load's state says.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._walk: Walk | None = None
+        self._steps: Iterator[Step] | None = None
+
+    def next(self, wanted: frozenset[str], written: Dispositions) -> Iterator[Batch]:
+        """Yield the rows of the load that runs now, for the ``wanted`` tables."""
+        plan, begun = self._go_on(wanted, written)
+        if begun.swept is not None:
+            yield from gathered(Sweep(plan, begun).batches())
+            pendings.forget()
+        else:
+            yield from gathered(self._some())
+        rejects = plan.directory.rejects
+        if (rejected := rejects.drain(plan.now)) is not None:
+            yield {REJECTED_ROWS.name: rejected}
+            progress.note_set_aside(rejects.ids)
+        rejects.warn()
+
+    def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
+        before, settings = pending(), self.settings
+        task = pendings.task_of(wanted=sorted(wanted), **{name: getattr(settings, name) for name in _TASK})
+        if self._walk and before and (before.task, before.loads) == (task, self._walk.pending.loads):
+            self._walk.pending.swept = before.swept
+            return self._walk.plan, self._walk.pending
+        masks = Masks.of(settings)
+        progress.check_masks(masks.mark)
+        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()))
+        directory = Directory(_client(settings), settings, rejects, masks)
+        finalize(directory, directory.client.close)
+        # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
+        goes_on = before and before.task == task and before.began - directory.now < _CLOCKS_DIFFER
+        begun = before if before and goes_on else Pending(directory.now.isoformat(), task, settings.full)
+        directory.load(wanted)
+        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop), begun)
+        self._steps = self._walk.steps()
+        return self._walk.plan, begun
+
+    def _some(self) -> Iterator[Batch]:
+        walk, steps = self._walk, self._steps
+        if walk is None or steps is None:
+            raise RuntimeError("there is no walk to go on with")
+        # If anything fails on the way, the next load begins with what the state says.
+        self._walk = self._steps = None
+        work = 0
+        for step in steps:
+            # Another process reads the last days again: if that filled its load, it would never get further.
+            work += step.work if step.counts or not walk.goes_on else 0
+            if step.batch:
+                yield step.batch
+            if step.unit is not None:
+                walk.pending.positions[place_of(step.unit)] = step.position
+            if self.settings.chunk_rows and work >= self.settings.chunk_rows:
+                walk.save()
+                self._walk, self._steps = walk, steps
+                return
+        if walk.settings.full:
+            walk.pending.swept = sorted(walk.plan.streams)
+            walk.pending.positions = {}
+            walk.save()
+            self._walk = walk
+        else:
+            pendings.forget()
+
+
+def _client(settings: Settings) -> ListrakClient:
+    return ListrakClient(
+        settings.client_id,
+        settings.client_secret,
+        base_url=settings.base_url,
+        token_url=settings.token_url,
+        workers=settings.workers,
+        timeout=settings.timeout,
+        max_attempts=settings.max_attempts,
+    )

@@ -1,0 +1,73 @@
+"""A pull that goes over several loads: what of it is in the warehouse, kept in dlt's state.
+
+Each load carries the state that vouches for it. So whoever goes on, this process or another one on a bare machine,
+knows where: at which moment the pull began, how far each unit was read, and which loads brought its rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import dlt
+from dlt.common.storages.load_package import load_package_state
+
+_NAME = "pending"
+
+
+@dataclass
+class Pending:
+    """A pull that is not at its end. Its fields are plain values, for the state is JSON."""
+
+    now: str
+    """When the pull began (UTC, ISO): the end of all of its windows, however long it takes."""
+    task: str
+    """A digest of what is read: tables, lists, options. Another task does not go on with this one."""
+    full: bool
+    loads: list[str] = field(default_factory=list)
+    """The load packages that hold rows of it."""
+    positions: dict[str, Any] = field(default_factory=dict)
+    """How far units were read, by their stream and name (see ``reading``)."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """By group (see ``once``): how many rows were handed over."""
+    unproved: dict[str, str] = field(default_factory=dict)
+    """Streams that are not known to be read completely, and why."""
+    moved_over: bool = False
+    """Whether another process went on with it: what the first saw of the last days is not known then."""
+    swept: list[str] | None = None
+    """Once the walk is at its end: its streams, for the sweep that is left to do."""
+
+    @property
+    def began(self) -> datetime:
+        return datetime.fromisoformat(self.now)
+
+    def save(self) -> None:
+        """Keep it in the state of the running load, which counts as one of the pull's from now on."""
+        load_id = load_package_state()["load_id"]
+        if load_id not in self.loads:
+            self.loads.append(load_id)
+        dlt.current.source_state()[_NAME] = asdict(self)
+
+
+def pending() -> Pending | None:
+    """The pull that an earlier load has begun, None when the last one came to its end."""
+    state = dlt.current.source_state().get(_NAME)
+    return Pending(**state) if state else None
+
+
+def forget() -> None:
+    """The pull is at its end, or given up."""
+    dlt.current.source_state().pop(_NAME, None)
+
+
+def task_of(**what: Any) -> str:
+    """A digest of what a pull is to read."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def is_unfinished(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
+    """Whether the last run ended before the pull did: run the source again, and it goes on."""
+    return bool(pipeline.state.get("sources", {}).get(source, {}).get(_NAME))

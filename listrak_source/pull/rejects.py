@@ -1,0 +1,99 @@
+"""Records that cannot be kept as they are: set aside with a reason, so that they neither stop a pull nor vanish."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+from dlt.common import logger
+
+from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, REJECTED_ROWS, TIMESTAMP, Table
+
+_BEGINNING = 16
+"""Characters of an id that tell it from others: 64 bits."""
+_PHONE = "phoneNumber"
+Mask = Callable[[dict[str, Any]], dict[str, Any]]
+"""What privacy leaves of a record; it knows fields by the API's names and by those of our columns."""
+
+
+class Rejects:
+    """What one pull sets aside; pages are decoded on several threads, and all of them may add."""
+
+    def __init__(self, mask: Mask | None = None, known: Collection[str] = ()) -> None:
+        """``known`` are the :attr:`ids` of what an earlier pull set aside: counted, and not handed over again."""
+        self._mask = mask
+        self._known = known
+        self._lock = Lock()
+        self._seen: dict[str, None] = {}
+        self._waiting: list[tuple[str, str, str, str]] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._told: Counter[tuple[str, str]] = Counter()
+
+    def add(self, table: Table, record: Mapping[str, Any], reason: str, *, is_masked: bool = False) -> None:
+        """Set aside a ``record`` that was for ``table``. The same record with the same reason counts once.
+
+        ``reason`` names the field and what was expected, and no value: it may be personal, and is logged.
+        """
+        text = as_json(self._mask(dict(record)) if self._mask and not is_masked else record)
+        # Of what is kept, so that nothing that was masked can be guessed from its hash.
+        digest = hashlib.sha256(as_json([table.name, reason, text]).encode()).hexdigest()
+        with self._lock:
+            if digest[:_BEGINNING] not in self._seen:
+                self._seen[digest[:_BEGINNING]] = None
+                self._counts[table.name, reason] += 1
+                if digest[:_BEGINNING] not in self._known:
+                    self._waiting.append((digest, table.name, reason, text))
+
+    def drain(self, observed_at: datetime) -> pa.Table | None:
+        """Rows of ``rejected_rows`` for what came since the last call; None if nothing did."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return None
+        columns = [pa.array(column, pa.string()) for column in zip(*waiting, strict=True)]
+        times = pa.repeat(pa.scalar(observed_at, TIMESTAMP), len(waiting))
+        return pa.table([*columns, times], schema=REJECTED_ROWS.schema)
+
+    @property
+    def ids(self) -> list[str]:
+        """What was set aside so far, by the beginning of ``rejected_id``, in the order that it came."""
+        with self._lock:
+            return list(self._seen)
+
+    @property
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many records were set aside so far, by table and reason."""
+        with self._lock:
+            return dict(self._counts)
+
+    def in_doubt(self) -> set[str]:
+        """Tables of which nobody knows what should be in them, since records that tell of it could not be read."""
+        doubted = set()
+        for table, reason in self.counts:
+            doubted.add(table)
+            if table == CONTACTS.name and (f"{_PHONE}: missing" in reason or reason.startswith("record: ")):
+                doubted.add(LIST_MEMBERSHIPS.name)
+        return doubted
+
+    def warn(self) -> None:
+        """Log what was set aside since the last call: a line per table and reason."""
+        for (table, reason), count in sorted(self.counts.items()):
+            if count != self._told[table, reason]:
+                self._told[table, reason] = count
+                logger.warning(f"{table}: {count} set aside in {REJECTED_ROWS.name}: {reason}")
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON, keys sorted."""
+    return well_formed(json.dumps(value, ensure_ascii=False, sort_keys=True, default=str))
+
+
+def well_formed(text: str) -> str:
+    """The text; half a surrogate pair, which no warehouse takes, is replaced."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

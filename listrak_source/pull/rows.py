@@ -1,0 +1,183 @@
+"""What is written of what was read: rows for the tables that contacts and opt-outs feed, each once in a pull."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from listrak_source.pull import events, progress
+from listrak_source.pull.consents import Consents
+from listrak_source.pull.gather import Batch
+from listrak_source.pull.groups import contacts_of, opt_outs_of, stopped_contacts_of, stops_of
+from listrak_source.pull.kept import AskedBefore, ContactDates, Placements, written
+from listrak_source.pull.lookups import Person
+from listrak_source.pull.once import Once, keys_of, phone_keys
+from listrak_source.pull.plan import Plan
+from listrak_source.pull.shape import profile_values, shape
+from listrak_source.pull.tables import (
+    CONSENT_EVENTS,
+    CONTACT_PROFILE_VALUES,
+    CONTACTS,
+    LIST_MEMBERSHIPS,
+    OPT_OUTS,
+    SUBSCRIPTIONS,
+    TEXT,
+    Table,
+)
+from listrak_source.pull.telling import Telling
+from listrak_source.pull.units import ContactUnit, OptOutUnit
+from listrak_source.pull.windows import EVERYTHING
+
+OPT_OUT_KEY = ("phone_number", "opt_out_date")
+
+
+class Rows:
+    """The rows of one pull. Knows what it has written, and what the warehouse knows that a list does not tell."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.settings = plan.directory.settings
+        self.once = Once()
+        self._dates = ContactDates()
+        self._placements = Placements()
+        self._consents = Consents()
+        self._telling = Telling(plan, self.once, self._consents)
+        self._asked_before = AskedBefore()
+        self._vanished: Counter[int] = Counter()
+        """By sender code: who was to be looked up, and was not there any more."""
+
+    def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
+        """Rows of opt-outs."""
+        self.note_stops(unit, records)
+        rows = self._shape(records, OPT_OUTS, {"sender_code_id": unit.sender_code_id})
+        rows = self.once.first(opt_outs_of(unit.sender_code_id), rows, OPT_OUT_KEY)
+        return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: events.of_opt_outs(rows, self.plan.now)})
+
+    def note_stops(self, unit: OptOutUnit, records: pa.Table) -> None:
+        """Remember who is among the opt-outs."""
+        self.once.add(stops_of(unit.sender_code_id), phone_keys(records["phoneNumber"]))
+
+    def memberships(self, unit: ContactUnit, records: pa.Table, *, tell: bool = True) -> Batch:
+        """Rows of who is on a list; ``tell`` where nobody else tells what they consented to."""
+        start, end = unit.window.placed(self.plan.zone)
+        given = {
+            "sender_code_id": unit.sender_code_id,
+            "phone_list_id": unit.phone_list_id,
+            "subscribed_from": start,
+            "subscribed_before": end,
+        }
+        phones = self.once.first(unit.stream, records.select(["phoneNumber"]))
+        rows = self._shape(phones, LIST_MEMBERSHIPS, given)
+        told = self._telling.of_memberships(unit, rows) if tell else events.none()
+        if start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
+            rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
+        return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
+
+    def contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
+        """Rows of contacts and of their profile values, as a list shows them."""
+        fresh = self.once.first(self._contacts_group(unit), records)
+        rows = self._shape(fresh, self.plan.directory.masks.table(CONTACTS), {"sender_code_id": unit.sender_code_id})
+        batch = {
+            CONTACTS.name: self._dates.fill(rows, unit.sender_code_id) if progress.looked_up() else rows,
+            CONTACT_PROFILE_VALUES.name: profile_values(
+                fresh, unit.sender_code_id, into_empty=self.settings.into_empty, rejects=self.plan.directory.rejects
+            ),
+            CONSENT_EVENTS.name: self._telling.of_contacts(unit, rows),
+        }
+        return self._wanted(batch)
+
+    def looked_up(self, batch: Batch, people: list[Person]) -> Batch:
+        """The rows that lookups of ``people`` brought, with what they tell of consents."""
+        found = batch.get(CONTACTS.name)
+        for sender, asked in Counter(one.sender_code_id for one in people).items():
+            there = pc.sum(pc.equal(found["sender_code_id"], sender)).as_py() if found is not None else 0
+            self._vanished[sender] += asked - (there or 0)
+        return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
+
+    def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
+        """Who of a list must be asked one by one: everyone; or those of whom a complete walk finds dates and
+        subscriptions in the warehouse, and those whom Listrak shows as reachable here though they said stop: they came
+        back, or they stand among the opt-outs too.
+        """
+        if not self.plan.looks_up:
+            return records.slice(0, 0)
+        sender, phones = unit.sender_code_id, records["phoneNumber"]
+        if self.plan.asks_everyone:
+            asked = pa.repeat(pa.scalar(True), records.num_rows)
+        else:
+            asked = self._asked_before.has(sender, phones) if self.settings.full else pa.repeat(False, len(phones))
+            if not unit.opted_out:
+                stopped = pc.or_(self._consents.opted_out(sender, phones), self.once.has(stops_of(sender), phones))
+                asked = pc.or_(asked, stopped)
+        fresh = self.once.first(contacts_of(sender), records.filter(asked))
+        self.once.add(stopped_contacts_of(sender), phone_keys(fresh["phoneNumber"]))
+        return fresh
+
+    def not_written(self, people: Iterable[Person]) -> list[Person]:
+        """Those of whom no earlier load of this pull has brought anything."""
+        missing = []
+        for sender, some in _by_sender(people).items():
+            phones = pa.chunked_array([[person.phone_number for person in some]], TEXT)
+            written = self.once.has(contacts_of(sender), phones).to_pylist()
+            missing += [person for person, known in zip(some, written, strict=True) if not known]
+        return missing
+
+    def count_as_asked(self, people: Iterable[Person]) -> None:
+        """People who are looked up are not written from a list too."""
+        for sender, some in _by_sender(people).items():
+            self._count_as_written(sender, pa.chunked_array([[person.phone_number for person in some]], TEXT))
+
+    def _count_as_written(self, sender_code_id: int, phones: pa.ChunkedArray) -> None:
+        keys = phone_keys(phones)
+        self.once.add(contacts_of(sender_code_id), keys)
+        self.once.add(stopped_contacts_of(sender_code_id), keys)
+
+    def _shape(self, records: pa.Table, table: Table, given: dict[str, Any]) -> pa.Table:
+        return shape(records, table, self.settings.timezone, given, self.plan.directory.rejects)
+
+    def _wanted(self, batch: Batch) -> Batch:
+        return {name: rows for name, rows in batch.items() if name in self.plan.wanted}
+
+    def counts(self) -> dict[str, int]:
+        """By stream: how many of its rows were handed over."""
+        counts = {}
+        for unit in self.plan.streams.values():
+            sender = unit.sender_code_id
+            if isinstance(unit, ContactUnit):
+                counts[unit.stream] = self.once.count(unit.stream)
+            else:
+                counts[unit.stream] = self.once.count(opt_outs_of(sender))
+                handed_over = self.once.count(contacts_of(sender), stopped_contacts_of(sender))
+                counts[contacts_of(sender)] = handed_over - self._vanished[sender]
+        return counts
+
+    def recall(self, loads: list[str]) -> None:
+        """Count what earlier loads of the same pull have written as written."""
+        for (sender, phone_list), phones in written(LIST_MEMBERSHIPS, loads, ("phone_number",)):
+            self.once.add(ContactUnit(sender, phone_list, False, EVERYTHING).stream, keys_of(phones))
+        # Who was looked up for another table than contacts is to be found there.
+        wanted = [table for table in (CONTACTS, SUBSCRIPTIONS) if table.name in self.plan.wanted]
+        for table in wanted[:1]:
+            for (sender, *_), phones in written(table, loads, ("phone_number",)):
+                self._count_as_written(sender, phones["phone_number"])
+        for (sender,), rows in written(OPT_OUTS, loads, OPT_OUT_KEY):
+            self.once.add(opt_outs_of(sender), keys_of(rows))
+            self.once.add(stops_of(sender), phone_keys(rows["phone_number"]))
+
+    def _contacts_group(self, unit: ContactUnit) -> str:
+        """Whose contacts are written once. Who was written as reachable and then stopped is written again: the merge
+        lets the stop win. Without such a merge the stop waits for the next pull, to which it is new.
+        """
+        twice = unit.opted_out and self.plan.keeps_the_stop
+        return stopped_contacts_of(unit.sender_code_id) if twice else contacts_of(unit.sender_code_id)
+
+
+def _by_sender(people: Iterable[Person]) -> dict[int, list[Person]]:
+    found: dict[int, list[Person]] = {}
+    for person in people:
+        found.setdefault(person.sender_code_id, []).append(person)
+    return found

@@ -1,0 +1,49 @@
+"""The small tables, which are read whole every time: sender codes, lists, profile fields, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from listrak_source.pull import fingerprints, progress
+from listrak_source.pull.directory import Directory, Record
+from listrak_source.pull.gather import Batch
+from listrak_source.pull.plan import Plan
+from listrak_source.pull.records import from_groups
+from listrak_source.pull.shape import shape
+from listrak_source.pull.tables import LISTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
+
+SMALL = (SENDER_CODES, LISTS, PROFILE_FIELDS, TRANSACTIONAL_MESSAGES)
+
+_Group = tuple[dict[str, int], list[Record]]
+
+
+def small_tables(plan: Plan) -> Batch:
+    """Rows of the wanted small tables that are not as the last pull left them; all of them in a complete walk."""
+    return {table.name: _rows(table, plan) for table in SMALL if table.name in plan.wanted}
+
+
+def _rows(table: Table, plan: Plan) -> pa.Table:
+    directory = plan.directory
+    records, given = from_groups(_groups(table, directory), table, directory.rejects)
+    rows = shape(records, table, directory.settings.timezone, given, directory.rejects)
+    hashes = fingerprints.of(rows)
+    before = progress.unchanged(table.name, hashes)
+    return rows if directory.settings.full else fingerprints.without(rows, hashes, before)
+
+
+def _groups(table: Table, directory: Directory) -> Iterable[_Group]:
+    """The table's records, with the key that each group shares."""
+    if table is SENDER_CODES:
+        return [({}, directory.sender_codes)]
+    if table is TRANSACTIONAL_MESSAGES:
+        return [
+            ({"sender_code_id": sender, "phone_list_id": phone_list_id}, records)
+            for (sender, phone_list_id), records in directory.transactional_messages.items()
+        ]
+    return _by_sender(directory.lists if table is LISTS else directory.profile_fields)
+
+
+def _by_sender(records: dict[int, list[Record]]) -> Iterator[_Group]:
+    return (({"sender_code_id": sender}, items) for sender, items in records.items())

@@ -1,0 +1,35 @@
+"""Memory that stays flat: what a page or a load has used goes back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import suppress
+from typing import Any
+
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+"""glibc's names for these two, from ``malloc.h``."""
+_LARGE = 256 * 1024
+"""Blocks from this size on are the system's own as soon as they are free: pages, Arrow's buffers."""
+_DUCKDB = {"memory_limit": "200MB", "threads": 2, "preserve_insertion_order": False}
+"""DuckDB's cache grows with the data otherwise, up to most of the machine's memory. Each thread needs a share of it, so
+there are as few on any machine; and rows that keep no order need not wait for each other."""
+
+
+def keep_flat() -> None:
+    """Set up this process to give memory back. Call it before pyarrow is imported, which looks once.
+
+    Without it, arenas of threads and of Arrow's own allocator keep what they once had: a pull of 300,000 contacts
+    peaked at 700 MB instead of 410.
+    """
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt(_ARENA_MAX, 2)
+
+
+def limited(credentials: Any) -> dict[str, Any]:
+    """DuckDB's resolved ``credentials``, within limits of ours unless they have a ``global_config`` of their own."""
+    given = {name: credentials[name] for name in credentials.get_resolvable_fields() if credentials[name] is not None}
+    return {"global_config": _DUCKDB} | given

@@ -1,0 +1,241 @@
+"""A history: life in a sandbox and real pulls into a warehouse, with everything that must hold checked on the way."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dlt
+import duckdb
+from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.pipeline import Pipeline
+
+from listrak_source import listrak_sms
+from listrak_source.api import FullPage, ListrakError
+from listrak_source.pull.pending import is_unfinished
+from listrak_source.pull.run import load
+from listrak_source.pull.tables import TABLES
+from listrak_source.sandbox import Fault, Sandbox
+from tests.pull import consent_state, promises
+from tests.pull.life import COUNTS, Life
+from tests.pull.pulled import Known, Pulled, Tables, read
+from tests.pull.warehouse import truth
+
+GAP = 3
+"""Seconds between life and a pull: the API's clock has seconds, and who moves while a walk runs is left unmarked."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One pull: how it reads, and what goes wrong."""
+
+    full: bool = False
+    lookups: str = "changed"
+    page_size: int = 5000
+    chunk_rows: int | None = None
+    fault: Fault | None = None
+    loads: int | None = None
+    """The process ends after so many loads."""
+    unloaded: bool = False
+    """The process ends when everything is extracted and nothing loaded yet."""
+    wiped: bool = False
+    """dlt's working directory is gone before."""
+    twice: bool = False
+    """The same pull again at once."""
+
+    @property
+    def task(self) -> tuple[bool, str]:
+        """What makes it go on with an unfinished one."""
+        return self.full, self.lookups
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """How the world stood when a pull began."""
+
+    journal: int
+    account_changes: int
+    task: tuple[bool, str]
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """A pull that has loads in the warehouse and is not at its end."""
+
+    began: datetime
+    task: tuple[bool, str]
+
+
+@dataclass(frozen=True)
+class _Unloaded:
+    """An extracted load package in dlt's working directory, and the unfinished pull that it leaves behind."""
+
+    pending: _Pending | None
+    began: datetime
+
+
+class History(Life):
+    """A world that lives, and a warehouse that follows it."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        super().__init__(sandbox)
+        self.folder = folder
+        self.connection = duckdb.connect()
+        self.known = Known()
+        self.tables: Tables = {name: {} for name in TABLES}
+        self.begun: dict[datetime, _Begun] = {}
+        self.pending: _Pending | None = None
+        """The unfinished pull in the warehouse's state."""
+        self.unloaded: _Unloaded | None = None
+        self.walks: list[consent_state.Remembered] = []
+
+    def close(self) -> None:
+        self.connection.close()
+        shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
+
+    def pipeline(self) -> Pipeline:
+        return dlt.pipeline(
+            "listrak",
+            destination=dlt.destinations.duckdb(self.connection),
+            dataset_name="listrak_sms",
+            pipelines_dir=str(self.folder / "pipelines"),
+        )
+
+    def pull(self, pull: Pull | None = None, **options: Any) -> bool:
+        """Pull, and check what must hold then. Returns whether the pull came to its end."""
+        pull = pull or Pull(**options)
+        self.wait(seconds=GAP)
+        now = self.world.clock.now().replace(microsecond=0)
+        self.begun[now] = _Begun(len(self.world.journal), self.account_changes, pull.task)
+        if pull.wiped:
+            shutil.rmtree(self.folder / "pipelines", ignore_errors=True)
+            self.unloaded = None
+        elif self.unloaded:
+            # What a killed process has extracted is loaded first, and its state counts.
+            self.pending = self.unloaded.pending
+        before, pending = self.tables, self.pending
+        older = {at for at in (pending and pending.began, self.unloaded and self.unloaded.began) if at}
+        ended, fault_hit = self._run(pull)
+        self.tables = read(self.connection)
+        COUNTS.update({"pulls": 1, "complete walks": pull.full and ended, "faults that hit": fault_hit})
+        COUNTS.update({"pulls cut short": not ended, "pulls taken up again": bool(older) and ended})
+        promises.nothing_is_forgotten(before, self.tables)
+        told = truth(self.sandbox)
+        touched = frozenset().union(*map(self._touched, older))
+        if pull.unloaded:
+            self.unloaded = _Unloaded(self._pending_in_state(), now)
+            return False
+        if not ended:
+            promises.nothing_is_worse(before, self.tables, told, touched, marks=bool(self.unloaded))
+            self.pending = self._pending_in_state()
+            if self.tables != before:
+                self.unloaded = None
+            return False
+        resumed = pending is not None and pending.task == pull.task
+        began = pending.began if pending and resumed else now
+        pulled = Pulled(
+            full=pull.full,
+            lookups=pull.lookups,
+            began=began,
+            before=before,
+            told=told,
+            known=self.known,
+            lists=frozenset(place for place in self.places if place[0] not in self._skipped()),
+            skipped=self._skipped(),
+            moved=self._touched(began) if resumed else frozenset(),
+            touched=touched,
+            account_moved=resumed and self.begun[began].account_changes != self.account_changes,
+            unproved=self._unproved(pull, fault_hit),
+        )
+        promises.check(pulled, self.tables)
+        consent_state.state_is_true(pulled, self.connection, self.world.clock.now())
+        self.known.advance(min([began, *older]), pulled)
+        self.pending = self.unloaded = None
+        if pull.full:
+            consent_state.past_is_true(self.walks, self.connection)
+            if not older and not pulled.unproved:
+                self.walks.append(consent_state.remembered(pulled))
+        if pull.twice:
+            self._again(replace(pull, fault=None, wiped=False, twice=False), nothing_new=not older and not fault_hit)
+        return True
+
+    def _again(self, pull: Pull, *, nothing_new: bool) -> None:
+        before = self.tables
+        assert self.pull(pull)
+        assert self.tables["consent_events"] == before["consent_events"], "a pull repeated at once adds no event"
+        if nothing_new and not pull.full and pull.lookups != "all":
+            assert self.tables == before, "a pull repeated at once loads nothing"
+
+    def _run(self, pull: Pull) -> tuple[bool, bool]:
+        """Whether the pull came to its end, and whether its fault hit."""
+        sandbox = self.sandbox
+        pipeline = self.pipeline()
+        options: dict[str, Any] = {
+            "client_id": sandbox.client_id,
+            "client_secret": sandbox.client_secret,
+            "base_url": sandbox.base_url,
+            "token_url": sandbox.token_url,
+            "full": pull.full,
+            "lookups": pull.lookups,
+            "page_size": pull.page_size,
+            "workers": 2,
+        }
+        if pull.chunk_rows:
+            options["chunk_rows"] = pull.chunk_rows
+        if pull.fault:
+            options["max_attempts"] = 1
+            sandbox.faults.add(pull.fault)
+        try:
+            if pull.unloaded:
+                pipeline.sync_destination()
+                pipeline.extract(listrak_sms(**options))
+                pipeline.normalize()
+                return False, False
+            for number, _ in enumerate(load(pipeline, **options), 1):
+                if number == pull.loads and is_unfinished(pipeline):
+                    return False, self._hit(pull)
+        except (PipelineStepFailed, ListrakError) as error:
+            unpaged = self.sandbox.service.quirks.opt_out_paging == "unpaged"
+            if not (self._hit(pull) or (unpaged and _is_full_page(error))):
+                raise
+            return False, self._hit(pull)
+        else:
+            return True, self._hit(pull)
+        finally:
+            sandbox.faults.clear()
+
+    def _hit(self, pull: Pull) -> bool:
+        return pull.fault is not None and pull.fault not in self.sandbox.faults.waiting()
+
+    def _pending_in_state(self) -> _Pending | None:
+        """The unfinished pull that dlt's working directory knows of."""
+        state = self.pipeline().state.get("sources", {}).get("listrak_sms", {}).get("pending")
+        began = datetime.fromisoformat(state["now"]) if state else None
+        return _Pending(began, self.begun[began].task) if began else None
+
+    def _unproved(self, pull: Pull, fault_hit: bool) -> frozenset[str]:
+        """The tables of which a pull cannot know that it saw everything."""
+        if fault_hit and pull.fault and pull.fault.kind in ("repeated_page", "full_page_no_cursor"):
+            return frozenset(TABLES)
+        if self.sandbox.service.quirks.opt_out_paging == "unpaged":
+            return frozenset({"opt_outs"})
+        return frozenset()
+
+    def _touched(self, since: datetime) -> frozenset[str]:
+        """The phone numbers that something happened to since a pull began."""
+        return frozenset(event.phone_number for event in self.world.journal[self.begun[since].journal :])
+
+    def _skipped(self) -> frozenset[int]:
+        refused = self.sandbox.service.quirks.disabled_reads == "refused"
+        return frozenset(key for key, sender in self.world.sender_codes.items() if refused and not sender.enabled)
+
+
+def _is_full_page(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, FullPage):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
