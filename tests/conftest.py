@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from tests.destinations import servers
@@ -28,5 +30,10 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(home)
     monkeypatch.setenv("DLT_DATA_DIR", str(home / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    for name in ("RUNTIME__LOG_LEVEL", "RUNTIME__INTERCEPT_SIGNALS"):
+        # The command sets them for its process, which here is that of the tests that follow, too.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    logging.getLogger("dlt").setLevel(logging.WARNING)
     for name in ("SOURCES__LISTRAK__CLIENT_ID", "SOURCES__LISTRAK__CLIENT_SECRET", "DESTINATION__DUCKDB__CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
