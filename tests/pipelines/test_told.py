@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -76,7 +75,6 @@ def test_each_load_has_a_number(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f" {people} contacts" in out, "of all loads together"
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number: signal.Signals) -> None:
     command = [sys.executable, "-u", "-m", "pipelines.console", "pull", "--chunk-rows", "100"]
@@ -86,7 +84,6 @@ def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number
         for line in process.stdout:
             if line.startswith("Load 2, loading"):
                 break
-        time.sleep(0.1)
         process.send_signal(number)
         err = process.stderr.read()
     if number == signal.SIGINT or process.returncode >= 0:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from listrak_source.sandbox import Sandbox, World
 from tests.pull.machine import run
 
-HISTORIES = 5
+HISTORIES = 3
 STEPS = 25
 
 
-@pytest.mark.long
 def test_any_history(tmp_path: Path) -> None:
     with Sandbox(World(seed=5, contacts=30, sender_codes=1, lists=3)) as sandbox:
         run(sandbox, tmp_path, HISTORIES, STEPS)

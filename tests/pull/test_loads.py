@@ -261,7 +261,6 @@ def test_a_complete_walk_that_is_killed_marks_the_same_in_the_end(
 # -- life between the loads -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("moved", [True, False], ids=["in another process each time", "in the same process"])
 @pytest.mark.parametrize("full", [False, True], ids=["first pull", "complete walk"])
 def test_what_happens_between_the_loads_is_found_by_the_next_pull_at_the_latest(
