@@ -39,7 +39,9 @@ async def instead(fault: Fault, request: Request) -> Response | None:
 
 
 def turned(fault: Fault, page: Page) -> Page:
-    """The page, with what the fault does to its rows or its cursor."""
+    """The page, with what the fault does to its rows or its cursor; as it is where there is no cursor to go on with."""
+    if not page.has_cursor:
+        return page
     if fault.kind == "repeated_page":
         return page.repeated()
     if fault.kind == "full_page_no_cursor":

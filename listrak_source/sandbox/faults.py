@@ -16,7 +16,7 @@ Kind = Literal[
 the first byte. ``drop_mid_body``: it ends in the middle of the body. ``cut_body``: JSON that stops in the middle, with
 a length that fits it. ``not_json``: text. ``revoked_token``: every token given so far is refused from now on.
 ``repeated_page``: the cursor that was sent comes back. ``full_page_no_cursor``: more follows, and nothing says so.
-``empty_page``: no rows, and a cursor behind which they are. The last three concern pages only."""
+``empty_page``: no rows, and a cursor behind which they are. The last three concern collections with cursors only."""
 
 TOKEN = "token"  # noqa: S105 - a name of an operation
 """The token endpoint, which is not one of the API's operations and must be named: ``*`` leaves it alone."""

@@ -88,6 +88,16 @@ def test_empty_page(caller: Caller, path: str) -> None:
     assert [row for page in pages for row in page] == whole
 
 
+@pytest.mark.parametrize("kind", ["empty_page", "repeated_page", "full_page_no_cursor"])
+def test_a_collection_without_cursors_is_whole(caller: Caller, kind: Any) -> None:
+    """Nothing could lead to what an empty page leaves out."""
+    path = f"/ShortCode/{sender_of(caller.sandbox.world)}/SegmentationField"
+    whole = caller.get(path).json()
+    assert whole["data"]
+    caller.sandbox.faults.add(Fault(kind))
+    assert caller.get(path).json() == whole
+
+
 def test_a_token_request_can_fail_too(caller: Caller) -> None:
     caller.sandbox.faults.add(Fault("status", "*", status=500, times=None))
     assert caller.token().status_code == 200
