@@ -22,7 +22,7 @@ from listrak_source.api.errors import (
     UnreadableAnswer,
     UnsafeAddress,
 )
-from listrak_source.api.paging import Decoder, Page, each_record, json_page
+from listrak_source.api.paging import Decoder, Page, each_record, json_elements, json_page
 
 __all__ = [
     "AuthenticationError",
@@ -48,5 +48,6 @@ __all__ = [
     "UnreadableAnswer",
     "UnsafeAddress",
     "each_record",
+    "json_elements",
     "json_page",
 ]

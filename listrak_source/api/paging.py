@@ -36,12 +36,20 @@ Decoder = Callable[[bytes], Page[T]]
 """Makes a page of an answer's body; raises ``ValueError`` for one that does not parse, as every JSON reader does."""
 
 
-def json_page(body: bytes) -> Page[list[dict[str, Any]]]:
+def json_page(body: bytes) -> Page[list[Any]]:
     """Decode a collection: its records as dicts, with the API's field names."""
+    page = json_elements(body)
+    if not all(isinstance(row, dict) for row in page.data):
+        raise ValueError("the answer holds no list of records")
+    return page
+
+
+def json_elements(body: bytes) -> Page[list[Any]]:
+    """Decode a collection for a caller that judges its elements itself: they may be no objects."""
     answer = json.loads(body)
     data = answer.get("data") if isinstance(answer, dict) else answer
-    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise ValueError("the answer holds no list of records")
+    if not isinstance(data, list):
+        raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
     cursor = answer.get("nextPageCursor") if isinstance(answer, dict) else None
     if cursor is not None and not isinstance(cursor, (str, int)):
         raise ValueError("nextPageCursor is no text")

@@ -36,22 +36,27 @@ class Reading(Calls):
 
     # sender codes, lists, profile fields
 
-    def list_sender_codes(self) -> Iterator[Page[list[SenderCode]]]:
+    def list_sender_codes(self, *, decode: Decoder[list[SenderCode]] = json_page) -> Iterator[Page[list[SenderCode]]]:
         """Yield the account's sender codes."""
-        return self._walk("list_sender_codes", {}, cast("Decoder[list[SenderCode]]", json_page))
+        return self._walk("list_sender_codes", {}, decode)
 
     def get_sender_code(self, sender_code_id: int) -> SenderCode:
         """Return one sender code."""
         return cast("SenderCode", self._one("get_sender_code", {"senderCodeId": sender_code_id}))
 
     def list_phone_lists(
-        self, sender_code_id: int, *, status: Literal["active", "inactive"] | None = None, count: int = MAX_COUNT
+        self,
+        sender_code_id: int,
+        *,
+        status: Literal["active", "inactive"] | None = None,
+        count: int = MAX_COUNT,
+        decode: Decoder[list[PhoneList]] = json_page,
     ) -> Iterator[Page[list[PhoneList]]]:
         """Yield a sender code's lists of one ``status``; the API takes None for active."""
         return self._walk(
             "list_phone_lists",
             {"senderCodeId": sender_code_id},
-            cast("Decoder[list[PhoneList]]", json_page),
+            decode,
             count=count,
             filters={"status": status},
         )
@@ -61,11 +66,11 @@ class Reading(Calls):
         path = {"senderCodeId": sender_code_id, "phoneListId": phone_list_id}
         return cast("PhoneList", self._one("get_phone_list", path))
 
-    def list_profile_fields(self, sender_code_id: int) -> Iterator[Page[list[PhoneAttribute]]]:
+    def list_profile_fields(
+        self, sender_code_id: int, *, decode: Decoder[list[PhoneAttribute]] = json_page
+    ) -> Iterator[Page[list[PhoneAttribute]]]:
         """Yield a sender code's profile fields (the API also calls them segmentation fields)."""
-        return self._walk(
-            "list_profile_fields", {"senderCodeId": sender_code_id}, cast("Decoder[list[PhoneAttribute]]", json_page)
-        )
+        return self._walk("list_profile_fields", {"senderCodeId": sender_code_id}, decode)
 
     def get_profile_field(self, sender_code_id: int, segmentation_field_id: int) -> PhoneAttribute:
         """Return one profile field."""
@@ -178,13 +183,18 @@ class Reading(Calls):
         )
 
     def list_contact_subscriptions(
-        self, sender_code_id: int, phone_number: str, *, count: int = MAX_COUNT
+        self,
+        sender_code_id: int,
+        phone_number: str,
+        *,
+        count: int = MAX_COUNT,
+        decode: Decoder[list[ContactListSubscription]] = json_page,
     ) -> Iterator[Page[list[ContactListSubscription]]]:
         """Yield what a contact is to each list of the sender code."""
         return self._walk(
             "list_contact_subscriptions",
             {"senderCodeId": sender_code_id, "phoneNumber": phone_number},
-            cast("Decoder[list[ContactListSubscription]]", json_page),
+            decode,
             count=count,
         )
 
@@ -196,13 +206,13 @@ class Reading(Calls):
     # messages
 
     def list_transactional_messages(
-        self, sender_code_id: int, phone_list_id: int
+        self, sender_code_id: int, phone_list_id: int, *, decode: Decoder[list[TransactionalMessage]] = json_page
     ) -> Iterator[Page[list[TransactionalMessage]]]:
         """Yield a list's transactional messages."""
         return self._walk(
             "list_transactional_messages",
             {"senderCodeId": sender_code_id, "phoneListId": phone_list_id},
-            cast("Decoder[list[TransactionalMessage]]", json_page),
+            decode,
         )
 
     def get_transactional_message(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from dlt.common import logger
 
-from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record
+from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record, json_elements
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.records import with_keys
 from listrak_source.pull.rejects import Rejects
@@ -48,7 +48,7 @@ class Directory:
     @cached_property
     def sender_codes(self) -> list[Record]:
         """The sender codes that the settings allow."""
-        found = self._records(self.client.list_sender_codes(), SENDER_CODES, "shortCodeId", {})
+        found = self._records(self.client.list_sender_codes(decode=json_elements), SENDER_CODES, "shortCodeId", {})
         return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
 
     @property
@@ -68,7 +68,9 @@ class Directory:
 
         def read(sender_code_id: int) -> Iterator[Page[Any]]:
             for status in ("active", "inactive"):
-                yield from self.client.list_phone_lists(sender_code_id, status=status, count=self.settings.page_size)
+                yield from self.client.list_phone_lists(
+                    sender_code_id, status=status, count=self.settings.page_size, decode=json_elements
+                )
 
         found = self._by_sender_code(read, LISTS, "phoneListId")
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
@@ -85,7 +87,8 @@ class Directory:
     @cached_property
     def profile_fields(self) -> dict[int, list[Record]]:
         """The profile fields by sender code."""
-        return self._by_sender_code(self.client.list_profile_fields, PROFILE_FIELDS, "segmentationFieldId")
+        read = partial(self.client.list_profile_fields, decode=json_elements)
+        return self._by_sender_code(read, PROFILE_FIELDS, "segmentationFieldId")
 
     @cached_property
     def transactional_messages(self) -> dict[tuple[int, int], list[Record]]:
@@ -93,7 +96,7 @@ class Directory:
         keys = [(sender, item["phoneListId"]) for sender, items in self.lists.items() for item in items]
 
         def reader(key: tuple[int, int]) -> Callable[[], Iterator[tuple[tuple[int, int], list[Record]]]]:
-            pages = self.client.list_transactional_messages(*key)
+            pages = self.client.list_transactional_messages(*key, decode=json_elements)
             given = {"sender_code_id": key[0], "phone_list_id": key[1]}
             return lambda: iter([(key, self._records(pages, TRANSACTIONAL_MESSAGES, "transactionalMessageId", given))])
 

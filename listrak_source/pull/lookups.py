@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from listrak_source.api import ListrakClient, NotFoundError, each_record
+from listrak_source.api import ListrakClient, NotFoundError, each_record, json_elements
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.records import from_groups, from_records
@@ -41,7 +41,8 @@ class LookedUp:
 
     person: Person
     contact: dict[str, Any] | None
-    subscriptions: list[dict[str, Any]]
+    subscriptions: list[Any]
+    """As they came: what is no object is set aside."""
 
 
 def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
@@ -77,10 +78,11 @@ def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bo
     try:
         # Under the number that the collections use, so that every table joins.
         contact = {**client.get_contact(sender, phone), "phoneNumber": phone} if details else None
-        lists = list(each_record(client.list_contact_subscriptions(sender, phone))) if subscriptions else []
+        found = client.list_contact_subscriptions(sender, phone, decode=json_elements) if subscriptions else ()
+        lists: list[Any] = list(each_record(found))
     except NotFoundError:
         return
-    yield LookedUp(person, contact, [dict(item) for item in lists])
+    yield LookedUp(person, contact, lists)
 
 
 def _rows(found: list[LookedUp], directory: Directory) -> Batch:

@@ -214,6 +214,37 @@ def test_element_that_is_no_object(warehouse: Warehouse, element: Any) -> None:
     assert rejected(warehouse) == [("contacts", "record: not an object", aside)]
 
 
+@pytest.mark.parametrize(
+    ("table", "ending"),
+    [
+        ("sender_codes", "/ShortCode"),
+        ("lists", "/PhoneList"),
+        ("profile_fields", "/SegmentationField"),
+        ("transactional_messages", "/TransactionalMessage"),
+        ("subscriptions", "{phone}/PhoneList"),
+    ],
+)
+def test_element_that_is_no_object_in_any_collection(warehouse: Warehouse, table: str, ending: str) -> None:
+    """It stops nothing, and a null is nothing."""
+    someone = somebody(warehouse.sandbox)
+    end = ending.format(phone=someone.phone_number)
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith(end) and ("/Contact/" in path) is (table == "subscriptions"):
+            answer["data"] = ["no object", *answer["data"], None]
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull(base_url=base_url, lookups="all", lists=[someone.phone_list_id])
+    told = truth(warehouse.sandbox)
+    found = warehouse.rows(table)
+    assert found
+    assert found == {key: row for key, row in told[table].items() if key in found}
+    if table == "subscriptions":
+        assert {key for key in told[table] if key[:2] == someone.key} <= found.keys()
+    assert {row[:2] for row in rejected(warehouse)} == {(table, "record: not an object")}
+    assert all(record["record"] == "no object" for *_, record in rejected(warehouse))
+
+
 @pytest.mark.parametrize("phone", [None, ""])
 def test_record_without_a_phone_number_is_set_aside_once(warehouse: Warehouse, phone: Any) -> None:
     """Not once for each table, and not once for each of its values."""
