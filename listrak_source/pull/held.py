@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
@@ -16,9 +18,13 @@ ROWS = 100_000
 """Rows of an answer that are held in memory at once."""
 
 
+_datasets: WeakKeyDictionary[dlt.Pipeline, tuple[str, dlt.Dataset]] = WeakKeyDictionary()
+"""By pipeline: the load that runs, and the dataset as it was when the load began."""
+
+
 def columns_of(table: Table) -> frozenset[str]:
     """The columns that the warehouse's table has; none when it was never written."""
-    schema = dlt.current.pipeline().dataset().schema
+    schema = _dataset().schema
     return frozenset(schema.tables[table.name]["columns"]) if table.name in schema.tables else frozenset()
 
 
@@ -32,13 +38,23 @@ def held(query: str) -> Iterator[pa.Table]:
 
     ``query`` is in DuckDB's dialect and becomes the destination's.
     """
-    relation = dlt.current.pipeline().dataset().query(query, query_dialect="duckdb")
+    relation = _dataset().query(query, query_dialect="duckdb")
     try:
         for rows in relation.iter_arrow(chunk_size=ROWS):
             yield _as_ours(rows)
     except (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity):
         # A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors.
         return
+
+
+def _dataset() -> dlt.Dataset:
+    """One for all queries of a load: for each new one, dlt looks its settings up again."""
+    pipeline, load_id = dlt.current.pipeline(), load_package_state()["load_id"]
+    of_load, dataset = _datasets.get(pipeline, (None, None))
+    if dataset is None or of_load != load_id:
+        dataset = pipeline.dataset()
+        _datasets[pipeline] = load_id, dataset
+    return dataset
 
 
 def texts(values: Sequence[str]) -> str:
