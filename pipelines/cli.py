@@ -134,6 +134,10 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         if pending := reports.pending(pipeline):
             began = show.cell(pending.began)
             out.print(f"A pull that began at {began} (UTC) is not finished: run it again.\n", highlight=False)
+        if walk := reports.last_walk(pipeline):
+            since, doubts = walk
+            sentences = [f"The last complete walk began at {show.cell(since)} (UTC).", *reports.in_doubt(doubts)]
+            out.print(" ".join(sentences) + "\n", highlight=False)
         counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
         show.table(out, "Rows, and those that are gone at Listrak", ["table", "rows", "removed"], counts)
         rows = [

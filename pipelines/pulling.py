@@ -44,9 +44,7 @@ class Pulled:
             count = sum(self.removed.values())
             are = "1 row is gone at Listrak and is" if count == 1 else f"{count:,} rows are gone at Listrak and are"
             yield f"{are} marked as removed: {told}."
-        for reason, named in self.doubts.items():
-            told = ", ".join(named[:_MOST]) + (" …" if len(named) > _MOST else "")
-            yield f"Nothing is marked as removed of {told}, for {reason}."
+        yield from status.in_doubt(self.doubts)
         if self.set_aside:
             reasons = [f"{table}, {reason} ({count:,})" for (table, reason), count in self.set_aside.items()]
             told = "; ".join(reasons[:_MOST])
@@ -87,12 +85,11 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
         if info.loads_ids:
             loads += info.loads_ids
             counts.update(loaded_rows(pipeline))
-        pending = status.pending(pipeline)
-        if pending and pending.swept is not None:
-            found.doubts = _by_reason(pending.unproved)
     if counts.pop(REJECTED_ROWS.name, 0):
         found.set_aside.update(status.set_aside(pipeline, loads))
     if resolve(options).full:
+        walk = status.last_walk(pipeline)
+        found.doubts = walk[1] if walk else {}
         found.removed = status.removed(pipeline, loads)
         counts.subtract(found.removed)
     # What an earlier pull of the same run wrote is written anew, but for tables that rows are only added to.
@@ -103,10 +100,3 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
         for name, table in TABLES.items()
     }
     found.rows = {name: count for name, count in merged.items() if count > 0}
-
-
-def _by_reason(unproved: dict[str, str]) -> dict[str, list[str]]:
-    reasons: dict[str, list[str]] = {}
-    for stream, reason in sorted(unproved.items()):
-        reasons.setdefault(reason, []).append(status.named(stream))
-    return reasons

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -19,6 +19,8 @@ from listrak_source.pull.tables import REJECTED_ROWS, REMOVED_AT, TABLES
 SOURCE = "listrak_sms"
 
 _REMOVED = REMOVED_AT.name
+_MOST = 5
+"""Names that one sentence tells, at the most."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,26 @@ def pending(pipeline: dlt.Pipeline) -> Pending | None:
     return Pending(**state) if state else None
 
 
+def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] | None:
+    """When the last complete walk began that came to its end, and by reason what it could not prove to have read; None
+    when there was none.
+    """
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("walk")
+    if not state:
+        return None
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for stream, reason in sorted(state["unproved"].items()):
+        reasons[reason].append(_in_doubt(stream))
+    return datetime.fromisoformat(state["began"]), reasons
+
+
+def in_doubt(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What :func:`last_walk` says is not proved, in sentences."""
+    for reason, named in reasons.items():
+        told = ", ".join(named[:_MOST]) + (" …" if len(named) > _MOST else "")
+        yield f"Nothing is marked as removed of {told}, for {reason}."
+
+
 def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
     """What was read, of which sender code, up to when (UTC), for which tables; lists that stand alike share a line."""
     resources = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
@@ -117,8 +139,8 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
     ]
 
 
-def named(stream: str) -> str:
-    """What is in doubt, a stream of a pull or a table, as a person knows it."""
+def _in_doubt(stream: str) -> str:
+    """A stream of a pull or a table, as a person knows it."""
     kind, *ids = stream.split("/")
     if not ids:
         return f"the {stream}" if " " in stream else stream

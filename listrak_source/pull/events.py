@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.shape import NO_DATE
-from listrak_source.pull.tables import CONSENT_EVENTS, LIST_MEMBERSHIPS, TIMESTAMP, Table
+from listrak_source.pull.tables import CONSENT_EVENTS, LIST_MEMBERSHIPS, REMOVED_AT, TIMESTAMP, Table
 
 SUBSCRIBED, UNSUBSCRIBED, PENDING = "subscribed", "unsubscribed", "pending"
 """What a contact is to a list."""
@@ -76,10 +76,11 @@ def of_contacts(rows: pa.Table, now: datetime, event: str) -> pa.Table:
 
 
 def of_removed(table: Table, rows: pa.Table, now: datetime) -> pa.Table:
-    """Events of rows that a complete walk, begun at ``now``, no longer found."""
+    """Events of rows that are marked, since a complete walk that began then no longer found them."""
     if table is not LIST_MEMBERSHIPS:
         return none()
-    return _events(rows, now, REMOVED, "complete walk", phone_list_id=rows["phone_list_id"])
+    lists, since = rows["phone_list_id"], rows[REMOVED_AT.name]
+    return _events(rows, now, REMOVED, "complete walk", phone_list_id=lists, event_at=since)
 
 
 def together(parts: Iterable[pa.Table]) -> pa.Table:

@@ -116,6 +116,11 @@ def note_lookups() -> None:
     dlt.current.source_state()["looked_up"] = True
 
 
+def note_walk(began: datetime, unproved: dict[str, str]) -> None:
+    """Record the complete walk that came to its end, and by stream or table why nothing of it is marked as removed."""
+    dlt.current.source_state()["walk"] = {"began": began.isoformat(), "unproved": unproved}
+
+
 def _watermarks(reader: str) -> dict[str, str]:
     # A table's watermarks stand with its resource, so that dlt's refresh of the table resets them too.
     state = dlt.current.source_state() if reader == LOOKUPS else dlt.current.resource_state(reader)

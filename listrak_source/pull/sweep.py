@@ -55,6 +55,14 @@ _BELOW = {
 }
 """By table: the others in which nothing is known to be gone while records of it could not be read."""
 
+_UNTOLD = f"""NOT EXISTS (
+    SELECT 1 FROM consent_events AS told
+    WHERE told.sender_code_id = list_memberships.sender_code_id AND told.phone_list_id = list_memberships.phone_list_id
+    AND told.phone_number = list_memberships.phone_number
+    AND told.event = '{events.REMOVED}' AND told.event_at >= list_memberships.removed_at
+)"""  # noqa: S608 - our own names
+"""The condition for memberships that are marked and have no event that says so."""
+
 
 class Sweep:
     """The last load of a complete walk."""
@@ -85,6 +93,7 @@ class Sweep:
     def _scopes(self) -> dict[str, str]:
         """By table, the condition under which a row that the walk did not write is gone."""
         bad = self._unproved()
+        progress.note_walk(self.plan.now, bad)
         for stream, reason in sorted(bad.items()):
             logger.warning(f"{stream}: nothing is marked as removed, for {reason}.")
         skipped = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/") and stream.endswith("/")}
@@ -185,11 +194,13 @@ class Sweep:
     def _gone(self, table: Table, scope: str) -> Iterator[pa.Table]:
         if REMOVED_AT.name not in columns_of(table):
             return
-        marked = self.plan.now.isoformat()
+        # Once more what an earlier sweep has marked, if it was cut short before all that follows from it was kept.
+        again = f"removed_at = CAST('{self.plan.now.isoformat()}' AS TIMESTAMPTZ)"
+        if table is LIST_MEMBERSHIPS and CONSENT_EVENTS.name in self.plan.wanted and columns_of(CONSENT_EVENTS):
+            again = _UNTOLD
         query = (
             f"SELECT * FROM {table.name} WHERE _dlt_load_id NOT IN ({texts(self.pending.loads)}) AND ({scope}) "  # noqa: S608
-            # Once more what this sweep has marked, if it was cut short: its events may be missing.
-            f"AND (removed_at IS NULL OR removed_at = CAST('{marked}' AS TIMESTAMPTZ))"
+            f"AND (removed_at IS NULL OR {again})"
         )
         parts: Iterable[pa.Table] = held(query)
         if table.merge_key:
@@ -215,7 +226,7 @@ def _marked(rows: pa.Table, table: Table, at: pa.Scalar) -> pa.Table:
         if not name.startswith("_dlt"):
             index = table.schema.get_field_index(name)
             columns[name] = rows[name].cast(table.schema.field(index).type) if index >= 0 else rows[name]
-    columns[REMOVED_AT.name] = pa.repeat(at, rows.num_rows)
+    columns[REMOVED_AT.name] = pc.coalesce(rows[REMOVED_AT.name].cast(TIMESTAMP), at)
     fields = [
         table.schema.field(name) if table.schema.get_field_index(name) >= 0 else pa.field(name, column.type)
         for name, column in columns.items()

@@ -17,6 +17,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source.sandbox import Fault, Sandbox, World
+from pipelines.status import in_doubt, last_walk
 from tests.destinations.places import Place
 from tests.pull.asking import Somebody, on_request, somebody
 from tests.pull.cutting import cut, elsewhere, loads, until_the_sweep
@@ -48,6 +49,13 @@ def marks(warehouse: Warehouse) -> dict[str, list[datetime]]:
 
 def events(warehouse: Warehouse) -> Rows:
     return warehouse.rows("consent_events")
+
+
+def doubts(warehouse: Warehouse) -> list[str]:
+    """What the last complete walk has left in doubt, as the command says it."""
+    walk = last_walk(warehouse.pipeline())
+    assert walk
+    return list(in_doubt(walk[1]))
 
 
 @dataclass(frozen=True)
@@ -325,10 +333,12 @@ def test_a_walk_that_is_not_proved_marks_nothing_there_and_says_so(
     marked = removed(warehouse)
     assert not marked.keys() & set(NOT_MARKED[doubt]), marked
     assert "nothing is marked as removed" in caplog.text
+    assert doubts(warehouse)
     warehouse.sandbox.service.traffic.__dict__.pop("note", None)
     warehouse.sandbox.world.clock.advance(hours=1)
     warehouse.pull(full=True)
-    assert removed(warehouse)["list_memberships"] == gone.memberships, "the next walk is proved"
+    assert not doubts(warehouse), "the next walk is proved"
+    assert removed(warehouse)["list_memberships"] == gone.memberships
     assert removed(warehouse)["opt_outs"]
     assert gone.vanished.key in removed(warehouse)["contacts"]
 
@@ -359,6 +369,7 @@ def test_rows_that_are_missing_in_the_warehouse_leave_a_doubt(
     with caplog.at_level(logging.WARNING):
         assert list(rest) == [None]
     assert "are loaded" in caplog.text
+    assert "are loaded" in " ".join(doubts(warehouse))
     assert table not in removed(warehouse)
 
 
@@ -475,6 +486,25 @@ def test_a_sweep_that_is_cut_short_and_done_again_gives_the_same(
     warehouse.sandbox.world.clock.advance(days=2)
     warehouse.pull(full=True)
     assert (removed(warehouse), marks(warehouse), events(warehouse)) == wanted
+
+
+def test_what_a_killed_sweep_has_marked_is_told_by_a_later_walk(warehouse: Warehouse, place: Place) -> None:
+    """Killed between the marks and their events, and given up for a pull that walks nothing."""
+    if place.name != "duckdb":
+        pytest.skip("it takes rows out of a DuckDB file")
+    gone = settle(warehouse)
+    began = warehouse.sandbox.world.clock.now()
+    assert list(until_the_sweep(warehouse)) == [None]
+    told = {key for key in events(warehouse) if key[3] == "removed"}
+    assert told
+    warehouse.query("DELETE FROM listrak_sms.consent_events WHERE event = 'removed'")
+    warehouse.sandbox.world.clock.advance(days=2)
+    warehouse.pull()
+    assert not {key for key in events(warehouse) if key[3] == "removed"}
+    warehouse.pull(full=True)
+    assert {key for key in events(warehouse) if key[3] == "removed"} == told
+    assert removed(warehouse)["list_memberships"] == gone.memberships
+    assert set(marks(warehouse)["list_memberships"]) == {began}
 
 
 def test_a_list_that_is_deleted_between_walk_and_sweep_stops_nothing(warehouse: Warehouse) -> None:
