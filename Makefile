@@ -35,7 +35,7 @@ test: $(READY)  ## run the tests
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
 test-long: $(READY)  ## run the full sizes: histories, memory, every destination
-	@$(BIN)/python -m pytest -m long -s
+	@$(BIN)/python -m pytest -m long -n auto
 	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
 		$(BIN)/python -m pytest -n auto --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
 

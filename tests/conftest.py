@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,19 @@ from tests.destinations.places import PLACES, Place
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--place", choices=list(PLACES), default="duckdb", help="where the warehouses of tests/pull are")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests have recorded of themselves: numbers are added up, and texts are lines of their own."""
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if isinstance(value, int):
+                counts[name] += value
+            else:
+                terminalreporter.write_line(f"{name}: {value}")
+    if counts:
+        terminalreporter.write_line(" · ".join(f"{count:,} {name}" for name, count in counts.items()))
 
 
 @pytest.fixture

@@ -84,6 +84,8 @@ class History(Life):
         super().__init__(sandbox)
         self.folder = folder
         self.connection = duckdb.connect()
+        self.last: Pipeline | None = None
+        """The pipeline of the last pull."""
         self.known = Known()
         self.tables: Tables = {name: {} for name in TABLES}
         self.begun: dict[datetime, _Begun] = {}
@@ -172,7 +174,7 @@ class History(Life):
     def _run(self, pull: Pull) -> tuple[bool, bool]:
         """Whether the pull came to its end, and whether its fault hit."""
         sandbox = self.sandbox
-        pipeline = self.pipeline()
+        pipeline = self.last = self.pipeline()
         options: dict[str, Any] = {
             "client_id": sandbox.client_id,
             "client_secret": sandbox.client_secret,
@@ -212,7 +214,8 @@ class History(Life):
 
     def _pending_in_state(self) -> _Pending | None:
         """The unfinished pull that dlt's working directory knows of."""
-        state = self.pipeline().state.get("sources", {}).get("listrak_sms", {}).get("pending")
+        assert self.last
+        state = self.last.state.get("sources", {}).get("listrak_sms", {}).get("pending")
         began = datetime.fromisoformat(state["now"]) if state else None
         return _Pending(began, self.begun[began].task) if began else None
 

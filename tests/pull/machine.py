@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | None = None) -> None:
-    """Play so many histories of so many steps, the same ones each time. Raises what a history finds, shortened."""
+    """Play so many histories of so many steps each, the same ones each time. Raises what a history finds, shortened."""
     machine = type("Machine", (Machine,), {"sandbox": sandbox, "folder": folder})
     if seed is not None:
         machine = hypothesis.seed(seed)(machine)
@@ -132,5 +132,8 @@ def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | 
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
+            # To tell which lines a failure runs, it would trace every one.
+            phases=(Phase.generate, Phase.shrink),
         ),
+        _min_steps=steps,
     )
