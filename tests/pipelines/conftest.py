@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -40,6 +42,8 @@ def listrak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["listrak", *arguments])
         monkeypatch.setenv("COLUMNS", "120")
+        # dlt sets it when a process begins, and this one began long ago.
+        logging.getLogger("dlt").setLevel(os.environ.get("RUNTIME__LOG_LEVEL", "ERROR"))
         with pytest.raises(SystemExit) as end:
             main()
         written = capsys.readouterr()
