@@ -161,7 +161,11 @@ class History(Life):
             if not older and not pulled.unproved:
                 self.walks.append(consent_state.remembered(pulled))
         if pull.twice:
-            self._again(replace(pull, fault=None, wiped=False, twice=False), nothing_new=not older and not fault_hit)
+            again = replace(pull, fault=None, wiped=False, twice=False)
+            if older:
+                # What another process saw of the last days is not known: to one more pull they are new.
+                assert self.pull(again)
+            self._again(again, nothing_new=not older and not fault_hit)
         return True
 
     def _again(self, pull: Pull, *, nothing_new: bool) -> None:

@@ -121,11 +121,12 @@ def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | 
     machine = type("Machine", (Machine,), {"sandbox": sandbox, "folder": folder})
     if seed is not None:
         machine = hypothesis.seed(seed)(machine)
+    # The beginning is a step of its own.
     run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=histories,
-            stateful_step_count=steps,
+            stateful_step_count=steps + 1,
             derandomize=seed is None,
             database=None,
             deadline=None,
@@ -135,5 +136,5 @@ def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | 
             # To tell which lines a failure runs, it would trace every one.
             phases=(Phase.generate, Phase.shrink),
         ),
-        _min_steps=steps,
+        _min_steps=steps + 1,
     )
