@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB, twice
+demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 	@$(BIN)/listrak demo
 
 test: $(READY)  ## run the tests

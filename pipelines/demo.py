@@ -1,4 +1,4 @@
-"""The demonstration: data comes out of a Listrak of our own into a DuckDB file, twice."""
+"""The demonstration: data comes out of a Listrak of our own into a DuckDB file."""
 
 from __future__ import annotations
 
@@ -45,12 +45,14 @@ def run(console: Console, contacts: int, days: int) -> None:
         console.print(", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in happened.items()) + "\n")
         _step(console, "Second pull: only what is new")
         _pull(console, warehouse, sandbox)
+        _step(console, "A complete walk: what is gone")
+        _pull(console, warehouse, sandbox, full=True)
     with warehouse.reading() as pipeline:
         _report(console, pipeline)
     _invite(console, database)
 
 
-def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox) -> None:
+def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox, *, full: bool = False) -> None:
     before = sum(sandbox.traffic.counts.values())
     with _timed(console), warehouse.writing(StepProgress(console)) as pipeline:
         found = pulled(
@@ -59,16 +61,18 @@ def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox) -> None:
             client_secret=sandbox.client_secret,
             base_url=sandbox.base_url,
             token_url=sandbox.token_url,
+            full=full,
         )
     asked = sum(sandbox.traffic.counts.values()) - before
     show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], found.rows.items())
+    if full:
+        console.print(*found.sentences(), "\n", highlight=False)
 
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:
     _step(console, "What the warehouse holds")
-    show.table(
-        console, "Tables", ["table", "rows"], [(name, rows) for name, (rows, _) in status.row_counts(pipeline).items()]
-    )
+    counts = [(name, *both) for name, both in status.row_counts(pipeline).items()]
+    show.table(console, "Tables, and the rows that are gone at Listrak", ["table", "rows", "removed"], counts)
     sizes = status.model(pipeline, "list_sizes")[:8]
     show.table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
     growth = status.model(pipeline, "list_growth")

@@ -11,7 +11,7 @@ import dlt
 
 from listrak_source.pull.asking import COUNTER
 from listrak_source.pull.run import load
-from listrak_source.pull.tables import CONTACTS, REJECTED_ROWS, TABLES
+from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
 from listrak_source.settings import resolve
 from pipelines import status
 from pipelines.warehouse import is_empty, loaded_rows
@@ -85,6 +85,9 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
         if info.loads_ids:
             loads += info.loads_ids
             counts.update(loaded_rows(pipeline))
+    if CONSENT_EVENTS.name in counts:
+        # Most of what a complete walk tells is known: such rows are handed over, and not written.
+        counts[CONSENT_EVENTS.name] = status.written(pipeline, CONSENT_EVENTS.name, loads)
     if counts.pop(REJECTED_ROWS.name, 0):
         found.set_aside.update(status.set_aside(pipeline, loads))
     if resolve(options).full:

@@ -57,6 +57,12 @@ def row_counts(pipeline: dlt.Pipeline) -> dict[str, tuple[int, int]]:
     return counts
 
 
+def written(pipeline: dlt.Pipeline, table: str, loads: Sequence[str]) -> int:
+    """How many rows of a table these loads wrote last."""
+    ((count,),) = query(pipeline, f"SELECT count(*) FROM {table} WHERE _dlt_load_id IN ({texts(loads)})")  # noqa: S608
+    return int(count)
+
+
 def removed(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[str, int]:
     """By table: rows that these loads marked as removed."""
     counts = {}
