@@ -67,6 +67,8 @@ class _Pending:
 
     began: datetime
     task: tuple[bool, str]
+    lists: frozenset[tuple[int, int]] = frozenset()
+    """Those that a complete walk has read, where only its sweep is left: the next pull reads on from there."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class History(Life):
             self.unloaded = None
         elif self.unloaded:
             # What a killed process has extracted is loaded first, and its state counts.
-            self.pending = self.unloaded.pending
+            self._go_on_from(self.unloaded.pending)
         before, pending = self.tables, self.pending
         older = {at for at in (pending and pending.began, self.unloaded and self.unloaded.began) if at}
         ended, fault_hit = self._run(pull)
@@ -132,7 +134,7 @@ class History(Life):
             return False
         if not ended:
             promises.nothing_is_worse(before, self.tables, told, touched, marks=bool(self.unloaded))
-            self.pending = self._pending_in_state()
+            self._go_on_from(self._pending_in_state())
             if self.tables != before:
                 self.unloaded = None
             return False
@@ -154,7 +156,7 @@ class History(Life):
         )
         promises.check(pulled, self.tables)
         consent_state.state_is_true(pulled, self.connection, self.world.clock.now())
-        self.known.advance(min([began, *older]), pulled)
+        self.known.advance(min([began, *older]), pulled.lists, pulled.lookups)
         self.pending = self.unloaded = None
         if pull.full:
             consent_state.past_is_true(self.walks, self.connection)
@@ -220,8 +222,16 @@ class History(Life):
         """The unfinished pull that dlt's working directory knows of."""
         assert self.last
         state = self.last.state.get("sources", {}).get("listrak_sms", {}).get("pending")
-        began = datetime.fromisoformat(state["now"]) if state else None
-        return _Pending(began, self.begun[began].task) if began else None
+        if not state:
+            return None
+        began, streams = datetime.fromisoformat(state["now"]), [one.split("/") for one in state["swept"] or ()]
+        lists = frozenset((int(sender), int(*place)) for kind, sender, *place in streams if kind == "contacts")
+        return _Pending(began, self.begun[began].task, lists)
+
+    def _go_on_from(self, pending: _Pending | None) -> None:
+        self.pending = pending
+        if pending:
+            self.known.advance(pending.began, pending.lists, pending.task[1])
 
     def _unproved(self, pull: Pull, fault_hit: bool) -> frozenset[str]:
         """The tables of which a pull cannot know that it saw everything."""

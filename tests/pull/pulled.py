@@ -53,11 +53,11 @@ class Known:
     looked: dict[tuple[int, int], datetime] = field(default_factory=dict)
     """By list: from when on changed contacts are looked up."""
 
-    def advance(self, began: datetime, pulled: Pulled) -> None:
-        """After a good pull, or one that goes on with what began at ``began``."""
-        for place in pulled.lists:
+    def advance(self, began: datetime, lists: frozenset[tuple[int, int]], lookups: str) -> None:
+        """After ``lists`` were read by a pull that began at ``began``, or goes on with one that did."""
+        for place in lists:
             self.read[place] = began
-            if pulled.lookups != "none":
+            if lookups != "none":
                 self.looked[place] = began
             self.looked.setdefault(place, began)
 
