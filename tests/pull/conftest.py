@@ -30,3 +30,11 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
 @pytest.fixture
 def warehouse(sandbox: Sandbox, tmp_path: Path, place: Place) -> Warehouse:
     return Warehouse(sandbox, tmp_path, place)
+
+
+@pytest.fixture
+def twin(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
+    """Another warehouse of the same account, whose pulls are one load each."""
+    other = Warehouse(warehouse.sandbox, tmp_path / "twin", warehouse.place)
+    other.folder.mkdir()
+    return other

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
 from listrak_source import load
-from tests.pull.warehouse import Warehouse
+from tests.pull.warehouse import Rows, Warehouse
+
+TABLES = (
+    "sender_codes", "lists", "profile_fields", "transactional_messages", "contacts", "contact_profile_values",
+    "list_memberships", "opt_outs", "subscriptions",
+)  # fmt: skip
+SMALL_LOADS = {"chunk_rows": 15, "page_size": 5}
 
 
 def loads(warehouse: Warehouse, *tables: str, **options: Any) -> Generator[dict[str, Any] | None]:
@@ -36,3 +43,21 @@ def until_the_sweep(warehouse: Warehouse, *tables: str, **options: Any) -> Gener
     while not (left := next(rest)) or left["swept"] is None:
         pass
     return rest
+
+
+def held(warehouse: Warehouse) -> dict[str, Rows]:
+    """All rows that are alive; each key stands once."""
+    return {name: warehouse.rows(name) for name in TABLES if warehouse.records(name) is not None}
+
+
+def told(warehouse: Warehouse) -> Counter[Any]:
+    """How often each event is told. When it was first seen differs between pulls that ran at different times."""
+    return Counter(key[:4] for key in warehouse.rows("consent_events"))
+
+
+def agree(warehouse: Warehouse, twin: Warehouse) -> None:
+    ours, theirs = held(warehouse), held(twin)
+    assert ours.keys() == theirs.keys()
+    for name, rows in ours.items():
+        assert rows == theirs[name], name
+    assert told(warehouse) == told(twin)
