@@ -87,7 +87,7 @@ def test_every_exit_code_is_documented() -> None:
 
 def test_the_readme_names_tests_that_are_there() -> None:
     section = README.partition("## What is guaranteed, and what is not")[2].partition("## The sandbox")[0]
-    names = re.findall(r"`(?:(tests/\w+)/)?(test_\w+\.py)(?:::(\w+))?`", section)
+    names = re.findall(r"`(?:(tests/[\w/]+)/)?(test_\w+\.py)(?:::(\w+))?`", section)
     assert len(names) >= 6
     folder = ROOT / "tests" / "pull"
     for where, file, test in names:
