@@ -9,9 +9,10 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from pipelines.messages import Exit, explain
+from pipelines.push_cli import app as push_app
+from pipelines.screen import Dataset, Destination, err, example, out
 
 app = typer.Typer(
     name="listrak",
@@ -22,8 +23,7 @@ app = typer.Typer(
     add_completion=False,
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later.",
 )
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+app.add_typer(push_app, name="push")
 
 
 class Lookups(str, Enum):
@@ -34,18 +34,8 @@ class Lookups(str, Enum):
     none = "none"
 
 
-Destination = Annotated[
-    str, typer.Option("--destination", "-d", help="Any dlt destination: duckdb, postgres, filesystem, snowflake …")
-]
-Dataset = Annotated[str, typer.Option("--dataset", help="The dataset (schema) to write to.")]
-
-
-def _example(*lines: str) -> str:
-    return "Examples:\n\n" + "\n\n".join(f"  $ {line}" for line in lines)
-
-
 @app.command(
-    epilog=_example(
+    epilog=example(
         "listrak pull",
         "listrak pull --destination postgres --dataset sms",
         "listrak pull --table contacts --table opt_outs",
@@ -120,7 +110,7 @@ def pull(
         out.print(sentence, highlight=False, markup=False)
 
 
-@app.command(epilog=_example("listrak status", "listrak status --destination postgres --dataset sms"))
+@app.command(epilog=example("listrak status", "listrak status --destination postgres --dataset sms"))
 def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
     """Show rows per table, what was loaded when, how far each list was read, and a pull that is not finished."""
     from pipelines import show
@@ -149,7 +139,7 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         show.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
 
 
-@app.command(epilog=_example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
+@app.command(epilog=example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
 def sandbox(
     contacts: Annotated[int, typer.Option(min=1, help="People in the world.")] = 50_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
@@ -178,7 +168,7 @@ def sandbox(
     serve(world, port=port, on_listen=announce, delay=delay)
 
 
-@app.command(epilog=_example("listrak demo", "listrak demo --contacts 200000"))
+@app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))
 def demo(
     contacts: Annotated[int, typer.Option(min=200, help="People in the sandbox's world.")] = 50_000,
     days: Annotated[int, typer.Option(min=1, max=30, help="Days of life between the two pulls.")] = 3,

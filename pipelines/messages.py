@@ -16,7 +16,9 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
+from listrak_source.push.ledger import LockedError
 from listrak_source.settings import Settings
+from pipelines.pushing import MovedError, OverBudgetError
 from pipelines.warehouse import BusyError, NothingThereError
 
 _INTERRUPTED = "Interrupted: what was loaded stays, and the same command goes on after the last complete load."
@@ -60,7 +62,9 @@ def explain(error: BaseException) -> tuple[str, Exit]:
             return _first_line(cause), Exit.WRONG_USE
         if isinstance(cause, NothingThereError):
             return f"{cause}.", Exit.FAILED
-        if isinstance(cause, BusyError):
+        if isinstance(cause, MovedError | OverBudgetError):
+            return f"{cause}.", Exit.FAILED
+        if isinstance(cause, BusyError | LockedError):
             return f"{_first_line(cause)}.", Exit.TRY_AGAIN
     # The innermost cause says what happened; what is around it says where in dlt.
     inner = chain[-1]

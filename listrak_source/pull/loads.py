@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from weakref import finalize
 
-from listrak_source.api import ListrakClient
+from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
 from listrak_source.pull import progress
 from listrak_source.pull.directory import Directory
@@ -60,7 +60,7 @@ class Loads:
         masks = Masks.of(settings)
         progress.check_masks(masks.mark)
         rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()))
-        directory = Directory(_client(settings), settings, rejects, masks)
+        directory = Directory(client_of(settings), settings, rejects, masks)
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - directory.now < _CLOCKS_DIFFER
@@ -95,15 +95,3 @@ class Loads:
             self._walk = walk
         else:
             pendings.forget()
-
-
-def _client(settings: Settings) -> ListrakClient:
-    return ListrakClient(
-        settings.client_id,
-        settings.client_secret,
-        base_url=settings.base_url,
-        token_url=settings.token_url,
-        workers=settings.workers,
-        timeout=settings.timeout,
-        max_attempts=settings.max_attempts,
-    )

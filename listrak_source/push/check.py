@@ -1,0 +1,90 @@
+"""Everything that can be wrong with a sync, told at once, before anything is compared or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each_record
+from listrak_source.push.store import Store, text
+from listrak_source.push.sync import DEFAULT, Sync
+from listrak_source.push.targets import Target, bound
+from listrak_source.push.values import Kind, canonical
+
+_UNFIT = {
+    Kind.NUMBER: (pa.types.is_boolean, pa.types.is_temporal),
+    Kind.CHECKBOX: (pa.types.is_temporal,),
+    Kind.DATE: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time),
+    Kind.EMAIL: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal),
+}
+"""By kind of field: types of columns that can never fit it. Text may always."""
+
+
+def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
+    """The targets of a sync's columns, and what is wrong with it, in sentences. Raises ``ListrakError`` where Listrak
+    cannot be asked.
+    """
+    targets, problems = _asked(client, sync)
+    columns, unreadable = _columns(store, sync)
+    problems += unreadable
+    if columns:
+        problems += _unfit(sync, targets, columns)
+    problems += list(_warehouse(store, sync))
+    for target in targets:
+        if target.column.null == DEFAULT:
+            default = text(target.column.default)
+            too_long = target.max_length is not None and len(target.column.default) > target.max_length
+            if too_long or store.one(f"SELECT {canonical(default, target.kind)}") is None:
+                problems.append(f"column {target.column.name}: its default does not fit {target.title}, {_a(target)}")
+    return targets, problems
+
+
+def _asked(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
+    try:
+        sender = client.get_sender_code(sync.sender_code_id)
+        if str(sender.get("status") or "").lower() in ("disabled", "inactive"):
+            return [], [f"sender code {sync.sender_code_id} is off at Listrak"]
+        return bound(sync, each_record(client.list_profile_fields(sync.sender_code_id)))
+    except NotFoundError:
+        return [], [f"Listrak has no sender code {sync.sender_code_id} for these credentials"]
+    except InactiveError:
+        return [], [f"sender code {sync.sender_code_id} is off at Listrak"]
+
+
+def _columns(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str]]:
+    """The columns of the sync's table or query, by name."""
+    try:
+        schema = store.arrow(f"SELECT * FROM {sync.relation} AS source LIMIT 1").schema
+    except Exception as error:  # noqa: BLE001 - each database tells by errors of its own
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        return {}, [f"the table cannot be read: {reason.strip()}"]
+    return {field.name: field.type for field in schema}, []
+
+
+def _unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) -> Iterator[str]:
+    named = dict.fromkeys([sync.phone, sync.key, *(column.name for column in sync.columns)])
+    for name in named:
+        if name not in columns:
+            yield f"the table has no column {name}; it has {', '.join(columns)}"
+    for target in targets:
+        kind = columns.get(target.column.name)
+        if kind is not None and (pa.types.is_nested(kind) or any(is_a(kind) for is_a in _UNFIT.get(target.kind, ()))):
+            yield f"column {target.column.name} is of type {kind} and does not fit {target.title}, {_a(target)}"
+
+
+def _warehouse(store: Store, sync: Sync) -> Iterator[str]:
+    if "contacts" not in store.tables:
+        yield "the warehouse holds no contacts to compare with: run listrak pull first"
+        return
+    of_sender = f"FROM contacts WHERE sender_code_id = {sync.sender_code_id}"
+    if not store.one(f"SELECT COUNT(*) {of_sender}"):
+        yield f"the warehouse holds no contacts of sender code {sync.sender_code_id}: run listrak pull first"
+    elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '[a-f]')"):
+        yield "the phone numbers in the warehouse are hashed, so nobody can be told by them"
+    if any(column.field is not None for column in sync.columns) and "contact_profile_values" not in store.tables:
+        yield "the warehouse holds no profile values to compare with: pull the table contact_profile_values first"
+
+
+def _a(target: Target) -> str:
+    return f"{'an' if target.kind is Kind.EMAIL else 'a'} {target.kind.value}"

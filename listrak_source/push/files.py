@@ -1,0 +1,139 @@
+"""Import files: CSV from the warehouse to disk, and from there as base64 into a request, never whole in memory.
+
+UTF-8 without a byte order mark, commas, a header, every cell in ``"`` with inner quotes doubled. Rows stand in the
+order of their phone numbers, so the same plan gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from listrak_source.push.diff import changes_of
+from listrak_source.push.groups import Group
+from listrak_source.push.store import Store, text
+from listrak_source.push.sync import Sync
+from listrak_source.push.targets import Target
+from listrak_source.push.values import sent
+
+MAX_FILE = 195_000_000
+"""Bytes of a file before base64: its request then stays within the 250 MB of the contract."""
+ROWS = 50_000
+"""Rows that are in memory at once."""
+_OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
+_BASE64 = 3 * 256 * 1024
+"""Bytes that are encoded at once: a multiple of three, so that the pieces join without padding."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file on disk."""
+
+    path: Path
+    contacts: int
+    size: int
+    sha256: str
+
+
+def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
+    """The rows of a group of planned changes: phone number, and what is sent for each of its fields."""
+    cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
+    return _by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
+
+
+def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Iterator[pa.Table]:
+    """The same rows from the ledger, where the plan's own tables may be gone."""
+    cells = ", ".join(
+        f"MAX(CASE WHEN target = {text(one.id)} THEN {sent('after_value', one.kind)} END) AS c_{index}"
+        for index, one in enumerate(targets)
+    )
+    return _by_key(
+        store,
+        f"SELECT * FROM (SELECT phone_number, {cells} FROM push_changes WHERE run_id = {text(run_id)} "
+        f"AND file_number = {number} GROUP BY phone_number) AS cells WHERE TRUE",
+    )
+
+
+def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> Iterator[Written]:
+    """Write rows as files, one after the other; each is cut before :data:`MAX_FILE`."""
+    header = _line(["Phone", *(target.title for target in targets)])
+    part, path = 0, folder / "0.csv"
+    output, size, contacts, digest = path.open("wb"), 0, 0, hashlib.sha256()
+    try:
+        for content, rows in _pieces(batches):
+            if contacts and size + len(content) > MAX_FILE:
+                output.close()
+                yield Written(path, contacts, size, digest.hexdigest())
+                part += 1
+                path = folder / f"{part}.csv"
+                output, size, contacts, digest = path.open("wb"), 0, 0, hashlib.sha256()
+            whole = content if contacts else header + content
+            output.write(whole)
+            digest.update(whole)
+            size, contacts = size + len(whole), contacts + rows
+        output.close()
+        if contacts:
+            yield Written(path, contacts, size, digest.hexdigest())
+    finally:
+        output.close()
+
+
+def write_body(content: Path, file_name: str, targets: list[Target], path: Path) -> None:
+    """Write the request that hands in the file at ``content``, as JSON."""
+    mappings = [{"fileColumnType": "Phone", "segmentationFieldId": 0, "fileColumn": 0}]
+    for column, target in enumerate(targets, 1):
+        mappings.append(
+            {"fileColumnType": "SegmentationField", "segmentationFieldId": target.field_id or 0, "fileColumn": column}
+        )
+    record = {
+        "fileName": file_name,
+        "importType": "UpdateSubscribers",
+        "hasColumnNames": True,
+        "textQualifier": '"',
+        "fileMappings": mappings,
+    }
+    with path.open("wb") as output, content.open("rb") as rows:
+        output.write(f'{json.dumps(record)[:-1]}, "fileStream": "'.encode())
+        while piece := rows.read(_BASE64):
+            output.write(base64.b64encode(piece))
+        output.write(b'"}')
+
+
+def _by_key(store: Store, query: str) -> Iterator[pa.Table]:
+    """The rows in the order of their phone numbers, some at a time."""
+    last = ""
+    while True:
+        # By key, for a client of PostgreSQL would take the whole answer into memory.
+        rows = store.arrow(f"{query} AND phone_number > {text(last)} ORDER BY phone_number LIMIT {ROWS}")
+        if rows.num_rows:
+            yield rows
+        if rows.num_rows < ROWS:
+            return
+        last = str(rows["phone_number"][-1].as_py())
+
+
+def _pieces(batches: Iterator[pa.Table]) -> Iterator[tuple[bytes, int]]:
+    """Rows as CSV, in pieces that fit a file each."""
+    for batch in batches:
+        waiting = [batch]
+        while waiting:
+            rows = waiting.pop()
+            sink = pa.BufferOutputStream()
+            pa_csv.write_csv(rows, sink, _OPTIONS)
+            content = sink.getvalue().to_pybytes()
+            if len(content) > MAX_FILE // 4 and rows.num_rows > 1:
+                half = rows.num_rows // 2
+                waiting += [rows.slice(half), rows.slice(0, half)]
+            else:
+                yield content, rows.num_rows
+
+
+def _line(cells: list[str]) -> bytes:
+    return (",".join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\n").encode()

@@ -1,0 +1,105 @@
+"""Imports: each file's intent, its request, the wait for its end, and what came of its rows.
+
+A file may be sent again: it sets values, so twice is as once. That is why one whose answer never came is.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+
+from listrak_source.api import ListrakClient, ListrakError
+from listrak_source.push import ledger
+from listrak_source.push.files import of_run, write, write_body
+from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
+from listrak_source.push.reading_back import keep, read_back
+from listrak_source.push.store import Store, text
+from listrak_source.push.targets import Target
+
+ENDED, SETTLED = "ended", "settled"
+PATIENCE = 3600.0
+"""Seconds that an import may take."""
+
+
+def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targets: list[Target]) -> None:
+    """Make a file anew from the ledger, and hand it in. It must be, to the byte, the file that was planned."""
+    with TemporaryDirectory(prefix="listrak-push-") as folder:
+        (written,) = write(of_run(store, run.run_id, file.number, targets), targets, Path(folder))
+        if written.sha256 != file.sha256:
+            raise RuntimeError(f"file {file.number} of run {run.run_id} is not the one that was planned")
+        body = Path(folder) / "body.json"
+        write_body(written.path, f"{run.sync_name}-{run.plan_hash}-{file.number}.csv", targets, body)
+        note = "sent again: whether it arrived the first time is not known" if file.status == SENDING else ""
+        ledger.mark_file(
+            store, run.run_id, file, SENDING, attempts=file.attempts + 1, **({"note": note} if note else {})
+        )
+        try:
+            with body.open("rb") as content:
+                import_file_id = client.start_contact_import(run.sender_code_id, content)
+        except ListrakError as error:
+            if error.retriable or error.may_have_acted or error.status is None or error.status in (401, 403):
+                raise
+            ledger.mark_file(store, run.run_id, file, REFUSED, note=str(error)[:500])
+            ledger.mark_changes(store, run.run_id, REFUSED, _of(file))
+            return
+        ledger.mark_file(store, run.run_id, file, SENT, import_file_id=import_file_id)
+        ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PLANNED}'")
+
+
+def wait(
+    store: Store, client: ListrakClient, run: ledger.Run, file: File, renew: Callable[[], None], pause: float = 1.0
+) -> bool:
+    """Wait until the import has an end date; False where :data:`PATIENCE` is over."""
+    began, file_id = monotonic(), file.import_file_id
+    if file_id is None:
+        raise RuntimeError(f"file {file.number} of run {run.run_id} has no import to wait for")
+    while monotonic() - began < PATIENCE:
+        renew()
+        if client.get_contact_import(run.sender_code_id, file_id).get("endDate"):
+            ledger.mark_file(store, run.run_id, file, ENDED)
+            return True
+        sleep(pause)
+        pause = min(30.0, pause * 1.5)
+    ledger.mark_changes(store, run.run_id, PENDING, f"{_of(file)} AND status = '{SENT}'")
+    return False
+
+
+def check(
+    store: Store,
+    client: ListrakClient,
+    run: ledger.Run,
+    file: File,
+    targets: list[Target],
+    sample: int | None,
+    *,
+    workers: int,
+    renew: Callable[[], None],
+) -> None:
+    """Read back a sample of a file's contacts; all of them where the sample shows anything but what was sent."""
+    where = f"{_of(file)} AND status = '{SENT}'"
+    found = store.rows(
+        f"SELECT DISTINCT phone_number FROM push_changes WHERE run_id = {text(run.run_id)} AND {where} ORDER BY 1"
+    )
+    phones = [str(row[0]) for row in found]
+    chosen = phones
+    if sample is not None and sample < len(phones):
+        # The same in every process, so that a run that is finished by another one reads nobody twice.
+        chosen = random.Random(run.run_id).sample(phones, sample)
+    read_back(store, client, run, targets, chosen, where, workers=workers, renew=renew)
+    bad = store.one(
+        f"SELECT COUNT(*) FROM push_changes WHERE run_id = {text(run.run_id)} AND {_of(file)} "
+        f"AND status IN ('{ledger.MISMATCHED}', '{ledger.NOT_FOUND}')"
+    )
+    if bad and len(chosen) < len(phones):
+        rest = sorted(set(phones) - set(chosen))
+        read_back(store, client, run, targets, rest, where, workers=workers, renew=renew)
+    ledger.mark_changes(store, run.run_id, ASSUMED, where)
+    keep(store, run)
+    ledger.mark_file(store, run.run_id, file, SETTLED)
+
+
+def _of(file: File) -> str:
+    return f"operation = '{IMPORT}' AND file_number = {file.number}"

@@ -1,0 +1,210 @@
+"""The ledger: what push is about to do, before it does it, and what came of it. Tables in the pull's dataset.
+
+A run that was cut short is finished by the next one from here. Phone numbers stand in ``push_changes`` and
+``push_confirmed``, which are data as ``contacts`` is; the runs and files name none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import time
+from typing import Any
+from uuid import uuid4
+
+from listrak_source.push.store import Store, text
+
+TABLES = {
+    "push_runs": "run_id TEXT, sync_name TEXT, plan_hash TEXT, sender_code_id BIGINT, status TEXT, began_at DOUBLE, "
+    "ended_at DOUBLE, read_back BIGINT, stops BIGINT, updates BIGINT, imports BIGINT, rejected BIGINT",
+    "push_files": "run_id TEXT, file_number BIGINT, fields TEXT, contacts BIGINT, file_bytes BIGINT, sha256 TEXT, "
+    "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
+    "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
+    "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT",
+    "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
+    "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
+    "confirmed_at DOUBLE",
+    "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
+    "push_locks": "sync_name TEXT PRIMARY KEY, owner TEXT, held_at DOUBLE",
+}
+STOP, UPDATE, IMPORT = "opt_out", "update", "import"
+PLANNED, SENDING, SENT = "planned", "sending", "sent"
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, PENDING = (
+    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "still pending",
+)  # fmt: skip
+RUNNING, DONE = "running", "done"
+LEASE = 300.0
+"""Seconds after which a lock that nobody renews counts as left behind by a killed process."""
+
+
+class LockedError(Exception):
+    """Another apply of the same sync is under way."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One apply of one plan."""
+
+    run_id: str
+    sync_name: str
+    plan_hash: str
+    sender_code_id: int
+    status: str
+    began_at: float
+    read_back: int | None
+    """Contacts of each file that are read back first; None for all."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One import file of a run."""
+
+    number: int
+    fields: str
+    """The ids of its profile fields, apart by blanks."""
+    contacts: int
+    size: int
+    sha256: str
+    status: str
+    import_file_id: int | None
+    attempts: int
+
+
+def prepare(store: Store) -> None:
+    """Make the tables that are not there yet."""
+    for table, columns in TABLES.items():
+        store.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+
+
+def add_run(store: Store, run: Run, *, stops: int, updates: int, imports: int, rejected: int) -> None:
+    """Write down that a run begins; the counts are contacts, and rows that were rejected."""
+    values = {
+        "run_id": run.run_id,
+        "sync_name": run.sync_name,
+        "plan_hash": run.plan_hash,
+        "sender_code_id": run.sender_code_id,
+        "status": run.status,
+        "began_at": run.began_at,
+        "read_back": run.read_back or 0,
+        "stops": stops,
+        "updates": updates,
+        "imports": imports,
+        "rejected": rejected,
+    }
+    store.insert("push_runs", list(values), [list(values.values())])
+
+
+def add_file(store: Store, run_id: str, number: int, fields: str, *, contacts: int, size: int, sha256: str) -> None:
+    """Write down a file that is to be sent."""
+    values = {
+        "run_id": run_id,
+        "file_number": number,
+        "fields": fields,
+        "contacts": contacts,
+        "file_bytes": size,
+        "sha256": sha256,
+        "status": PLANNED,
+        "attempts": 0,
+        "changed_at": time(),
+    }
+    store.insert("push_files", list(values), [list(values.values())])
+
+
+def unfinished(store: Store, sync_name: str) -> Run | None:
+    """The run of a sync that was cut short."""
+    return _run(store, f"sync_name = {text(sync_name)} AND status = '{RUNNING}' ORDER BY began_at")
+
+
+def last(store: Store, sync_name: str) -> Run | None:
+    """The latest run of a sync."""
+    return _run(store, f"sync_name = {text(sync_name)} ORDER BY began_at DESC LIMIT 1")
+
+
+def _run(store: Store, where: str) -> Run | None:
+    found = store.rows(
+        f"SELECT run_id, sync_name, plan_hash, sender_code_id, status, began_at, read_back FROM push_runs WHERE {where}"
+    )
+    return Run(*(*found[0][:6], found[0][6] or None)) if found else None
+
+
+def runs(store: Store, sync_name: str | None = None, most: int = 20) -> list[tuple[Any, ...]]:
+    """The latest runs, newest first."""
+    where = f"WHERE sync_name = {text(sync_name)} " if sync_name else ""
+    return store.rows(
+        f"SELECT run_id, sync_name, status, began_at, stops, updates, imports, rejected FROM push_runs {where}"
+        f"ORDER BY began_at DESC LIMIT {most}"
+    )
+
+
+def files(store: Store, run_id: str) -> list[File]:
+    """The import files of a run, in the order that they are sent."""
+    found = store.rows(
+        "SELECT file_number, fields, contacts, file_bytes, sha256, status, import_file_id, attempts FROM push_files "
+        f"WHERE run_id = {text(run_id)} ORDER BY file_number"
+    )
+    return [File(*row) for row in found]
+
+
+def outcomes(store: Store, run_id: str) -> dict[tuple[str, str], int]:
+    """By operation and status: how many changes."""
+    found = store.rows(
+        f"SELECT operation, status, COUNT(*) FROM push_changes WHERE run_id = {text(run_id)} "
+        "GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return {(operation, status): int(count) for operation, status, count in found}
+
+
+def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -> None:
+    """Record how a file stands now."""
+    values = {"status": status, "changed_at": time(), **also}
+    store.run(
+        f"UPDATE push_files SET {_assignments(values)} WHERE run_id = {text(run_id)} AND file_number = {file.number}"
+    )
+
+
+def mark_changes(store: Store, run_id: str, status: str, where: str) -> None:
+    """Record how changes of a run stand now."""
+    store.run(f"UPDATE push_changes SET status = {text(status)} WHERE run_id = {text(run_id)} AND {where}")
+
+
+def end(store: Store, run_id: str) -> None:
+    """The run has come to its end."""
+    store.run(f"UPDATE push_runs SET status = '{DONE}', ended_at = {time()!r} WHERE run_id = {text(run_id)}")
+
+
+def among(column: str, values: Sequence[str]) -> str:
+    """A condition: the column has one of the values."""
+    return f"{column} IN ({', '.join(map(text, values))})" if values else "FALSE"
+
+
+class Lock:
+    """One apply of a sync at a time, on whatever machine. Renewed while it works; a killed one's falls to the next."""
+
+    def __init__(self, store: Store, sync_name: str) -> None:
+        self._store, self._sync, self._owner = store, sync_name, uuid4().hex
+
+    def __enter__(self) -> Lock:
+        where, now = f"sync_name = {text(self._sync)}", time()
+        self._store.run(f"DELETE FROM push_locks WHERE {where} AND held_at < {now - LEASE!r}")
+        self._store.run(
+            f"INSERT INTO push_locks VALUES ({text(self._sync)}, {text(self._owner)}, {now!r}) ON CONFLICT DO NOTHING"
+        )
+        if self._store.one(f"SELECT owner FROM push_locks WHERE {where}") != self._owner:
+            raise LockedError(f"another apply of {self._sync} is under way, or was killed less than {LEASE:.0f} s ago")
+        return self
+
+    def renew(self) -> None:
+        """Still at it. Raises :class:`LockedError` if another one has taken over meanwhile."""
+        mine = f"sync_name = {text(self._sync)} AND owner = {text(self._owner)}"
+        self._store.run(f"UPDATE push_locks SET held_at = {time()!r} WHERE {mine}")
+        if not self._store.one(f"SELECT COUNT(*) FROM push_locks WHERE {mine}"):
+            raise LockedError(f"another apply of {self._sync} has taken over")
+
+    def __exit__(self, *exception: object) -> None:
+        self._store.run(f"DELETE FROM push_locks WHERE sync_name = {text(self._sync)} AND owner = {text(self._owner)}")
+
+
+def _assignments(values: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{column} = {text(value) if isinstance(value, str) else repr(value)}" for column, value in values.items()
+    )

@@ -1,0 +1,80 @@
+"""SQL that runs in the warehouse. It is written in DuckDB's dialect and becomes the destination's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import sqlglot
+from dlt.destinations.sql_client import SqlClientBase
+from sqlglot import exp
+
+_TOGETHER = 500
+"""Rows that one statement inserts."""
+
+
+class Store:
+    """An open connection to the dataset that the pull fills."""
+
+    def __init__(self, client: SqlClientBase[Any], tables: dict[str, set[str]]) -> None:
+        self._client = client
+        self._dialect = client.capabilities.sqlglot_dialect or "duckdb"
+        self.tables = tables
+        """The columns of the tables that the pull has written."""
+
+    @classmethod
+    @contextmanager
+    def of(cls, pipeline: dlt.Pipeline) -> Iterator[Store]:
+        """The store of a pipeline whose schema and state are the warehouse's."""
+        held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+        with pipeline.sql_client() as client:
+            yield cls(client, {name: set(table["columns"]) for name, table in held.items()})
+
+    def run(self, statement: str) -> None:
+        """Execute one statement."""
+        with self._client.execute_query(self._ours(statement)):
+            pass
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query: for few."""
+        with self._client.execute_query(self._ours(query)) as cursor:
+            return list(cursor.fetchall())
+
+    def one(self, query: str) -> Any:
+        """The only value of a query; None where it has no row."""
+        found = self.rows(query)
+        return found[0][0] if found else None
+
+    def arrow(self, query: str) -> pa.Table:
+        """The rows of a query, as many as fit memory."""
+        with self._client.execute_query(self._ours(query)) as cursor:
+            return cursor.arrow()
+
+    def make(self, table: str, query: str) -> None:
+        """Make ``table`` of a query, in place of one of that name."""
+        self.run(f"DROP TABLE IF EXISTS {table}")
+        self.run(f"CREATE TABLE {table} AS {query}")
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows of plain values."""
+        for start in range(0, len(rows), _TOGETHER):
+            some = [tuple(row) for row in rows[start : start + _TOGETHER]]
+            statement = exp.insert(exp.values(some), table, columns=list(columns))
+            with self._client.execute_query(statement.sql(dialect=self._dialect)):
+                pass
+
+    def _ours(self, statement: str) -> str:
+        return sqlglot.transpile(statement, read="duckdb", write=self._dialect)[0]
+
+
+def text(value: str) -> str:
+    """An SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def name(identifier: str) -> str:
+    """A quoted identifier."""
+    return '"' + identifier.replace('"', '""') + '"'

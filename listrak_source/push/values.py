@@ -1,0 +1,72 @@
+"""Values in canonical form, as SQL: so that what means the same compares as the same, in the warehouse.
+
+Listrak keeps every profile value as text: a checkbox reads ``1`` or ``0`` and may be written ``on`` or ``true``, a date
+is American, a number has up to two decimals (BEHAVIOUR: profile values). All of it is DuckDB's SQL; see ``store``.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """What a value is."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    CHECKBOX = "checkbox"
+    DATE = "date"
+    EMAIL = "email address"
+
+
+_TRUE, _FALSE = ("1", "on", "true", "t"), ("0", "off", "false", "f")
+_NUMBER = "^[+-]?[0-9]{1,15}([.][0-9]+)?$"
+_EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
+_ISO = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
+_AMERICAN = "^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$"
+
+
+def canonical(text: str, kind: Kind) -> str:
+    """SQL for the canonical form of the SQL expression ``text``; null where it is no such value, or blank."""
+    trimmed = f"TRIM({text})"
+    if kind is Kind.TEXT:
+        return f"CASE WHEN {trimmed} <> '' THEN {text} END"
+    if kind is Kind.EMAIL:
+        return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_EMAIL}') THEN LOWER({trimmed}) END"
+    if kind is Kind.NUMBER:
+        number = f"CAST(CAST({trimmed} AS DECIMAL(17, 2)) AS TEXT)"
+        return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_NUMBER}') THEN {number} END"
+    if kind is Kind.CHECKBOX:
+        return (
+            f"CASE WHEN LOWER({trimmed}) IN ({_texts(_TRUE)}) THEN '1' "
+            f"WHEN LOWER({trimmed}) IN ({_texts(_FALSE)}) THEN '0' END"
+        )
+    return _date(trimmed)
+
+
+def sent(value: str, kind: Kind) -> str:
+    """SQL for what is sent for the canonical ``value``, an SQL expression."""
+    if kind is Kind.DATE:
+        return f"SUBSTRING({value}, 6, 2) || '/' || SUBSTRING({value}, 9, 2) || '/' || SUBSTRING({value}, 1, 4)"
+    return value
+
+
+def _date(text: str) -> str:
+    """As 2020-12-31. The year one is Listrak's word for no date."""
+    american = (
+        f"SPLIT_PART({text}, '/', 3) || '-' || LPAD(SPLIT_PART({text}, '/', 1), 2, '0') || '-' "
+        f"|| LPAD(SPLIT_PART({text}, '/', 2), 2, '0')"
+    )
+    iso = (
+        f"CASE WHEN REGEXP_MATCHES({text}, '{_ISO}') THEN SUBSTRING({text}, 1, 10) "
+        f"WHEN REGEXP_MATCHES({text}, '{_AMERICAN}') THEN {american} END"
+    )
+    year, month, day = (f"CAST(SUBSTRING({iso}, {at}, {length}) AS INT)" for at, length in ((1, 4), (6, 2), (9, 2)))
+    leap = f"(({year} % 4 = 0 AND {year} % 100 <> 0) OR {year} % 400 = 0)"
+    february = f"CASE WHEN {leap} THEN 29 ELSE 28 END"
+    last = f"CASE WHEN {month} = 2 THEN {february} WHEN {month} IN (4, 6, 9, 11) THEN 30 ELSE 31 END"
+    return f"CASE WHEN {year} > 1 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {last} THEN {iso} END"
+
+
+def _texts(values: tuple[str, ...]) -> str:
+    return ", ".join(f"'{value}'" for value in values)

@@ -1,0 +1,42 @@
+"""Verify: read back again what a run has confirmed, for it may have been changed since."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from listrak_source.api import ListrakClient, each_record
+from listrak_source.push import ledger
+from listrak_source.push.ledger import ASSUMED, CONFIRMED, SENT, Run
+from listrak_source.push.reading_back import TOGETHER, read_back
+from listrak_source.push.store import Store, text
+from listrak_source.push.targets import of_ids
+
+
+def verify(
+    store: Store, client: ListrakClient, run: Run, sample: int | None, renew: Callable[[], None], *, workers: int = 8
+) -> dict[tuple[str, str], int]:
+    """Look up a sample of a run's contacts, or all; what is not there any more is planned again next time.
+
+    Returns the run's changes by operation and status.
+    """
+    of_run = f"run_id = {text(run.run_id)}"
+    known = f"status IN ('{CONFIRMED}', '{ASSUMED}')"
+    rows = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND {known} ORDER BY 1")
+    phones = [str(row[0]) for row in rows]
+    if sample is not None and sample < len(phones):
+        phones = sorted(random.sample(phones, sample))
+    ids = [str(row[0]) for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} ORDER BY 1")]
+    targets = of_ids(ids, each_record(client.list_profile_fields(run.sender_code_id)))
+    for start in range(0, len(phones), TOGETHER):
+        some = ledger.among("phone_number", phones[start : start + TOGETHER])
+        # From here on nothing of these is known, until it is read.
+        store.run(
+            f"DELETE FROM push_confirmed WHERE {some} AND EXISTS (SELECT 1 FROM push_changes AS c WHERE c.{of_run} "
+            "AND c.sender_code_id = push_confirmed.sender_code_id AND c.phone_number = push_confirmed.phone_number "
+            "AND c.target = push_confirmed.target)"
+        )
+        store.run(f"UPDATE push_changes SET status = '{SENT}', note = NULL WHERE {of_run} AND {known} AND {some}")
+        these = phones[start : start + TOGETHER]
+        read_back(store, client, run, targets, these, f"status = '{SENT}'", workers=workers, renew=renew)
+    return ledger.outcomes(store, run.run_id)
