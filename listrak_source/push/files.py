@@ -62,27 +62,49 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
 
 
 def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> Iterator[Written]:
-    """Write rows as files, one after the other; each is cut before :data:`MAX_FILE`."""
+    """Write rows as files, one after the other; each is cut before :data:`MAX_FILE`.
+
+    A file of one contact holds its row twice: a sister product of Listrak's refuses files of a single row.
+    """
     header = _line(["Phone", *(target.title for target in targets)])
-    part, path = 0, folder / "0.csv"
-    output, size, contacts, digest = path.open("wb"), 0, 0, hashlib.sha256()
+    output: _Output | None = None
+    part, content = 0, b""
     try:
         for content, rows in _pieces(batches):
-            if contacts and size + len(content) > MAX_FILE:
-                output.close()
-                yield Written(path, contacts, size, digest.hexdigest())
-                part += 1
-                path = folder / f"{part}.csv"
-                output, size, contacts, digest = path.open("wb"), 0, 0, hashlib.sha256()
-            whole = content if contacts else header + content
-            output.write(whole)
-            digest.update(whole)
-            size, contacts = size + len(whole), contacts + rows
-        output.close()
-        if contacts:
-            yield Written(path, contacts, size, digest.hexdigest())
+            if output and output.size + len(content) > MAX_FILE:
+                yield output.written(content)
+                part, output = part + 1, None
+            if output is None:
+                output = _Output(folder / f"{part}.csv", header)
+            output.add(content, rows)
+        if output:
+            yield output.written(content)
     finally:
-        output.close()
+        if output:
+            output.close()
+
+
+class _Output:
+    """A file that is being written."""
+
+    def __init__(self, path: Path, header: bytes) -> None:
+        self._path, self._file, self._digest = path, path.open("wb"), hashlib.sha256()
+        self.size = self._contacts = 0
+        self.add(header, 0)
+
+    def add(self, content: bytes, contacts: int) -> None:
+        self._file.write(content)
+        self._digest.update(content)
+        self.size, self._contacts = self.size + len(content), self._contacts + contacts
+
+    def written(self, last: bytes) -> Written:
+        if self._contacts == 1:
+            self.add(last, 0)
+        self.close()
+        return Written(self._path, self._contacts, self.size, self._digest.hexdigest())
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def write_body(content: Path, file_name: str, targets: list[Target], path: Path) -> None:

@@ -22,6 +22,8 @@ from listrak_source.push.targets import Target
 ENDED, SETTLED = "ended", "settled"
 PATIENCE = 3600.0
 """Seconds that an import may take."""
+PAUSE = 1.0
+"""Seconds between the first two questions whether an import has ended; later ones are further apart."""
 
 
 def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targets: list[Target]) -> None:
@@ -49,11 +51,9 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
         ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PLANNED}'")
 
 
-def wait(
-    store: Store, client: ListrakClient, run: ledger.Run, file: File, renew: Callable[[], None], pause: float = 1.0
-) -> bool:
+def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew: Callable[[], None]) -> bool:
     """Wait until the import has an end date; False where :data:`PATIENCE` is over."""
-    began, file_id = monotonic(), file.import_file_id
+    began, pause, file_id = monotonic(), PAUSE, file.import_file_id
     if file_id is None:
         raise RuntimeError(f"file {file.number} of run {run.run_id} has no import to wait for")
     while monotonic() - began < PATIENCE:

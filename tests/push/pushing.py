@@ -1,0 +1,114 @@
+"""A table of customers beside a pulled warehouse, and pushes from it into the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tomlkit
+
+from listrak_source.connect import client_of
+from listrak_source.push import ledger
+from listrak_source.push.apply import Outcome
+from listrak_source.push.plan import Plan
+from listrak_source.push.store import Store, name
+from listrak_source.push.sync import Sync, load
+from listrak_source.sandbox.profile import ProfileField
+from listrak_source.settings import resolve
+from pipelines.pushing import Session
+from tests.pull.warehouse import Warehouse, truth
+
+TYPES = {
+    "id": "BIGINT",
+    "phone": "TEXT",
+    "first": "TEXT",
+    "email": "TEXT",
+    "born": "DATE",
+    "zip": "TEXT",
+    "stop": "BOOLEAN",
+}
+"""The columns of the customers' table; all others are text."""
+
+
+class Pushing:
+    """A warehouse with customers in it, and the sync that tells Listrak of them."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self.warehouse = warehouse
+        self.sandbox, self.world = warehouse.sandbox, warehouse.sandbox.world
+        self.sender_code_id = next(iter(self.world.sender_codes))
+        self.said: list[str] = []
+        keys = ("client_id", "client_secret", "base_url", "token_url")
+        self._options = {key: warehouse.options()[key] for key in keys}
+
+    def field(self, data_type: str, turn: int = 0) -> ProfileField:
+        found = [one for one in self.world.fields.values() if (one.data_type, one.status) == (data_type, "Active")]
+        return found[turn]
+
+    def phones(self, count: int) -> list[str]:
+        """So many contacts of the sender code, none of them opted out."""
+        told = truth(self.sandbox)["contacts"]
+        return sorted(phone for (_, phone), row in told.items() if not row["opted_out"])[:count]
+
+    def customers(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """The table, in the place of an older one."""
+        with self.store() as store:
+            store.run("DROP TABLE IF EXISTS customers")
+            typed = ", ".join(f"{name(column)} {TYPES.get(column, 'TEXT')}" for column in columns)
+            store.run(f"CREATE TABLE customers ({typed})")
+            store.insert("customers", columns, rows)
+
+    def sync(self, columns: dict[str, Any], **also: Any) -> Sync:
+        """A sync of these columns, with a budget that is no hindrance."""
+        free = {"rows": 1_000_000, "percent": 100}
+        settings = {
+            "table": "customers", "phone": "phone", "key": "id", "sender_code": self.sender_code_id, "columns": columns,
+            "budget": dict.fromkeys(("opt_outs", "updates", "imports"), free),
+        } | also  # fmt: skip
+        path = self.warehouse.folder / "push.toml"
+        path.write_text(
+            tomlkit.dumps({"loyalty": {key: value for key, value in settings.items() if value is not None}})
+        )
+        return load(path)["loyalty"]
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        pipeline = self.warehouse.pipeline()
+        pipeline.sync_destination()
+        with Store.of(pipeline) as store:
+            yield store
+
+    @contextmanager
+    def session(self, sync: Sync) -> Iterator[Session]:
+        settings = resolve(dict(self._options))
+        with self.store() as store, client_of(settings) as client:
+            ledger.prepare(store)
+            yield Session(sync, store, client, workers=4)
+
+    def plan(self, sync: Sync) -> Plan:
+        with self.session(sync) as session:
+            return session.plan()
+
+    def apply(self, sync: Sync, **how: Any) -> Outcome | None:
+        with self.session(sync) as session:
+            return session.apply(self.said.append, **how)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.store() as store:
+            return store.rows(query)
+
+    def contact(self, phone: str) -> dict[str, Any]:
+        """What Listrak holds of a contact, its profile values by field id."""
+        told, key = truth(self.sandbox), (self.sender_code_id, phone)
+        row = told["contacts"].get(key) or told["unlisted_contacts"][key]
+        values = {one[2]: value["value"] for one, value in told["contact_profile_values"].items() if one[:2] == key}
+        return row | {"values": values}
+
+    def sent(self) -> list[str]:
+        """The operations that wrote, in the order that they came in."""
+        return [
+            f"{method} {path.rsplit('/', 1)[-1]}"
+            for method, path, _ in list(self.sandbox.traffic.log)
+            if method in ("POST", "PUT", "DELETE") and "Token" not in path
+        ]
