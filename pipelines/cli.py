@@ -76,14 +76,15 @@ def pull(
 
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
-    from listrak_source.pull.tables import TABLES
+    from listrak_source.pull.tables import REJECTED_ROWS, TABLES
     from pipelines.progress import StepProgress
     from pipelines.pulling import pulled
     from pipelines.warehouse import Warehouse
 
+    readable = [name for name in TABLES if name != REJECTED_ROWS.name]
     for name in table or ():
-        if name not in TABLES:
-            _stop(f"There is no table {name}. There are: {', '.join(TABLES)}.", Exit.WRONG_USE)
+        if name not in readable:
+            _stop(f"There is no table {name} to read. There are: {', '.join(readable)}.", Exit.WRONG_USE)
     options: dict[str, Any] = {
         "full": full or None,
         "start_date": start_date,
@@ -188,7 +189,7 @@ def main() -> None:
     """Run the command. Every failure is one sentence on standard error and an exit code; never a traceback."""
     # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
     os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
     try:

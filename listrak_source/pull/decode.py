@@ -29,6 +29,8 @@ _PHONE = "phoneNumber"
 _DATES: defaultdict[str, dict[str, pa.DataType]] = defaultdict(dict)
 """By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at once,
 by whichever unit reads next."""
+_NUL = b"\\u0000"
+"""A character that PostgreSQL keeps in no text."""
 _EXACT = 2.0**53
 """From here on a double may not be the number that the JSON has."""
 
@@ -60,10 +62,13 @@ def page_decoder(
         if not body.lstrip().startswith(b"{"):
             raise ValueError("the answer is no page: it is no object")
         # Its reader does not check the encoding, its cast does.
-        pa.scalar(body, pa.binary()).cast(TEXT)
+        try:
+            pa.scalar(body, pa.binary()).cast(TEXT)
+        except pa.ArrowInvalid:
+            body = body.decode(errors="replace").encode()
         try:
             # A copy of what is known by now: other threads learn too.
-            page: Page[pa.Table] | None = _decode_fast(body, records, dict(dates))
+            page = None if _NUL in body else _decode_fast(body, records, dict(dates))
         except _LooksLikeDate as found:
             dates[str(found)] = TEXT
             return decode(body)

@@ -34,6 +34,8 @@ class Directory:
     """What is written of personal columns."""
     skipped: set[int] = field(default_factory=set)
     """Sender codes that the API refuses to read because they are disabled."""
+    our_now: datetime | None = None
+    """What our own clock said when :attr:`now` was asked for."""
 
     def load(self, tables: frozenset[str]) -> None:
         """Ask now for what the wanted tables need."""
@@ -60,7 +62,8 @@ class Directory:
     def now(self) -> datetime:
         """The time at which this pull ends its windows: the API's clock, for ours may be wrong."""
         _ = self.sender_codes
-        return self.client.server_time or datetime.now(timezone.utc)
+        self.our_now = datetime.now(timezone.utc)
+        return self.client.server_time or self.our_now
 
     @cached_property
     def lists(self) -> dict[int, list[Record]]:

@@ -7,7 +7,7 @@ same event, and the warehouse keeps the first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +26,8 @@ REMOVED = "removed"
 WHOLE_SENDER_CODE = 0
 """The list of an event that is about the sender code as a whole."""
 
+_LONG = timedelta(hours=26)
+"""Windows are longer than a day, a change of the clocks included."""
 _NO_DATE = pa.scalar(NO_DATE, TIMESTAMP)
 
 
@@ -43,8 +45,14 @@ def of_opt_outs(rows: pa.Table, now: datetime) -> pa.Table:
 
 
 def of_memberships(rows: pa.Table, now: datetime) -> pa.Table:
-    """Events of rows of ``list_memberships``: the list tells who is subscribed, and at best since which window."""
-    at = pc.coalesce(rows["subscribed_from"], pa.scalar(now, TIMESTAMP))
+    """Events of rows of ``list_memberships``: the list tells who is subscribed, and at best since which window.
+
+    A day counts from its beginning. Of a longer window only its end is sure not to be before the consent.
+    """
+    start, end = rows["subscribed_from"], rows["subscribed_before"]
+    at = pa.scalar(now, TIMESTAMP)
+    long = pc.greater(pc.subtract(end, start), pa.scalar(_LONG, pa.duration("us")))
+    at = pc.if_else(pc.fill_null(long, False), pc.if_else(pc.greater(end, at), at, end), pc.coalesce(start, at))
     return _events(rows, now, SUBSCRIBED, "contacts", phone_list_id=rows["phone_list_id"], event_at=at)
 
 

@@ -8,6 +8,11 @@ def contacts_of(sender_code_id: int) -> str:
     return f"contacts of {sender_code_id}"
 
 
+def asked_of(sender_code_id: int) -> str:
+    """The group of contacts that were looked up, or are about to be."""
+    return f"asked of {sender_code_id}"
+
+
 def opt_outs_of(sender_code_id: int) -> str:
     """The group of a sender code's opt-outs."""
     return f"opt-outs of {sender_code_id}"

@@ -57,6 +57,19 @@ def _dataset() -> dlt.Dataset:
     return dataset
 
 
+def whole(rows: pa.Table, table: Table, **instead: pa.Scalar) -> pa.Table:
+    """Rows as the warehouse holds them, to be written again (a merge replaces whole rows): without dlt's own columns,
+    in the types that we declare, and with other values in some columns.
+    """
+    columns = {name: rows[name] for name in rows.column_names if not name.startswith("_dlt")}
+    columns |= {name: pa.repeat(value, rows.num_rows) for name, value in instead.items()}
+    declared = {field.name: field for field in table.schema}
+    fields = [declared.get(name, pa.field(name, column.type)) for name, column in columns.items()]
+    return pa.table(
+        [column.cast(field.type) for column, field in zip(columns.values(), fields, strict=True)], pa.schema(fields)
+    )
+
+
 def texts(values: Sequence[str]) -> str:
     """A list of SQL literals."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)

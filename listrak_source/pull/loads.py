@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from weakref import finalize
 
 from listrak_source.connect import client_of
@@ -23,8 +22,6 @@ from listrak_source.settings import Settings
 
 _TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")
 """The settings that say what a pull is to read: another one does not go on with it."""
-_CLOCKS_DIFFER = timedelta(hours=1)
-"""The clocks of Listrak's servers may differ by as much; windows overlap by more."""
 
 
 class Loads:
@@ -42,7 +39,7 @@ class Loads:
         plan, begun = self._go_on(wanted, written)
         if begun.swept is not None:
             yield from gathered(Sweep(plan, begun).batches())
-            pendings.forget()
+            pendings.forget(taken_up=begun.moved_over)
         else:
             yield from gathered(self._some())
         rejects = plan.directory.rejects
@@ -63,7 +60,7 @@ class Loads:
         directory = Directory(client_of(settings), settings, rejects, masks)
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
-        goes_on = before and before.task == task and before.began - directory.now < _CLOCKS_DIFFER
+        goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
         begun = before if before and goes_on else Pending(directory.now.isoformat(), task, settings.full)
         directory.load(wanted)
         self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop), begun)
@@ -94,4 +91,4 @@ class Loads:
             walk.save()
             self._walk = walk
         else:
-            pendings.forget()
+            pendings.forget(taken_up=walk.pending.moved_over)

@@ -12,13 +12,22 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from listrak_source.api import ListrakClient, NotFoundError, each_record, json_elements
+from listrak_source.api import (
+    ContactStateError,
+    ContactValueError,
+    InvalidRequestError,
+    ListrakClient,
+    ListrakError,
+    NotFoundError,
+    each_record,
+    json_elements,
+)
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.records import from_groups, from_records
-from listrak_source.pull.shape import profile_values, shape
+from listrak_source.pull.shape import last_of_each, profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS, Table
 
 
 class Person(NamedTuple):
@@ -35,14 +44,39 @@ AT_ONCE = 5_000
 """People who are asked before their rows are handed on."""
 
 
+_REFUSALS = (ContactStateError, ContactValueError, InvalidRequestError)
+"""Answers that say no to one contact, and nothing about the others."""
+
+
 @dataclass(frozen=True)
 class LookedUp:
-    """What Listrak says of one contact; ``contact`` is None where it was not asked for."""
+    """What Listrak says of one contact."""
 
     person: Person
     contact: dict[str, Any] | None
+    """None where it was not asked for, or Listrak does not tell it."""
     subscriptions: list[Any]
     """As they came: what is no object is set aside."""
+    refused: list[tuple[Table, str]]
+    """Tables that Listrak does not tell of, and why, where there is a contact."""
+    is_known: bool = True
+    """Whether there is such a contact at all."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.is_known and not self.refused
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What lookups of some people brought."""
+
+    batch: Batch
+    asked: list[Person]
+    answered: list[Person]
+    """Of whom there are rows, as far as a record fits."""
+    again: list[Person]
+    """Who is to be asked again by the next pull: not all of it was told."""
 
 
 def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
@@ -52,9 +86,9 @@ def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
 
 def look_up(
     people: Iterable[Person], directory: Directory, tables: frozenset[str], count: Callable[[int], None]
-) -> Iterator[tuple[Batch, list[Person]]]:
-    """Yield rows for the wanted ``tables`` about ``people``, read side by side, with the people that they are about
-    or would be: who has vanished has no rows. ``count`` is told of so many more people who were asked about.
+) -> Iterator[Answers]:
+    """Yield rows for the wanted ``tables`` about ``people``, read side by side. ``count`` is told of so many more
+    people who were asked about. Who is not there any more has no rows; whom Listrak refuses to tell of is set aside.
     """
     details, subscriptions = asked_for(tables)
 
@@ -69,20 +103,38 @@ def look_up(
         for one in side_by_side([reader(person) for person in some], directory.settings.workers):
             found.append(one)
             count(1)
-        count(len(some) - len(found))
-        yield _rows(found, directory), some
+            for table, why in one.refused:
+                who = {"phoneNumber": one.person.ask_by, "sender_code_id": one.person.sender_code_id}
+                directory.rejects.add(table, who, f"lookup: {why}")
+        told = [one for one in found if one.contact is not None or (one.is_known and not details)]
+        again = [one.person for one in found if not one.is_whole]
+        yield Answers(_rows(told, directory), some, [one.person for one in told], again)
 
 
 def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
     sender, phone = person.sender_code_id, person.ask_by
+    contact, lists, refused, is_known = None, [], [], True
     try:
         # Under the number that the collections use, so that every table joins.
         contact = {**client.get_contact(sender, phone), "phoneNumber": phone} if details else None
-        found = client.list_contact_subscriptions(sender, phone, decode=json_elements) if subscriptions else ()
-        lists: list[Any] = list(each_record(found))
     except NotFoundError:
-        return
-    yield LookedUp(person, contact, lists)
+        is_known = False
+    except _REFUSALS as error:
+        refused.append((CONTACTS, _why(error)))
+    try:
+        if subscriptions and is_known and not refused:
+            found = client.list_contact_subscriptions(sender, phone, decode=json_elements)
+            lists = list(each_record(found))
+    except NotFoundError as error:
+        is_known = details
+        refused += [(SUBSCRIPTIONS, _why(error))] if details else []
+    except _REFUSALS as error:
+        refused.append((SUBSCRIPTIONS, _why(error)))
+    yield LookedUp(person, contact, lists, refused, is_known)
+
+
+def _why(error: ListrakError) -> str:
+    return error.code or f"HTTP {error.status}"
 
 
 def _rows(found: list[LookedUp], directory: Directory) -> Batch:
@@ -97,7 +149,8 @@ def _rows(found: list[LookedUp], directory: Directory) -> Batch:
     names = ("sender_code_id", "phone_number")
     groups = [(dict(zip(names, one.person[:2], strict=True)), one.subscriptions) for one in found]
     states, owners = from_groups(groups, SUBSCRIPTIONS, rejects)
-    tables = {SUBSCRIPTIONS.name: shape(masks.records(states), SUBSCRIPTIONS, settings.timezone, owners, rejects)}
+    rows = shape(masks.records(states), SUBSCRIPTIONS, settings.timezone, owners, rejects)
+    tables = {SUBSCRIPTIONS.name: last_of_each(rows, list(SUBSCRIPTIONS.key))}
     if contacts:
         tables[CONTACTS.name] = pa.concat_tables(contacts, promote_options="default")
         tables[CONTACT_PROFILE_VALUES.name] = pa.concat_tables(values, promote_options="default")

@@ -31,7 +31,7 @@ class Once:
             rows = numbered.group_by("key").aggregate([("row", "min")])
             firsts = pc.sort_indices(rows["row_min"])
             fresh, keys = records.take(rows["row_min"].take(firsts)), rows["key"].take(firsts).combine_chunks()
-        mask = pc.invert(self._has(group, keys))
+        mask = pc.invert(self.has_keys(group, keys))
         if not pc.all(mask, min_count=0).as_py():
             fresh, keys = fresh.filter(mask), keys.filter(mask)
         self.add(group, keys)
@@ -42,9 +42,13 @@ class Once:
         if len(keys):
             self._written[group].append(keys)
 
+    def written(self, group: str) -> int:
+        """How many keys the group has written, one that was counted twice as two."""
+        return sum(map(len, self._written.get(group, ())))
+
     def has(self, group: str, phones: pa.ChunkedArray) -> pa.Array:
         """Which phone numbers the group has seen, as booleans."""
-        return self._has(group, phone_keys(phones))
+        return self.has_keys(group, phone_keys(phones))
 
     def count(self, *groups: str) -> int:
         """How many different keys the groups have written, together."""
@@ -55,7 +59,8 @@ class Once:
         again = pc.sum(pc.equal(ordered[1:], ordered[:-1]), min_count=0).as_py()
         return len(ordered) - int(again)
 
-    def _has(self, group: str, keys: pa.Array) -> pa.Array:
+    def has_keys(self, group: str, keys: pa.Array) -> pa.Array:
+        """The same, of keys of :func:`keys_of`."""
         before = self._written.get(group)
         if not before:
             return pa.repeat(pa.scalar(False), len(keys))

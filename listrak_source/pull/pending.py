@@ -16,6 +16,7 @@ import dlt
 from dlt.common.storages.load_package import load_package_state
 
 _NAME = "pending"
+_TAKEN_UP = "taken_up"
 
 
 @dataclass
@@ -58,14 +59,21 @@ def pending() -> Pending | None:
     return Pending(**state) if state else None
 
 
-def forget() -> None:
-    """The pull is at its end, or given up."""
-    dlt.current.source_state().pop(_NAME, None)
+def forget(*, taken_up: bool = False) -> None:
+    """The pull is at its end, or given up; ``taken_up`` where another process had begun it."""
+    state = dlt.current.source_state()
+    state.pop(_NAME, None)
+    state[_TAKEN_UP] = taken_up
 
 
 def task_of(**what: Any) -> str:
     """A digest of what a pull is to read."""
     return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def was_taken_up(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
+    """Whether the last pull was begun by another process than the one that ended it: nobody knows how long ago."""
+    return bool(pipeline.state.get("sources", {}).get(source, {}).get(_TAKEN_UP))
 
 
 def is_unfinished(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:

@@ -30,6 +30,8 @@ LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS
 STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
 """The tables that a sender code's opt-outs feed."""
 _STATES = (False, True)
+_TOO_FAR = timedelta(days=366)
+"""A clock that was ahead by more tells nothing of how far was read."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
@@ -63,6 +65,8 @@ class Plan:
     def __post_init__(self) -> None:
         settings = self.directory.settings
         self.zone = ZoneInfo(settings.timezone)
+        self.ahead = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
+        """By how much Listrak's clock was ahead when the last pull set its marks."""
         self.overlap = timedelta(hours=settings.overlap)
         self.looks_up = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
         self.asks_subscriptions = self.looks_up and SUBSCRIPTIONS.name in self.wanted
@@ -88,9 +92,7 @@ class Plan:
 
     def finds_changes(self, unit: Unit) -> bool:
         """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
-        return (
-            self.looks_up and not self.asks_everyone and progress.watermark(progress.LOOKUPS, unit.stream) is not None
-        )
+        return self.looks_up and not self.asks_everyone and self._mark(progress.LOOKUPS, unit) is not None
 
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
@@ -140,18 +142,27 @@ class Plan:
         if not months:
             return [EVERYTHING]
         created = str(item.get("createDate") or "")[:10]
-        first = datetime.fromisoformat(created) if _DATE.match(created) else FIRST_SMS
+        try:
+            first = datetime.fromisoformat(created) if _DATE.match(created) else FIRST_SMS
+        except ValueError:  # 0000-00-00
+            first = FIRST_SMS
         return slices(first, self.now, self.zone, months)
 
     def _start(self, unit: Unit) -> datetime | None:
-        """From where any reader of the unit's stream goes on; None when nobody has read it.
-
-        Never later than now: a mark that is ahead was set by a clock that was.
-        """
-        marks = (progress.watermark(reader, unit.stream) for reader in self.readers_of(unit))
+        """From where any reader of the unit's stream goes on; None when nobody has read it. Never later than now."""
+        marks = (self._mark(reader, unit) for reader in self.readers_of(unit))
         earliest = min((mark for mark in marks if mark), default=None)
         return since(min(earliest, self.now), self.overlap, self.zone) if earliest else None
 
+    def _mark(self, reader: str, unit: Unit) -> datetime | None:
+        """Up to where a reader has read the unit's stream; None where nobody knows: it was never read, or by a clock
+        that was ahead, and still is from where we are.
+        """
+        mark = progress.watermark(reader, unit.stream)
+        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.directory.now > progress.CLOCKS_DIFFER:
+            return None
+        return mark - self.ahead
+
     def _is_new(self, unit: Unit) -> bool:
         """Whether a selected table has never read the unit's stream."""
-        return any(progress.watermark(table, unit.stream) is None for table in self.tables_of(unit))
+        return any(self._mark(table, unit) is None for table in self.tables_of(unit))

@@ -8,7 +8,7 @@ code's opt-outs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import dlt
@@ -19,6 +19,8 @@ from listrak_source.api import ConfigurationError
 from listrak_source.pull import fingerprints
 from listrak_source.pull.tables import REJECTED_ROWS
 
+CLOCKS_DIFFER = timedelta(hours=1)
+"""The clocks of Listrak's servers may differ by as much; windows overlap by more."""
 MOST_REMEMBERED = 50_000
 """Rows of one window that are remembered, at the most: it bounds the state, which every run sends to the warehouse."""
 
@@ -104,6 +106,23 @@ def check_masks(mark: str) -> None:
             "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
             "give it what it had, or pull into a new dataset"
         )
+
+
+def note_clocks(theirs: datetime, ours: datetime) -> None:
+    """Record what Listrak's clock and ours said at one moment (UTC)."""
+    dlt.current.source_state()["clocks"] = [theirs.isoformat(), ours.isoformat()]
+
+
+def was_ahead(theirs: datetime, ours: datetime) -> timedelta:
+    """By how much Listrak's clock was ahead when the last pull read it, as far as ours can tell: less time has gone by
+    on it since than on ours. Nothing where that is within an hour.
+    """
+    noted = dlt.current.source_state().get("clocks")
+    if not noted:
+        return timedelta()
+    then_theirs, then_ours = map(datetime.fromisoformat, noted)
+    ahead = (ours - then_ours) - (theirs - then_theirs)
+    return ahead if ahead > CLOCKS_DIFFER else timedelta()
 
 
 def looked_up() -> bool:

@@ -97,8 +97,10 @@ class _Place:
     """Where the present window goes on; None at its beginning."""
     proved: bool = True
     """Whether nothing has happened so far that leaves a doubt."""
-    begun_again: bool = False
-    """Whether the present window was begun again already."""
+    pages: int = 0
+    """Pages that were read since the present window was begun."""
+    reached: int = -1
+    """How many it had been when the window was begun again."""
 
     @classmethod
     def at(cls, unit: Unit, position: Position) -> _Place:
@@ -118,15 +120,20 @@ class _Place:
             known["proved"] = False
         return known
 
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether to begin anew may lead on: not where that has led to this very place."""
+        return self.pages > self.reached
+
     def go_on(self, cursor: str | None) -> None:
         """To the page behind ``cursor``; None ends the window."""
-        self.cursor = cursor
+        self.cursor, self.pages = cursor, self.pages + 1
         if cursor is None:
             self._enter(self.windows[1:])
 
     def begin_again(self, unit: Unit, why: str) -> None:
         logger.warning(f"{unit.title}: {why}; they are read again from the beginning.")
-        self.cursor, self.begun_again = None, True
+        self.cursor, self.pages, self.reached = None, 0, self.pages
 
     def narrow(self, unit: Unit, latest: datetime) -> bool:
         """Cut the present window in two; False where that cannot be."""
@@ -143,7 +150,7 @@ class _Place:
         return True
 
     def _enter(self, windows: list[Window]) -> None:
-        self.windows, self.cursor, self.begun_again = windows, None, False
+        self.windows, self.cursor, self.pages, self.reached = windows, None, 0, -1
 
 
 def _pages(
@@ -166,11 +173,11 @@ def _pages(
                 raise _too_full(unit, place.windows[0], count, error) from error
         except RepeatedCursor:
             place.proved = False
-            if place.begun_again:
+            if not place.may_begin_again:
                 raise
             place.begin_again(unit, "a cursor came for the second time")
         except ListrakError as error:
-            if place.begun_again or not error.cursor_refused:
+            if not (place.may_begin_again and error.cursor_refused):
                 raise
             place.begin_again(unit, f"Listrak does not take its own cursor any more ({error.status})")
 

@@ -66,9 +66,16 @@ def from_groups(
 
 
 def with_keys(records: Iterable[Any], table: Table, rejects: Rejects, given: Mapping[str, Any]) -> list[Any]:
-    """The records, as they came, that can be told by their key; the others go to ``rejects``."""
+    """The records that can be told by their key, as they came but for the key, which has its type; the others go to
+    ``rejects``.
+    """
     fitting = _Fitting(table, rejects)
-    return [record for record in records if record is not None and fitting.fit(record, given) is not None]
+    found = []
+    for record in records:
+        row = None if record is None else fitting.fit(record, given)
+        if row is not None:
+            found.append({**record, **{name: row[name] for name in fitting.keys}})
+    return found
 
 
 def as_text(value: Any) -> str | None:
@@ -86,13 +93,15 @@ class _Fitting:
         self._table, self._rejects = table, rejects
         self._plain = [(item.name, _FIT[item.type]) for item in self.schema if item.type in _FIT]
         # A date is no part of this: an opt-out may have none.
-        self._keys = [item.source for item in table.columns if item.key and item.source and item.type in _KEYS]
+        self.keys = [item.source for item in table.columns if item.key and item.source and item.type in _KEYS]
         self._values = _Fitting(CONTACT_PROFILE_VALUES, rejects) if VALUES_FIELD in self.schema.names else None
 
-    def fit(self, record: Any, given: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The record with the types of the fields; None if it was set aside."""
+    def fit(
+        self, record: Any, given: Mapping[str, Any], owner: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The record with the types of the fields; None if it was set aside, with whose it is (``owner``)."""
         if not isinstance(record, Mapping):
-            self._refuse(record, given, "record: not an object")
+            self._refuse(record, given, "record: not an object", owner)
             return None
         row = dict(record)
         wrong = {}
@@ -107,7 +116,7 @@ class _Fitting:
         # A key that cannot be read is one reason, and that it is missing then is no other.
         wrong = {name: f"{name}: missing" for name in missing} | wrong
         if wrong:
-            self._refuse(record, given, "; ".join(wrong.values()))
+            self._refuse(record, given, "; ".join(wrong.values()), owner)
             row[SET_ASIDE] = self._table.name
         if missing:
             return None
@@ -117,25 +126,27 @@ class _Fitting:
 
     def _missing(self, row: Mapping[str, Any]) -> list[str]:
         """The fields of the key that a row lacks; without rejects it goes on, and ``shape`` leaves it out."""
-        return [] if self._rejects is None else [name for name in self._keys if row[name] in (None, "")]
+        return [] if self._rejects is None else [name for name in self.keys if row[name] in (None, "")]
 
     def _fit_values(self, contact: dict[str, Any], given: Mapping[str, Any], fitting: _Fitting) -> None:
         """A contact's profile values: each stands for itself, so that one that does not fit takes no other along."""
         values = contact.get(VALUES_FIELD)
-        given = {**given, "phone_number": contact["phoneNumber"]}
+        owner = {"phone_number": contact["phoneNumber"]}
         if values is None or isinstance(values, list):
-            fitted = [fitting.fit(value, given) for value in values or () if value is not None]
+            fitted = [fitting.fit(value, given, owner) for value in values or () if value is not None]
             contact[VALUES_FIELD] = None if values is None else [value for value in fitted if value is not None]
             return
-        fitting._refuse({VALUES_FIELD: values}, given, f"{VALUES_FIELD}: not a list")
+        fitting._refuse({VALUES_FIELD: values}, given, f"{VALUES_FIELD}: not a list", owner)
         contact[VALUES_FIELD] = None
         contact[SET_ASIDE] = " ".join(filter(None, (contact.get(SET_ASIDE), CONTACT_PROFILE_VALUES.name)))
 
-    def _refuse(self, record: Any, given: Mapping[str, Any], reason: str) -> None:
+    def _refuse(
+        self, record: Any, given: Mapping[str, Any], reason: str, owner: Mapping[str, Any] | None = None
+    ) -> None:
         if self._rejects is None:
             raise ValueError(reason)
         known = record if isinstance(record, Mapping) else {"record": record}
-        self._rejects.add(self._table, {**known, **given}, reason)
+        self._rejects.add(self._table, {**known, **(owner or {})}, reason, given=given)
 
 
 def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:

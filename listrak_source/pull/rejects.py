@@ -35,12 +35,22 @@ class Rejects:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._told: Counter[tuple[str, str]] = Counter()
 
-    def add(self, table: Table, record: Mapping[str, Any], reason: str, *, is_masked: bool = False) -> None:
+    def add(
+        self,
+        table: Table,
+        record: Mapping[str, Any],
+        reason: str,
+        *,
+        is_masked: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         """Set aside a ``record`` that was for ``table``. The same record with the same reason counts once.
 
-        ``reason`` names the field and what was expected, and no value: it may be personal, and is logged.
+        ``given`` is what is known of it besides, as the tables have it: it is not masked again. ``reason`` names the
+        field and what was expected, and no value: it may be personal, and is logged.
         """
-        text = as_json(self._mask(dict(record)) if self._mask and not is_masked else record)
+        kept = self._mask(dict(record)) if self._mask and not is_masked else record
+        text = as_json({**kept, **(given or {})})
         # Of what is kept, so that nothing that was masked can be guessed from its hash.
         digest = hashlib.sha256(as_json([table.name, reason, text]).encode()).hexdigest()
         with self._lock:
@@ -95,5 +105,6 @@ def as_json(value: Any) -> str:
 
 
 def well_formed(text: str) -> str:
-    """The text; half a surrogate pair, which no warehouse takes, is replaced."""
+    """The text; half a surrogate pair, which no warehouse takes, is replaced, and so is NUL."""
+    text = text.replace("\0", "\ufffd")
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

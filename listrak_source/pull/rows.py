@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from listrak_source.pull import events, progress
 from listrak_source.pull.consents import Consents
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import contacts_of, opt_outs_of, stopped_contacts_of, stops_of
+from listrak_source.pull.groups import asked_of, contacts_of, opt_outs_of, stopped_contacts_of, stops_of
+from listrak_source.pull.held import alive, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements, written
-from listrak_source.pull.lookups import Person
+from listrak_source.pull.lookups import Answers, Person
 from listrak_source.pull.once import Once, keys_of, phone_keys
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.shape import profile_values, shape
@@ -47,8 +48,8 @@ class Rows:
         self._consents = Consents()
         self._telling = Telling(plan, self.once, self._consents)
         self._asked_before = AskedBefore()
-        self._vanished: Counter[int] = Counter()
-        """By sender code: who was to be looked up, and was not there any more."""
+        self._unfit: Counter[int] = Counter()
+        """By sender code: whose record, looked up, did not fit."""
 
     def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
@@ -90,13 +91,32 @@ class Rows:
         }
         return self._wanted(batch)
 
-    def looked_up(self, batch: Batch, people: list[Person]) -> Batch:
-        """The rows that lookups of ``people`` brought, with what they tell of consents."""
-        found = batch.get(CONTACTS.name)
-        for sender, asked in Counter(one.sender_code_id for one in people).items():
+    def looked_up(self, answers: Answers) -> Batch:
+        """The rows that lookups brought, with what they tell of consents. Those people are not written from a list too;
+        who was asked for and not told of is.
+        """
+        batch, found = answers.batch, answers.batch.get(CONTACTS.name)
+        for sender, some in _by_sender(answers.answered).items():
+            self._count_as_written(sender, pa.chunked_array([[person.phone_number for person in some]], TEXT))
             there = pc.sum(pc.equal(found["sender_code_id"], sender)).as_py() if found is not None else 0
-            self._vanished[sender] += asked - (there or 0)
+            self._unfit[sender] += len(some) - (there or 0)
         return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
+
+    def stopped(self, answers: Answers) -> Batch:
+        """Rows of contacts that said stop and that a lookup has told nothing of: as the warehouse knows them, opted out."""
+        parts = []
+        answered = set(answers.answered)
+        for sender, some in _by_sender(one for one in answers.asked if one not in answered).items():
+            phones = pa.chunked_array([[person.phone_number for person in some]], TEXT)
+            phones = phones.filter(self.once.has(stops_of(sender), phones))
+            if len(phones) and columns_of(CONTACTS):
+                among = f"sender_code_id = {sender} AND phone_number IN ({texts(phones.to_pylist())})"
+                query = f"SELECT * FROM contacts WHERE {among} AND NOT opted_out AND {alive(CONTACTS)}"  # noqa: S608
+                for rows in held(query):
+                    self._count_as_written(sender, rows["phone_number"])
+                    table = self.plan.directory.masks.table(CONTACTS)
+                    parts.append(whole(rows, table, opted_out=pa.scalar(True)))
+        return self._wanted({CONTACTS.name: pa.concat_tables(parts)}) if parts else {}
 
     def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
         """Who of a list must be asked one by one: everyone; or those of whom a complete walk finds dates and
@@ -113,23 +133,17 @@ class Rows:
             if not unit.opted_out:
                 stopped = pc.or_(self._consents.opted_out(sender, phones), self.once.has(stops_of(sender), phones))
                 asked = pc.or_(asked, stopped)
-        fresh = self.once.first(contacts_of(sender), records.filter(asked))
-        self.once.add(stopped_contacts_of(sender), phone_keys(fresh["phoneNumber"]))
-        return fresh
+        asked = pc.and_not(asked, self.once.has(contacts_of(sender), phones))
+        return self.once.first(asked_of(sender), records.filter(asked))
 
     def not_written(self, people: Iterable[Person]) -> list[Person]:
-        """Those of whom no earlier load of this pull has brought anything."""
+        """Those of whom this pull has brought nothing yet."""
         missing = []
         for sender, some in _by_sender(people).items():
             phones = pa.chunked_array([[person.phone_number for person in some]], TEXT)
             written = self.once.has(contacts_of(sender), phones).to_pylist()
             missing += [person for person, known in zip(some, written, strict=True) if not known]
         return missing
-
-    def count_as_asked(self, people: Iterable[Person]) -> None:
-        """People who are looked up are not written from a list too."""
-        for sender, some in _by_sender(people).items():
-            self._count_as_written(sender, pa.chunked_array([[person.phone_number for person in some]], TEXT))
 
     def _count_as_written(self, sender_code_id: int, phones: pa.ChunkedArray) -> None:
         keys = phone_keys(phones)
@@ -152,7 +166,7 @@ class Rows:
             else:
                 counts[unit.stream] = self.once.count(opt_outs_of(sender))
                 handed_over = self.once.count(contacts_of(sender), stopped_contacts_of(sender))
-                counts[contacts_of(sender)] = handed_over - self._vanished[sender]
+                counts[contacts_of(sender)] = handed_over - self._unfit[sender]
         return counts
 
     def recall(self, loads: list[str]) -> None:

@@ -9,8 +9,9 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 
 from listrak_source.pull.compact import settle
-from listrak_source.pull.pending import is_unfinished
+from listrak_source.pull.pending import is_unfinished, was_taken_up
 from listrak_source.pull.source import listrak_sms
+from listrak_source.settings import resolve
 
 CHUNK_ROWS = 500_000
 """``chunk_rows`` where nothing else is set."""
@@ -21,7 +22,9 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
 
     ``tables`` are the ones to read, all of them when none is named; ``options`` are those of
     :class:`~listrak_source.settings.Settings`. Cut short at any moment and called again with the same options, it goes
-    on after the last load that was completed. Raises :class:`~listrak_source.api.ListrakError`.
+    on after the last load that was completed, and then reads what has happened since.
+
+    Raises :class:`~listrak_source.api.ListrakError`.
 
     >>> for info in load(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
     ...     print(info)
@@ -38,5 +41,12 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
             yield info
-        if not left_over and not is_unfinished(pipeline):
+        if left_over or is_unfinished(pipeline):
+            continue
+        if not was_taken_up(pipeline):
             return
+        # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
+        lookups = "none" if resolve(options).lookups == "none" else "changed"
+        news = {"full": False, "lookups": lookups}
+        source = listrak_sms(**options | {"chunk_rows": rows, "compacted": True} | news)
+        chosen = source.with_resources(*tables) if tables else source

@@ -47,6 +47,9 @@ NO_DATE = datetime(1, 1, 1, tzinfo=utc.utc)
 
 _NAMING = NamingConvention()
 _SUBSCRIBED = "subscribed"
+_UNNAMED = "unnamed"
+"""The column of a field whose name is empty."""
+_FIELD_ID = "segmentation_field_id"
 _NO_FIELD = 0
 """The contract keeps field id 0 for the phone number, so no profile field has it."""
 
@@ -84,7 +87,7 @@ def shape(
     fields = [column.arrow for column in table.columns]
     for name in records.column_names:
         if name not in taken:
-            free = _free_name(_NAMING.normalize_identifier(name), columns)
+            free = _free_name(_NAMING.normalize_identifier(name) if name.strip() else _UNNAMED, columns)
             columns[free] = records[name]
             fields.append(pa.field(free, TEXT))
     rows = _that_fit(pa.table(columns), records, table, given, unread, rejects)
@@ -148,7 +151,8 @@ def _record(records: pa.Table, at: int, given: Mapping[str, Any]) -> dict[str, A
     record = records.slice(at, 1).to_pylist()[0]
     arrays = (pa.Array, pa.ChunkedArray)
     ours = {name: value[at].as_py() if isinstance(value, arrays) else value for name, value in given.items()}
-    return {name: value for name, value in (record | ours).items() if value is not None and name != SET_ASIDE}
+    ours_alone = (SET_ASIDE, RAW_PHONE)
+    return {name: value for name, value in (record | ours).items() if value is not None and name not in ours_alone}
 
 
 def _free_name(name: str, columns: Mapping[str, Any]) -> str:
@@ -175,7 +179,7 @@ def profile_values(
     values = pa.Table.from_struct_array(pc.list_flatten(lists))
     owners = pc.take(phones, pc.list_parent_indices(lists))
     given = {"sender_code_id": sender_code_id, "phone_number": owners, "is_removed": None}
-    rows = shape(values, CONTACT_PROFILE_VALUES, "UTC", given, rejects)
+    rows = last_of_each(shape(values, CONTACT_PROFILE_VALUES, "UTC", given, rejects), ["phone_number", _FIELD_ID])
     empty = phones.filter(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), True))
     if into_empty or len(empty) == 0:
         return rows
@@ -183,6 +187,15 @@ def profile_values(
     given |= {"phone_number": empty, "segmentation_field_id": _NO_FIELD, "is_removed": True}
     gone = shape(none.drop_columns("phone"), CONTACT_PROFILE_VALUES, "UTC", given)
     return pa.concat_tables([rows, gone], promote_options="default")
+
+
+def last_of_each(rows: pa.Table, key: list[str]) -> pa.Table:
+    """The rows, of those with the same ``key`` the last: an answer may name a field, or a list, twice."""
+    numbered = rows.select(key).append_column("row", pa.array(range(rows.num_rows), INTEGER))
+    lasts = numbered.group_by(key).aggregate([("row", "max")])
+    if lasts.num_rows == rows.num_rows:
+        return rows
+    return rows.take(lasts["row_max"].take(pc.sort_indices(lasts["row_max"])))
 
 
 def _given(value: Any, kind: pa.DataType, length: int) -> Any:

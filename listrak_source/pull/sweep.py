@@ -22,7 +22,7 @@ from listrak_source.pull import events, fingerprints, progress
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import contacts_of
-from listrak_source.pull.held import by_group, columns_of, held, texts
+from listrak_source.pull.held import by_group, columns_of, held, texts, whole
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
@@ -45,7 +45,7 @@ from listrak_source.pull.tables import (
     Table,
 )
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.windows import Window
+from listrak_source.pull.windows import Window, since
 
 _PEOPLE = (CONTACTS, CONTACT_PROFILE_VALUES, SUBSCRIPTIONS)
 _BELOW = {
@@ -159,6 +159,9 @@ class Sweep:
     def _moves(self) -> Iterator[tuple[Unit, pa.Table]]:
         """Who subscribed or said stop since the walk began, by the dates that Listrak tells."""
         start = self.plan.now.astimezone(self.plan.zone).replace(tzinfo=None)
+        if self.pending.moved_over:
+            # Only dates tell then, and those of another time zone than the setting's may be a day off.
+            start = since(self.plan.now, self.plan.overlap, self.plan.zone)
         window = Window(start, is_open=True)
         opt_outs, contacts = [], []
         # A list that was deleted since the walk cannot be asked.
@@ -209,7 +212,10 @@ class Sweep:
         for found in parts:
             rows = self._still(found) if "phone_number" in found.column_names else found
             if rows.num_rows:
-                yield _marked(rows, table, pa.scalar(self.plan.now, TIMESTAMP))
+                before = rows[REMOVED_AT.name].cast(TIMESTAMP)
+                at = pc.coalesce(before, pa.scalar(self.plan.now, TIMESTAMP))
+                index = rows.column_names.index(REMOVED_AT.name)
+                yield whole(rows.set_column(index, REMOVED_AT.name, at), table)
 
     def _still(self, rows: pa.Table) -> pa.Table:
         """Without those who moved meanwhile."""
@@ -217,21 +223,6 @@ class Sweep:
         for (sender,), part in by_group(rows, ["sender_code_id"]):
             parts.append(part.filter(pc.invert(self.moved.has(str(sender), part["phone_number"]))))
         return pa.concat_tables(parts)
-
-
-def _marked(rows: pa.Table, table: Table, at: pa.Scalar) -> pa.Table:
-    """Whole rows as the warehouse holds them (a merge replaces whole rows), with the moment that they were missed."""
-    columns = {}
-    for name in rows.column_names:
-        if not name.startswith("_dlt"):
-            index = table.schema.get_field_index(name)
-            columns[name] = rows[name].cast(table.schema.field(index).type) if index >= 0 else rows[name]
-    columns[REMOVED_AT.name] = pc.coalesce(rows[REMOVED_AT.name].cast(TIMESTAMP), at)
-    fields = [
-        table.schema.field(name) if table.schema.get_field_index(name) >= 0 else pa.field(name, column.type)
-        for name, column in columns.items()
-    ]
-    return pa.table(columns).cast(pa.schema(fields))
 
 
 def _streams_of(table: Table, rows: pa.Table) -> list[str]:

@@ -22,12 +22,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from listrak_source.pull import fingerprints, progress
 from listrak_source.pull.asking import Asking
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.lookups import Person, look_up
+from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import LOOKED_UP, Plan
 from listrak_source.pull.privacy import raw_phones
@@ -35,6 +37,7 @@ from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import small_tables
+from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
 
 LOOKUP = 25
@@ -64,8 +67,10 @@ class Walk:
         self.asking = Asking(plan, pending.loads)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
-        self.seen: dict[Unit, list[pa.Array]] = defaultdict(list)
-        """By unit: fingerprints of its rows, for the next pull."""
+        self.seen: dict[Unit, list[pa.Table]] = defaultdict(list)
+        """By unit: fingerprints of its rows, for the next pull, and whose they are."""
+        self.again = Once()
+        """Who is to be looked up by the next pull too, by sender code."""
         self.refused: list[Unit] = []
         """Units that the API did not read: their streams' watermarks stay."""
         self.known: dict[str, dict[str, pa.Array]] = {}
@@ -82,7 +87,6 @@ class Walk:
             yield Step(small_tables(self.plan))
         yield from self._read_last_opt_outs()
         yield from self._read_changing()
-        yield from self._look_up_changed()
         yield from self._read_all_opt_outs()
         yield from self._read_recent()
         yield from self._read_whole()
@@ -101,7 +105,7 @@ class Walk:
             yield Step(self.rows.opt_outs(unit, new), records.num_rows)
 
     def _read_changing(self) -> Iterator[Step]:
-        held: dict[Unit, list[pa.Table]] = defaultdict(list)
+        held: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
         for reading, hashes in self._hashed(self.plan.changing):
             unit, records = reading.unit, reading.records
             new = self._new(unit, records, hashes)
@@ -118,13 +122,14 @@ class Walk:
         for place, some in held.items():
             for new in some:
                 self._note_changed(place, new)
+        yield from self._look_up_changed()
+        # Of whom a lookup has told nothing, the list does: the reachable first, as everywhere.
+        for place, some in sorted(held.items(), key=lambda item: item[0].opted_out):
+            for new in some:
+                yield Step(self.rows.contacts(place, new))
 
     def _look_up_changed(self) -> Iterator[Step]:
-        people = list(self.changed)
-        if self.goes_on:
-            people = self.rows.not_written(people)
-        self.rows.count_as_asked(people)
-        yield from self._look_up(people)
+        yield from self._look_up(self.rows.not_written(self.changed))
 
     def _read_all_opt_outs(self) -> Iterator[Step]:
         for reading in self._read(self.plan.all_opt_outs, goes_on=True):
@@ -147,22 +152,30 @@ class Walk:
     def _read_lists(self, units: list[ContactUnit]) -> Iterator[Step]:
         for reading in self._read_contacts(units, goes_on=True):
             unit, records = reading.unit, reading.records
-            yield Step(self.rows.memberships(unit, records), records.num_rows, counts=True)
+            before = self.rows.once.written(unit.stream)
+            batch = self.rows.memberships(unit, records)
+            # What a unit that began again brings once more is no work, or a load would hold nothing else.
+            yield Step(batch, self.rows.once.written(unit.stream) - before, counts=True)
             yield from self._contacts(unit, records)
             # Only now is everything of these records handed over.
             yield Step({}, 0, unit, reading.position)
 
     def _contacts(self, unit: ContactUnit, records: pa.Table) -> Iterator[Step]:
         asked = self.rows.to_ask(unit, records)
-        yield from self._look_up(people_of(unit, asked))
+        yield from self._look_up(people_of(unit, asked), on_list=True)
         yield Step(self.rows.contacts(unit, records))
 
-    def _look_up(self, people: list[Person]) -> Iterator[Step]:
+    def _look_up(self, people: list[Person], *, on_list: bool = False) -> Iterator[Step]:
         if people:
             progress.note_lookups()
             self.asking.begin(len(self.changed))
-        for batch, asked in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
-            yield Step(self.rows.looked_up(batch, asked), len(asked) * LOOKUP, counts=True)
+        for answers in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
+            if on_list and answers.again:
+                self.pending.unproved[SUBSCRIPTIONS.name] = "Listrak did not tell of everybody on its lists"
+            for one in answers.again:
+                self.again.add(str(one.sender_code_id), phone_keys(pa.chunked_array([[one.phone_number]])))
+            yield Step(self.rows.looked_up(answers), len(answers.asked) * LOOKUP, counts=True)
+            yield Step(self.rows.stopped(answers))
 
     # reading
 
@@ -170,7 +183,7 @@ class Walk:
         """The records that the last pull did not see; all of them count as seen for the next one."""
         if unit.stream not in self.known:
             self.known[unit.stream] = progress.known(self.plan.readers_of(unit), unit.stream)
-        self.seen[unit].append(hashes)
+        self.seen[unit].append(pa.table({"hash": hashes, "who": phone_keys(records["phoneNumber"])}))
         before = self.known[unit.stream].get(unit.name)
         return records if before is None else without(records, hashes, before)
 
@@ -220,14 +233,17 @@ class Walk:
 
     def _advance(self) -> None:
         seen: dict[str, dict[str, list[pa.Array]]] = defaultdict(lambda: defaultdict(list))
-        for unit, hashes in self.seen.items():
+        for unit, parts in self.seen.items():
             # After a change of process nobody knows what was seen before which contact was read: all of it is new to
             # the next pull.
             if self.plan.is_read_again(unit) and not self.goes_on:
-                seen[unit.stream][unit.name] += hashes
+                for rows in parts:
+                    again = self.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
+                    seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
         for unit in self.refused:
             self.pending.unproved[unit.stream] = "Listrak did not let it be read"
             self.plan.streams.pop(unit.stream, None)
+        progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in self.plan.streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
             progress.remember(stream, self.plan.now, windows)

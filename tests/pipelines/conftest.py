@@ -43,7 +43,7 @@ def listrak(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         monkeypatch.setattr(sys, "argv", ["listrak", *arguments])
         monkeypatch.setenv("COLUMNS", "120")
         # dlt sets it when a process begins, and this one began long ago.
-        logging.getLogger("dlt").setLevel(os.environ.get("RUNTIME__LOG_LEVEL", "ERROR"))
+        logging.getLogger("dlt").setLevel(os.environ.get("RUNTIME__LOG_LEVEL", "CRITICAL"))
         with pytest.raises(SystemExit) as end:
             main()
         written = capsys.readouterr()

@@ -146,17 +146,53 @@ def test_a_pull_begun_by_a_clock_that_was_ahead_is_not_gone_on_with(warehouse: W
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
+@pytest.mark.parametrize("days", [5, 9, 13])
+def test_what_happened_while_a_clock_was_said_to_be_ahead_is_read_later(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """Also by a pull for which the mark is in the past again: our own clock tells that less time has gone by."""
+    sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
+    began = sandbox.world.clock.now()
+
+    class Ours(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return ours
+
+    monkeypatch.setattr("listrak_source.pull.directory.datetime", Ours)
+    ours = began
+    sandbox.world.clock.advance(days=10)
+    warehouse.pull()
+    sandbox.service.reset()
+    sandbox.world.clock.advance(days=1)
+    sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
+    sandbox.world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109001")
+    sandbox.world.clock.advance(days=days - 1)
+    ours = sandbox.world.clock.now()
+    warehouse.pull()
+    assert not missing(warehouse)
+    assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
+
+
 def test_a_long_pull_leaves_the_watermark_where_it_began(warehouse: Warehouse) -> None:
     """Days may pass between its loads: the next pull reads them."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
     began = sandbox.world.clock.now()
-    while cut(warehouse, 2, chunk_rows=150, page_size=20):
+    for _ in loads(warehouse, chunk_rows=150, page_size=20):
         sandbox.world.clock.advance(days=4)
         sandbox.world.subscribe(
             someone.sender_code_id, someone.phone_list_id, f"155501{len(sandbox.world.journal):05d}"
         )
-    pipeline = warehouse.pipeline()
-    pipeline.sync_destination()
     assert watermarks(warehouse) == {began}
     warehouse.pull()
+    assert not missing(warehouse)
+
+
+def test_a_pull_of_several_processes_ends_with_what_happened_meanwhile(warehouse: Warehouse) -> None:
+    sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
+    for number in range(3):
+        assert cut(warehouse, 1, chunk_rows=40, page_size=20)
+        sandbox.world.clock.advance(days=4)
+        sandbox.world.subscribe(someone.sender_code_id, someone.phone_list_id, f"1555010900{number}")
+    warehouse.pull(chunk_rows=40, page_size=20)
     assert not missing(warehouse)

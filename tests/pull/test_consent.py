@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -199,3 +200,14 @@ def test_opt_out_after_a_clock_that_was_ahead(warehouse: Warehouse, someone: Som
     warehouse.pull(*TABLES)
     assert has_opt_out(warehouse, someone)
     assert opted_out(warehouse, someone) is True
+
+
+@pytest.mark.parametrize("options", [{"slices": 3}, {"start_date": "2020-01-01"}])
+def test_no_subscription_is_told_for_a_moment_long_before_it(warehouse: Warehouse, options: dict[str, Any]) -> None:
+    """Windows of months place a subscription somewhere in them: it counts from where it is sure. A day does not."""
+    warehouse.pull(**options)
+    true = {key: row["subscribe_date"] for key, row in truth(warehouse.sandbox)["subscriptions"].items()}
+    told = [key for key in warehouse.rows("consent_events") if key[3] == "subscribed"]
+    assert told
+    early = [key for key in told if (date := true[key[0], key[2], key[1]]) and date - key[4] > timedelta(days=1)]
+    assert not early

@@ -301,6 +301,35 @@ def test_masks_stay_as_they_are_in_one_dataset(private: Private, changed: dict[s
     assert private.pull("contacts", "opt_outs")
 
 
+def test_what_is_set_aside_for_its_date_is_masked_too(private: Private) -> None:
+    """A date that is none is found where rows are made, beside the number that lookups ask by."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        for record in answer["data"][:2] if path.endswith(("/Contact", "/OptOut")) else ():
+            record |= {"birthday": "soon"} if path.endswith("/Contact") else {"optOutDate": "soon"}
+
+    secrets = Secrets(private.sandbox.world)
+    with proxy(private.sandbox, change) as base_url:
+        private.pull(base_url=base_url)
+    assert private.rows("rejected_rows")
+    assert not secrets.in_folder(private.folder)
+
+
+def test_a_bad_subscription_joins_by_its_hash(private: Private) -> None:
+    """What is known of a record besides is hashed once."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if "/Contact/" in path and path.endswith("/PhoneList"):
+            answer["data"][0]["phoneListId"] = "none"
+
+    with proxy(private.sandbox, change) as base_url:
+        private.pull(base_url=base_url, lookups="all")
+    people = {key[1] for key in private.rows("contacts")}
+    aside = [json.loads(row["record"])["phone_number"] for row in private.rows("rejected_rows").values()]
+    assert aside
+    assert set(aside) <= people
+
+
 def test_masks_are_not_added_to_what_was_pulled_in_clear(clear: Warehouse) -> None:
     clear.pull("contacts")
     with pytest.raises(Exception, match="not what the last pull into this dataset had"):
