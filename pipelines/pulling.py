@@ -36,6 +36,8 @@ class Pulled:
     """By table and reason: records that could not be kept as they are."""
     doubts: dict[str, list[str]] = field(default_factory=dict)
     """By reason: what a complete walk could not prove to have read, so that nothing of it is marked as removed."""
+    remarks: list[str] = field(default_factory=list)
+    """What else should be known, in sentences."""
 
     def sentences(self) -> Iterator[str]:
         """What a person should know besides the rows."""
@@ -45,6 +47,7 @@ class Pulled:
             are = "1 row is gone at Listrak and is" if count == 1 else f"{count:,} rows are gone at Listrak and are"
             yield f"{are} marked as removed: {told}."
         yield from status.in_doubt(self.doubts)
+        yield from self.remarks
         if self.set_aside:
             reasons = [f"{table}, {reason} ({count:,})" for (table, reason), count in self.set_aside.items()]
             told = "; ".join(reasons[:_MOST])
@@ -85,6 +88,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
         if info.loads_ids:
             loads += info.loads_ids
             counts.update(loaded_rows(pipeline))
+    found.remarks = status.remarks(pipeline)
     if CONSENT_EVENTS.name in counts:
         # Most of what a complete walk tells is known: such rows are handed over, and not written.
         counts[CONSENT_EVENTS.name] = status.written(pipeline, CONSENT_EVENTS.name, loads)

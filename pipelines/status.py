@@ -107,6 +107,12 @@ def pending(pipeline: dlt.Pipeline) -> Pending | None:
     return Pending(**state) if state else None
 
 
+def remarks(pipeline: dlt.Pipeline) -> list[str]:
+    """What whoever ran the last pull should know of it, in sentences."""
+    found: list[str] = pipeline.state.get("sources", {}).get(SOURCE, {}).get("remarks", [])
+    return found
+
+
 def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] | None:
     """When the last complete walk began that came to its end, and by reason what it could not prove to have read; None
     when there was none.

@@ -8,8 +8,6 @@ from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import Any
 
-from dlt.common import logger
-
 from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record, json_elements
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.records import with_keys
@@ -135,9 +133,7 @@ class Directory:
         return list({record[key]: dict(record) for record in found}.values())
 
     def _skip(self, sender_code_id: int) -> None:
-        if sender_code_id not in self.skipped:
-            logger.warning(f"Sender code {sender_code_id} is disabled at Listrak: only its own row is read.")
-            self.skipped.add(sender_code_id)
+        self.skipped.add(sender_code_id)
 
 
 def _allowed(records: list[Record], key: str, wanted: Iterable[int] | None, setting: str) -> list[Record]:

@@ -24,6 +24,9 @@ CLOCKS_DIFFER = timedelta(hours=1)
 MOST_REMEMBERED = 50_000
 """Rows of one window that are remembered, at the most: it bounds the state, which every run sends to the warehouse."""
 
+MOST_REMARKS = 20
+"""Sentences about one pull that are kept."""
+
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
 
@@ -65,14 +68,10 @@ def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
 
 
 def remember(stream: str, now: datetime, seen: dict[str, pa.Array]) -> None:
-    """Keep the fingerprints of a pull's windows for the next one."""
+    """Keep the fingerprints of a pull's windows for the next one, but for those of too many rows."""
     windows = {}
     for name, hashes in seen.items():
-        if len(hashes) > MOST_REMEMBERED:
-            logger.warning(
-                f"{stream}, window {name}: {len(hashes)} rows are too many to remember; they are read again."
-            )
-        elif len(hashes):
+        if 0 < len(hashes) <= MOST_REMEMBERED:
             windows[name] = fingerprints.pack(hashes)
     _remembered()[stream] = {"as_of": now.isoformat(), "windows": windows}
 
@@ -106,6 +105,14 @@ def check_masks(mark: str) -> None:
             "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
             "give it what it had, or pull into a new dataset"
         )
+
+
+def note_remarks(remarks: Iterable[str]) -> None:
+    """Record what whoever ran the pull should know of it, in sentences, and log it."""
+    told = list(dict.fromkeys(remarks))
+    for remark in told:
+        logger.warning(remark)
+    dlt.current.source_state()["remarks"] = told[:MOST_REMARKS]
 
 
 def note_clocks(theirs: datetime, ours: datetime) -> None:

@@ -103,7 +103,7 @@ class Rows:
         return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
 
     def stopped(self, answers: Answers) -> Batch:
-        """Rows of contacts that said stop and that a lookup has told nothing of: as the warehouse knows them, opted out."""
+        """Rows of contacts that said stop and of whom a lookup told nothing: as the warehouse knows them, opted out."""
         parts = []
         answered = set(answers.answered)
         for sender, some in _by_sender(one for one in answers.asked if one not in answered).items():

@@ -231,6 +231,15 @@ class Walk:
         self.pending.unproved |= self.plan.directory.doubts()
         self.pending.save()
 
+    def _remarks(self) -> Iterator[str]:
+        for sender in sorted(self.plan.directory.skipped):
+            yield f"Sender code {sender} is disabled at Listrak: only its own row was read."
+        for unit in self.refused:
+            yield f"Listrak did not let the {unit.title} be read: they are as they were."
+        for unit, parts in self.seen.items():
+            if self.plan.finds_changes(unit) and sum(map(len, parts)) > progress.MOST_REMEMBERED:
+                yield f"Too many {unit.title} are new at once: nobody of them was looked up."
+
     def _advance(self) -> None:
         seen: dict[str, dict[str, list[pa.Array]]] = defaultdict(lambda: defaultdict(list))
         for unit, parts in self.seen.items():
@@ -243,6 +252,7 @@ class Walk:
         for unit in self.refused:
             self.pending.unproved[unit.stream] = "Listrak did not let it be read"
             self.plan.streams.pop(unit.stream, None)
+        progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in self.plan.streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}

@@ -46,10 +46,17 @@ def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "")
     code, out, err = listrak("demo", "--contacts", "500")
     assert (code, err) == (0, "")
-    for part in ("First pull: everything", "3 days of life", "Second pull", "List growth", "Why people said stop"):
+    for part in (
+        "First pull: everything",
+        "3 days of life",
+        "Second pull",
+        "A complete walk",
+        "List growth",
+        "Why people said stop",
+    ):
         assert part in out
     asked = [int(number.replace(",", "")) for number in re.findall(r"Loaded, with ([\d,]+) requests", out)]
-    assert len(asked) == 2
+    assert len(asked) == 3
     assert str(Path("listrak_demo/listrak.duckdb").resolve()) in out
 
 

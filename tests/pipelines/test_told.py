@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.sandbox import Sandbox
+from listrak_source.sandbox import Quirks, Sandbox
 from pipelines.messages import Exit
 from tests.pipelines.conftest import Listrak
 from tests.pull.asking import somebody
@@ -43,6 +43,21 @@ def test_what_was_set_aside(listrak: Listrak, sandbox: Sandbox, monkeypatch: pyt
         assert "Set aside" not in listrak("pull")[1], "once"
         assert "for records are set aside in rejected_rows" in listrak("pull", "--full")[1]
     assert re.search(rf"rejected_rows +{told[1]} ", listrak("status")[1])
+
+
+def test_what_was_not_read(listrak: Listrak, sandbox: Sandbox) -> None:
+    sender = next(iter(sandbox.world.sender_codes))
+    sandbox.world.disable_sender_code(sender)
+    sandbox.service.quirks = Quirks(disabled_reads="refused")
+    code, out, err = listrak("pull")
+    assert (code, err) == (0, "")
+    assert f"Sender code {sender} is disabled at Listrak: only its own row was read.\n" in out
+    assert "Sender code" in listrak("pull")[1], "as long as it is"
+    assert f"{sender}" in listrak("pull", "--full")[1]
+    assert "The last complete walk began at " in listrak("status")[1]
+    assert "Nothing is marked as removed of " in listrak("status")[1]
+    sandbox.world.disable_sender_code(sender, enabled=True)
+    assert f"Sender code {sender} is disabled" not in listrak("pull")[1]
 
 
 def test_what_is_gone(listrak: Listrak, sandbox: Sandbox) -> None:

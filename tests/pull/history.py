@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from tests.pull.life import COUNTS, Life
 from tests.pull.pulled import Known, Pulled, Tables, read
 from tests.pull.warehouse import truth
 
+LAST_DAYS = timedelta(hours=52)
+"""The overlap, from the midnight before it on."""
 GAP = 3
 """Seconds between life and a pull: the API's clock has seconds, and who moves while a walk runs is left unmarked."""
 
@@ -140,6 +142,9 @@ class History(Life):
             return False
         resumed = pending is not None and pending.task == pull.task
         began = pending.began if pending and resumed else now
+        if resumed and pull.full:
+            # What the first process saw of the last days is not known: who moved in them is left to the next walk.
+            touched |= {event.phone_number for event in self.world.journal if event.at >= began - LAST_DAYS}
         pulled = Pulled(
             full=pull.full,
             lookups=pull.lookups,

@@ -86,6 +86,11 @@ class Pushing:
             ledger.prepare(store)
             yield Session(sync, store, client, workers=4)
 
+    def edit(self, phone: str, values: dict[int, str] | None = None, **own: str) -> None:
+        """Somebody changes a contact at Listrak: profile values by field id, and what the API calls its own fields."""
+        items = [{"segmentationFieldId": field_id, "value": value} for field_id, value in (values or {}).items()]
+        self.world.edit(phone, own | ({"segmentationFieldValues": items} if items else {}))
+
     def plan(self, sync: Sync) -> Plan:
         with self.session(sync) as session:
             return session.plan()
@@ -106,9 +111,6 @@ class Pushing:
         return row | {"values": values}
 
     def sent(self) -> list[str]:
-        """The operations that wrote, in the order that they came in."""
-        return [
-            f"{method} {path.rsplit('/', 1)[-1]}"
-            for method, path, _ in list(self.sandbox.traffic.log)
-            if method in ("POST", "PUT", "DELETE") and "Token" not in path
-        ]
+        """The methods of requests that wrote, in the order that they came in."""
+        log = [(method, path) for method, path, _ in list(self.sandbox.traffic.log) if "Token" not in path]
+        return [method for method, _ in log if method in ("POST", "PUT", "DELETE")]
