@@ -20,7 +20,7 @@ from listrak_source.pull.tables import REJECTED_ROWS
 from listrak_source.pull.walk import Step, Walk, place_of
 from listrak_source.settings import Settings
 
-_TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")
+TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")
 """The settings that say what a pull is to read: another one does not go on with it."""
 
 
@@ -50,7 +50,7 @@ class Loads:
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
         before, settings = pending(), self.settings
-        task = pendings.task_of(wanted=sorted(wanted), **{name: getattr(settings, name) for name in _TASK})
+        task = pendings.task_of(wanted=sorted(wanted), **{name: getattr(settings, name) for name in TASK})
         if self._walk and before and (before.task, before.loads) == (task, self._walk.pending.loads):
             self._walk.pending.swept = before.swept
             return self._walk.plan, self._walk.pending

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source import listrak_sms
 from listrak_source.api import FullPage, ListrakError
-from listrak_source.pull.pending import is_unfinished
+from listrak_source.pull import loads
+from listrak_source.pull.pending import is_unfinished, task_of
 from listrak_source.pull.run import load
 from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Fault, Sandbox
+from listrak_source.settings import resolve
 from tests.pull import consent_state, promises
 from tests.pull.life import COUNTS, Life
 from tests.pull.pulled import Known, Pulled, Tables, read
@@ -186,11 +189,7 @@ class History(Life):
         """Whether the pull came to its end, and whether its fault hit."""
         sandbox = self.sandbox
         pipeline = self.last = self.pipeline()
-        options: dict[str, Any] = {
-            "client_id": sandbox.client_id,
-            "client_secret": sandbox.client_secret,
-            "base_url": sandbox.base_url,
-            "token_url": sandbox.token_url,
+        options: dict[str, Any] = self._options() | {
             "full": pull.full,
             "lookups": pull.lookups,
             "page_size": pull.page_size,
@@ -231,7 +230,21 @@ class History(Life):
             return None
         began, streams = datetime.fromisoformat(state["now"]), [one.split("/") for one in state["swept"] or ()]
         lists = frozenset((int(sender), int(*place)) for kind, sender, *place in streams if kind == "contacts")
-        return _Pending(began, self.begun[began].task, lists)
+        return _Pending(began, self._tasks()[state["task"]], lists)
+
+    def _tasks(self) -> dict[str, tuple[bool, str]]:
+        """What each digest in the state stands for: the last pull of a run may be another one than was asked for."""
+        found = {}
+        for full, lookups in product((False, True), ("changed", "none", "all")):
+            options = self._options() | {"full": full, "lookups": lookups}
+            wanted, settings = listrak_sms(**options).selected_resources, resolve(options)
+            what = {name: getattr(settings, name) for name in loads.TASK}
+            found[task_of(wanted=sorted(wanted), **what)] = full, lookups
+        return found
+
+    def _options(self) -> dict[str, Any]:
+        keys = ("client_id", "client_secret", "base_url", "token_url")
+        return {key: getattr(self.sandbox, key) for key in keys}
 
     def _go_on_from(self, pending: _Pending | None) -> None:
         self.pending = pending
