@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import environ
 from pathlib import Path
+from typing import Any
 
 import dlt
 from rich.console import Console
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from listrak_source.sandbox import Sandbox, World
 from pipelines import show, status
+from pipelines.demo_push import push
 from pipelines.progress import StepProgress
 from pipelines.pulling import pulled
 from pipelines.warehouse import DATASET, Warehouse
@@ -47,6 +49,9 @@ def run(console: Console, contacts: int, days: int) -> None:
         _pull(console, warehouse, sandbox)
         _step(console, "A complete walk: what is gone")
         _pull(console, warehouse, sandbox, full=True)
+        _step(console, "Push: loyalty tiers onto Listrak's profiles")
+        with _timed(console), warehouse.reading() as pipeline:
+            push(console, pipeline, folder, _options(sandbox))
     with warehouse.reading() as pipeline:
         _report(console, pipeline)
     _invite(console, database)
@@ -55,18 +60,16 @@ def run(console: Console, contacts: int, days: int) -> None:
 def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox, *, full: bool = False) -> None:
     before = sum(sandbox.traffic.counts.values())
     with _timed(console), warehouse.writing(StepProgress(console)) as pipeline:
-        found = pulled(
-            pipeline,
-            client_id=sandbox.client_id,
-            client_secret=sandbox.client_secret,
-            base_url=sandbox.base_url,
-            token_url=sandbox.token_url,
-            full=full,
-        )
+        found = pulled(pipeline, full=full, **_options(sandbox))
     asked = sum(sandbox.traffic.counts.values()) - before
     show.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], found.rows.items())
     if full:
         console.print(*found.sentences(), "\n", highlight=False)
+
+
+def _options(sandbox: Sandbox) -> dict[str, Any]:
+    """The settings that reach the sandbox."""
+    return {name: getattr(sandbox, name) for name in ("client_id", "client_secret", "base_url", "token_url")}
 
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:

@@ -22,6 +22,7 @@ from pipelines.warehouse import Warehouse
 app = typer.Typer(
     help="Write table differences to Listrak's contacts: planned first, applied once, checked by reading back.",
     no_args_is_help=True,
+    epilog=example("listrak push check loyalty", "listrak push plan loyalty", "listrak push apply loyalty"),
 )
 
 Name = Annotated[str, typer.Argument(help="The sync, as its file names it.")]
@@ -70,7 +71,7 @@ def plan(
     if json:
         out.print(found.as_json(), highlight=False, markup=False)
     else:
-        _show(found)
+        show_plan(found)
     raise SystemExit(0 if found.is_empty else 2)
 
 
@@ -150,7 +151,8 @@ def _counts(counts: Mapping[tuple[str, str], int]) -> None:
         raise SystemExit(int(Exit.FAILED))
 
 
-def _show(found: Plan) -> None:
+def show_plan(found: Plan) -> None:
+    """Print a plan as a person reads it."""
     if found.is_empty:
         _say("Nothing would change.\n")
     else:

@@ -51,6 +51,7 @@ def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
         "3 days of life",
         "Second pull",
         "A complete walk",
+        "A second plan: nothing would change.",
         "List growth",
         "Why people said stop",
     ):

@@ -1,0 +1,113 @@
+"""``listrak push``: what a person reads, and the exit code that a scheduler reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from listrak_source.push import imports
+from listrak_source.sandbox import Sandbox, World
+from pipelines.messages import Exit
+from tests.pipelines.conftest import Listrak
+
+SYNC = """
+[loyalty]
+table = "main.customers"
+phone = "phone"
+sender_code = {sender}
+[loyalty.columns]
+tier = {field}
+stop = {{ contact = "opted_out" }}
+[loyalty.budget]
+imports = {{ rows = 100, percent = 100 }}
+opt_outs = {{ rows = 1, percent = 100 }}
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(World(seed=3, contacts=60, sender_codes=1, lists=2)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def phones(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Pulled contacts, customers among them, and a sync of these; gives the customers' numbers."""
+    monkeypatch.setattr(imports, "PAUSE", 0.02)
+    assert listrak("pull")[0] == 0
+    world = sandbox.world
+    sender = next(iter(world.sender_codes))
+    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
+    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(
+            "CREATE TABLE customers AS SELECT phone_number AS phone, 'gold' AS tier, FALSE AS stop "
+            "FROM listrak_sms.contacts WHERE NOT opted_out ORDER BY 1 LIMIT 5"
+        )
+        found = [str(row[0]) for row in connection.execute("SELECT phone FROM customers ORDER BY 1").fetchall()]
+        connection.execute("INSERT INTO customers VALUES ('nobody', 'gold', FALSE)")
+    return found
+
+
+def test_from_check_to_verify(listrak: Listrak, phones: list[str]) -> None:
+    code, out, err = listrak("push", "check", "loyalty")
+    assert (code, err) == (0, "")
+    assert "Sync loyalty is well formed" in out
+    code, out, err = listrak("push", "plan", "loyalty", "--out", "plan.json")
+    assert (code, err) == (2, "")
+    assert re.search(r"update by import file +5 ", out)
+    assert re.search(r"phone: not a phone number +1 ", out)
+    assert f"…{phones[0][-4:]}" in out
+    assert not any(phone in out for phone in phones)
+    planned = json.loads(Path("plan.json").read_text())
+    assert json.loads(listrak("push", "plan", "loyalty", "--json")[1]) == planned
+    assert listrak("push", "apply", "loyalty", "--plan", "another")[0] == Exit.FAILED
+    code, out, err = listrak("push", "apply", "loyalty", "--plan", planned["hash"])
+    assert (code, err) == (0, "")
+    assert re.search(r"import +confirmed +5 ", out)
+    assert listrak("push", "plan", "loyalty")[0] == 0
+    assert listrak("push", "apply", "loyalty")[1] == "Nothing to send: Listrak holds what the table wants.\n"
+    assert listrak("push", "retry", "loyalty")[1] == "No run was cut short.\n"
+    assert re.search(r"import +confirmed +5 ", listrak("push", "verify", "loyalty", "--all")[1])
+    assert re.search(r"loyalty +\S+ +done +.* 0 +0 +5 +1 ", listrak("push", "status")[1])
+    assert listrak("status")[0] == 0
+
+
+def test_over_the_budget(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("UPDATE customers SET stop = TRUE")
+    sandbox.traffic.clear()
+    code, _, err = listrak("push", "apply", "loyalty")
+    assert code == Exit.FAILED
+    assert err.startswith("listrak: 5 opt-outs, and the budget is 1. Nothing was sent. To let exactly this plan ")
+    assert not [one for one in sandbox.traffic.log if one[0] in ("PUT", "POST") and "Token" not in one[1]]
+    accepted = err.strip().rstrip(".").rpartition(" ")[2]
+    assert listrak("push", "apply", "loyalty", "--accept", accepted)[0] == 0
+    told = sandbox.world.truth()["contacts"]
+    assert all(row["opted_out"] for (_, phone), row in told.items() if phone in phones)
+
+
+def test_what_is_wrong_is_said_in_sentences(listrak: Listrak, phones: list[str]) -> None:
+    path = Path("listrak_push.toml")
+    assert listrak("push", "plan", "royalty")[::2] == (
+        Exit.FAILED,
+        "listrak: listrak_push.toml has no sync royalty; there are loyalty\n",
+    )
+    path.write_text(path.read_text().replace("main.customers", "main.nobody").replace("tier = ", "tier = 77"))
+    code, _, err = listrak("push", "check", "loyalty")
+    assert code == Exit.WRONG_USE
+    assert [line.partition(":")[0] for line in err.splitlines()] == ["listrak", "listrak"]
+    assert listrak("push", "plan", "loyalty")[0] == Exit.FAILED, "2 means that there are changes"
+    path.unlink()
+    assert listrak("push", "check", "loyalty")[0] == Exit.WRONG_USE
+
+
+def test_without_a_warehouse(listrak: Listrak, sandbox: Sandbox) -> None:
+    code, _, err = listrak("push", "status")
+    assert code == Exit.FAILED
+    assert "listrak pull makes it" in err
