@@ -75,7 +75,7 @@ class Session:
                 return finished
             if found.hash != accept and (over := found.over_budget()):
                 raise OverBudgetError(
-                    f"{'; '.join(over)}. Nothing was sent. To let exactly this plan through: --accept {found.hash}"
+                    f"{'; '.join(over)}. Nothing was sent. With --accept {found.hash} exactly this plan goes through"
                 )
             run = applying.begin(self.store, found)
             return applying.finish(self.store, self.client, run, lock, say, workers=self.workers)

@@ -134,6 +134,14 @@ def _profile_values(store: Store, sync: Sync, targets: list[Target]) -> tuple[di
     return {index: f"v.value_{index}" for index in profile}, join
 
 
+def _tried(sync: Sync) -> str:
+    """SQL: whether a stop of somebody whom no pull has brought was sent, and Listrak knew nobody of that number."""
+    return (
+        f"EXISTS (SELECT 1 FROM push_changes AS c WHERE c.sender_code_id = {sync.sender_code_id} "
+        f"AND c.operation = '{ledger.STOP}' AND c.status = '{ledger.NOT_FOUND}' AND c.phone_number = w.phone)"
+    )
+
+
 def _compare(store: Store, sync: Sync, targets: list[Target]) -> None:
     wanted, known = f"push_wanted_{sync.name}", f"push_known_{sync.name}"
     stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
@@ -144,7 +152,8 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> None:
         stops_of(sync),
         f"SELECT MIN(w.row_key) AS row_key, COALESCE(k.phone_number, w.phone) AS phone_number FROM {wanted} AS w "
         f"LEFT JOIN {known} AS k ON k.phone = w.phone WHERE w.phone IS NOT NULL AND {says_stop} "
-        f"AND NOT COALESCE(k.opted_out, FALSE) GROUP BY COALESCE(k.phone_number, w.phone)",
+        f"AND NOT COALESCE(k.opted_out, FALSE) AND NOT (k.phone IS NULL AND {_tried(sync)}) "
+        "GROUP BY COALESCE(k.phone_number, w.phone)",
     )
     reasons = [
         ("phone", text(NO_PHONE), "w.phone IS NULL"),
@@ -153,7 +162,11 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> None:
             f"{text(SAME)} || CASE WHEN w.row_key = w.first_key THEN w.last_key ELSE w.first_key END",
             "w.same > 1",
         ),
-        ("phone", text(UNKNOWN), f"w.phone IS NOT NULL AND k.phone IS NULL AND NOT COALESCE({says_stop}, FALSE)"),
+        (
+            "phone",
+            text(UNKNOWN),
+            f"w.phone IS NOT NULL AND k.phone IS NULL AND (NOT COALESCE({says_stop}, FALSE) OR {_tried(sync)})",
+        ),
     ]
     for index, target in enumerate(targets):
         limit = f", {target.max_length} characters at the most" if target.max_length else ""

@@ -5,7 +5,6 @@ A file may be sent again: it sets values, so twice is as once. That is why one w
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.push import ledger
 from listrak_source.push.files import of_run, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
-from listrak_source.push.reading_back import keep, read_back
+from listrak_source.push.reading_back import TOGETHER, keep, read_back
 from listrak_source.push.store import Store, text
 from listrak_source.push.targets import Target
 
@@ -59,6 +58,7 @@ def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew
     while monotonic() - began < PATIENCE:
         renew()
         if client.get_contact_import(run.sender_code_id, file_id).get("endDate"):
+            ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PENDING}'")
             ledger.mark_file(store, run.run_id, file, ENDED)
             return True
         sleep(pause)
@@ -80,22 +80,24 @@ def check(
 ) -> None:
     """Read back a sample of a file's contacts; all of them where the sample shows anything but what was sent."""
     where = f"{_of(file)} AND status = '{SENT}'"
-    found = store.rows(
-        f"SELECT DISTINCT phone_number FROM push_changes WHERE run_id = {text(run.run_id)} AND {where} ORDER BY 1"
-    )
-    phones = [str(row[0]) for row in found]
-    chosen = phones
-    if sample is not None and sample < len(phones):
-        # The same in every process, so that a run that is finished by another one reads nobody twice.
-        chosen = random.Random(run.run_id).sample(phones, sample)
-    read_back(store, client, run, targets, chosen, where, workers=workers, renew=renew)
+    of_file = f"FROM push_changes WHERE run_id = {text(run.run_id)} AND {where}"
+
+    def read(order: str, most: int) -> int:
+        """Read so many people back, and say how many there were."""
+        rows = store.rows(f"SELECT phone_number {of_file} GROUP BY phone_number ORDER BY {order} LIMIT {most}")
+        phones = [str(row[0]) for row in rows]
+        read_back(store, client, run, targets, phones, where, workers=workers, renew=renew)
+        return len(phones)
+
+    if sample is not None:
+        read(f"MD5(phone_number || {text(run.run_id)})", sample)
     bad = store.one(
         f"SELECT COUNT(*) FROM push_changes WHERE run_id = {text(run.run_id)} AND {_of(file)} "
         f"AND status IN ('{ledger.MISMATCHED}', '{ledger.NOT_FOUND}')"
     )
-    if bad and len(chosen) < len(phones):
-        rest = sorted(set(phones) - set(chosen))
-        read_back(store, client, run, targets, rest, where, workers=workers, renew=renew)
+    if bad or sample is None:
+        while read("phone_number", TOGETHER):
+            pass
     ledger.mark_changes(store, run.run_id, ASSUMED, where)
     keep(store, run)
     ledger.mark_file(store, run.run_id, file, SETTLED)

@@ -33,7 +33,7 @@ CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, PENDING = (
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "still pending",
 )  # fmt: skip
 RUNNING, DONE = "running", "done"
-LEASE = 300.0
+LEASE = 900.0
 """Seconds after which a lock that nobody renews counts as left behind by a killed process."""
 
 

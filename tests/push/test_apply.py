@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import ledger
+from listrak_source.push import imports, ledger
 from listrak_source.push.ledger import LockedError
 from listrak_source.sandbox import Fault, Quirks
 from pipelines.pushing import MovedError, OverBudgetError
@@ -191,8 +191,34 @@ def test_over_the_budget_nothing_is_sent_until_it_is_accepted(in_duckdb: Pushing
     assert not in_duckdb.sent()
     with pytest.raises(OverBudgetError):
         in_duckdb.apply(sync, accept="another plan")
-    accepted = str(refused.value).rpartition(" ")[2]
+    accepted = str(refused.value).partition("--accept ")[2].split()[0]
     assert in_duckdb.apply(sync, accept=accepted)
+
+
+def test_a_stop_of_nobody_that_listrak_knows_is_tried_once(pushing: Pushing) -> None:
+    pushing.customers(["id", "phone", "stop"], [(1, "15550000000", True)])
+    sync = pushing.sync({"stop": {"contact": "opted_out"}})
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert outcome.counts == {(ledger.STOP, ledger.NOT_FOUND): 1}
+    plan = pushing.plan(sync)
+    assert plan.is_empty
+    assert sum(plan.rejected.values()) == 1
+
+
+def test_an_import_that_takes_long_is_waited_for_by_the_next_start(
+    in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = tiers(in_duckdb)
+    monkeypatch.setattr(imports, "PATIENCE", -1.0)
+    outcome = in_duckdb.apply(sync)
+    assert outcome
+    assert not outcome.finished
+    assert outcome.counts == {(ledger.IMPORT, ledger.PENDING): len(VALUES)}
+    monkeypatch.undo()
+    in_duckdb.apply(sync)
+    assert in_duckdb.rows("SELECT DISTINCT status FROM push_changes") == [(ledger.CONFIRMED,)]
+    assert in_duckdb.sent() == ["POST"], "it is not sent again"
 
 
 def test_two_at_once(pushing: Pushing) -> None:
