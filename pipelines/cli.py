@@ -84,7 +84,7 @@ def pull(
     readable = [name for name in TABLES if name != REJECTED_ROWS.name]
     for name in table or ():
         if name not in readable:
-            _stop(f"There is no table {name} to read. There are: {', '.join(readable)}.", Exit.WRONG_USE)
+            _stop(f"There is no table {name}. There are: {', '.join(readable)}.", Exit.WRONG_USE)
     options: dict[str, Any] = {
         "full": full or None,
         "start_date": start_date,

@@ -120,10 +120,10 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
     with Warehouse(destination, dataset).reading() as pipeline, Store.of(pipeline) as store:
         ledger.prepare(store)
         rows = [
-            (sync, run, state, datetime.fromtimestamp(began, timezone.utc), *numbers)
-            for run, sync, state, began, *numbers in ledger.runs(store)
+            (sync, datetime.fromtimestamp(began, timezone.utc), state, *numbers)
+            for _, sync, state, began, *numbers in ledger.runs(store)
         ]
-    columns = ["sync", "run", "status", "began (UTC)", "opt-outs", "updates", "imports", "rejected"]
+    columns = ["sync", "began (UTC)", "status", "stops", "updates", "imports", "rejected"]
     show.table(out, "Latest runs of push", columns, rows)
 
 

@@ -210,7 +210,8 @@ def test_a_complete_walk_that_is_killed_marks_the_same_in_the_end(
         one.pull(lookups="all")
     world.vanish(someone.phone_number)
     world.live(1)
-    world.clock.advance(hours=1)
+    # Who moved in the last days before a walk that another process takes up is left to the next one.
+    world.clock.advance(days=3)
     options: dict[str, Any] = {**SMALL_LOADS, "chunk_rows": 400, "full": True}
     whole = dying.pull(twin, **options)
     assert whole

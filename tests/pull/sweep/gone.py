@@ -51,7 +51,7 @@ class Gone:
 
 
 def settle(warehouse: Warehouse) -> Gone:
-    """A first pull, which knows everything; then three people move, and an hour passes."""
+    """A first pull, which knows everything; then three people move, and three days pass."""
     world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
     sender, phone_list = someone.sender_code_id, someone.phone_list_id
     phones = [f"1555010900{number}" for number in range(5)]
@@ -65,7 +65,8 @@ def settle(warehouse: Warehouse) -> Gone:
     world.vanish(phones[0])
     world.leave_list(sender, phone_list, phones[1])
     world.resubscribe(sender, phones[2], phone_list)
-    world.clock.advance(hours=1)
+    # Who moved in the last days before a walk that another process takes up is left to the next one.
+    world.clock.advance(days=3)
     return Gone(*(Somebody(sender, phone_list, phone) for phone in phones[:3]))
 
 
