@@ -45,7 +45,7 @@ class Written:
 def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
     """The rows of a group of planned changes: phone number, and what is sent for each of its fields."""
     cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
-    return _by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
+    return by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
 
 
 def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Iterator[pa.Table]:
@@ -54,7 +54,7 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
         f"MAX(CASE WHEN target = {text(one.id)} THEN {sent('after_value', one.kind)} END) AS c_{index}"
         for index, one in enumerate(targets)
     )
-    return _by_key(
+    return by_key(
         store,
         f"SELECT * FROM (SELECT phone_number, {cells} FROM push_changes WHERE run_id = {text(run_id)} "
         f"AND file_number = {number} GROUP BY phone_number) AS cells WHERE TRUE",
@@ -128,7 +128,7 @@ def write_body(content: Path, file_name: str, targets: list[Target], path: Path)
         output.write(b'"}')
 
 
-def _by_key(store: Store, query: str) -> Iterator[pa.Table]:
+def by_key(store: Store, query: str) -> Iterator[pa.Table]:
     """The rows in the order of their phone numbers, some at a time."""
     last = ""
     while True:
@@ -141,15 +141,20 @@ def _by_key(store: Store, query: str) -> Iterator[pa.Table]:
         last = str(rows["phone_number"][-1].as_py())
 
 
+def as_csv(rows: pa.Table) -> bytes:
+    """Rows as lines of an import file."""
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(rows, sink, _OPTIONS)
+    return bytes(sink.getvalue().to_pybytes())
+
+
 def _pieces(batches: Iterator[pa.Table]) -> Iterator[tuple[bytes, int]]:
     """Rows as CSV, in pieces that fit a file each."""
     for batch in batches:
         waiting = [batch]
         while waiting:
             rows = waiting.pop()
-            sink = pa.BufferOutputStream()
-            pa_csv.write_csv(rows, sink, _OPTIONS)
-            content = sink.getvalue().to_pybytes()
+            content = as_csv(rows)
             if len(content) > MAX_FILE // 4 and rows.num_rows > 1:
                 half = rows.num_rows // 2
                 waiting += [rows.slice(half), rows.slice(0, half)]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from listrak_source.api.transport import Transport
-from listrak_source.push import ledger
+from listrak_source.push import lock
 from listrak_source.push.store import Store
 from tests.push.pushing import Pushing
 
@@ -53,7 +53,7 @@ def count_down(monkeypatch: pytest.MonkeyPatch, at: int) -> list[str]:
 def test_killed_at_any_point(
     in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strides: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(ledger, "LEASE", -1.0)
+    monkeypatch.setattr(lock, "LEASE", -1.0)
     text, pushing = in_duckdb.field("Text"), in_duckdb
     first, second, third, fourth = pushing.phones(4)
     rows = [
