@@ -66,7 +66,7 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
         f"SELECT * FROM (SELECT row_key, phone_number{befores} FROM {compared} "
         f"WHERE phone_number IS NOT NULL AND {good}) AS changed WHERE {changed}",
     )
-    on_a_list = _or(f"after_{index} = '1'" for index, one in enumerate(targets) if one.is_list)
+    on_a_list = _or(f"COALESCE(after_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_list)
     may_create = f"phone_number IS NULL AND phone IS NOT NULL AND NOT says_stop AND {good} AND {on_a_list}"
     if CREATE not in sync.modes:
         may_create = "FALSE"
