@@ -90,7 +90,7 @@ def test_contacts_are_created_with_their_values(pushing: Pushing) -> None:
     outcome = pushing.apply(sync)
     assert outcome
     assert outcome.counts == {
-        (CREATE, CONFIRMED): 7, (SUBSCRIBE, CONFIRMED): 2, (IMPORT, CONFIRMED): 1,
+        (CREATE, CONFIRMED): 8, (SUBSCRIBE, CONFIRMED): 2, (IMPORT, CONFIRMED): 1,
     }  # fmt: skip
     contact = pushing.contact(NEW)
     assert contact["first_name"] == "Ann"
