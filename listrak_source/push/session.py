@@ -23,6 +23,7 @@ from listrak_source.push import apply as applying
 from listrak_source.push import ledger, plan, rejects, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked
+from listrak_source.push.diff import rejected_of
 from listrak_source.push.ledger import Run
 from listrak_source.push.lock import Lock
 from listrak_source.push.plan import Plan
@@ -117,6 +118,9 @@ class Session:
                 f"the plan is {found.hash} now and not {only}: the table or what is known of Listrak has moved. "
                 "Look at the plan again"
             )
+        if found.rejected:
+            reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.rejected.items())
+            say(f"Rows that are not sent, named in the table {rejected_of(found.sync)}: {reasons}.")
         if found.is_empty:
             return finished
         if found.hash != accept and (over := found.over_budget()):

@@ -22,9 +22,11 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     said = ", ".join(f"{given(one, f'text_{index}')} AS said_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
-        f"SELECT row_key, given, {phones.plain('given')} AS phone, {said} FROM (SELECT "
-        f"COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
-        f"TRIM(CAST({name(sync.phone)} AS TEXT)) AS given, {texts} FROM {sync.relation} AS source) AS texts",
+        f"SELECT row_key, given, {phones.plain('given', 'digits')} AS phone, {said} FROM ("
+        f"SELECT *, {phones.stripped('given')} AS digits FROM ("
+        f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
+        f"TRIM(CAST({name(sync.phone)} AS TEXT)) AS given, {texts} FROM {sync.relation} AS source"
+        ") AS texts) AS told",
     )
     _tell_odd(store, rows)
     store.make(

@@ -4,47 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from listrak_source.api.transport import Transport
 from listrak_source.push import lock
-from listrak_source.push.store import Store
+from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
-
-
-class Killed(BaseException):
-    """The process is gone: no handler of errors sees it."""
-
-
-def count_down(monkeypatch: pytest.MonkeyPatch, at: int) -> list[str]:
-    """Be killed before or after the step of that number: each statement, each request. Gives the steps."""
-    steps: list[str] = []
-
-    def step(what: str) -> None:
-        steps.append(what)
-        if len(steps) >= at:  # nor does anything clean up
-            raise Killed
-
-    def before_and_after(owner: Any, name: str) -> None:
-        real: Callable[..., Any] = getattr(owner, name)
-
-        def stepping(*arguments: Any, **named: Any) -> Any:
-            step(f"before {name}")
-            found = real(*arguments, **named)
-            step(f"after {name}")
-            return found
-
-        monkeypatch.setattr(owner, name, stepping)
-
-    before_and_after(Store, "run")
-    before_and_after(Store, "insert")
-    before_and_after(Transport, "send")
-    return steps
 
 
 @pytest.mark.parametrize(
