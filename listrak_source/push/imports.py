@@ -94,7 +94,7 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
     where = f"{_of(file)} AND status = '{SENT}'"
     of_file = f"FROM push_changes WHERE run_id = {text(run.run_id)} AND {where}"
 
-    steps = Steps(work.say, file.contacts)
+    steps = Steps(work.say, file.contacts if sample is None else min(sample, file.contacts))
 
     def read(order: str, most: int) -> int:
         """Read so many people back, and say how many there were."""
@@ -110,6 +110,9 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
         f"SELECT COUNT(*) FROM push_changes WHERE run_id = {text(run.run_id)} AND {_of(file)} "
         f"AND status IN ('{ledger.MISMATCHED}', '{ledger.NOT_FOUND}')"
     )
+    if bad and sample is not None:
+        work.say(f"{bad:,} values of the sample are not as they were sent: all contacts of the file are read back.")
+        steps = Steps(work.say, file.contacts - sample)
     if bad or sample is None:
         while read("phone_number", TOGETHER):
             pass
