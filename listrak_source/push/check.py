@@ -86,7 +86,7 @@ def _warehouse(store: Store, sync: Sync) -> Iterator[str]:
     of_sender = f"FROM contacts WHERE sender_code_id = {sync.sender_code_id}"
     if not store.one(f"SELECT COUNT(*) {of_sender}"):
         yield f"the warehouse holds no contacts of sender code {sync.sender_code_id}: run listrak pull first"
-    elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '[a-f]')"):
+    elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '^.*[a-f].*$')"):
         yield "the phone numbers in the warehouse are hashed, so nobody can be told by them"
     for column in sync.columns:
         if column.contact not in CONTACT_FIELDS:

@@ -12,7 +12,7 @@ from listrak_source.push import known, ledger, rejects, wanted
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import canonical
+from listrak_source.push.values import canonical, usual
 
 
 def changes_of(sync: Sync) -> str:
@@ -146,7 +146,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
 def _valued(target: Target, index: int) -> str:
     """Canonical forms of both sides, made only where the texts differ: of most rows they do not."""
     said, held = f"said_{index}", f"held_{index}"
-    differs = f"{said} IS DISTINCT FROM {held}"
+    differs = f"{usual(said, target.kind) if target.is_profile else said} IS DISTINCT FROM {held}"
     value = canonical(said, target.kind)
     too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
     return (

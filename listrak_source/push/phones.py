@@ -16,7 +16,9 @@ REGION = "US"
 
 def stripped(text: str) -> str:
     """SQL for the text of the SQL expression ``text`` without what people write between digits."""
-    return f"REGEXP_REPLACE({text}, '[ ().+-]+', '', 'g')"
+    for mark in " ().-":
+        text = f"REPLACE({text}, '{mark}', '')"
+    return text
 
 
 def plain(text: str, digits: str | None = None) -> str:
@@ -27,8 +29,8 @@ def plain(text: str, digits: str | None = None) -> str:
     digits = digits or stripped(text)
     return (
         f"CASE WHEN REGEXP_MATCHES({text}, '^1[0-9]{{10}}$') THEN {text} "
-        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') AND NOT {text} LIKE '%+%' THEN '1' || {digits} "
-        f"WHEN REGEXP_MATCHES({digits}, '^1[0-9]{{10}}$') THEN {digits} END"
+        f"WHEN REGEXP_MATCHES({digits}, '^[+]?1[0-9]{{10}}$') THEN REPLACE({digits}, '+', '') "
+        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') THEN '1' || {digits} END"
     )
 
 

@@ -60,12 +60,22 @@ def sent(value: str, kind: Kind) -> str:
     return value
 
 
+def usual(text: str, kind: Kind) -> str:
+    """SQL for how Listrak would write the SQL expression ``text``, if it is as databases write such values: so that
+    nearly all that is the same is found to be so without its canonical form."""
+    if kind is Kind.DATE:
+        return sent(text, kind)
+    if kind is Kind.CHECKBOX:
+        return f"CASE {text} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {text} END"
+    return text
+
+
 def _date(text: str) -> str:
     """As 2020-12-31. The year one is Listrak's word for no date."""
-    american = (
-        f"SPLIT_PART({text}, '/', 3) || '-' || LPAD(SPLIT_PART({text}, '/', 1), 2, '0') || '-' "
-        f"|| LPAD(SPLIT_PART({text}, '/', 2), 2, '0')"
-    )
+    # Told from both ends, for not every database can split a text.
+    month, day = f"SUBSTRING({text}, 1, 2)", f"SUBSTRING({text}, LENGTH({text}) - 6, 2)"
+    two = " || '-' || ".join(f"LPAD(REPLACE({part}, '/', ''), 2, '0')" for part in (month, day))
+    american = f"SUBSTRING({text}, LENGTH({text}) - 3, 4) || '-' || {two}"
     return (
         f"CASE WHEN REGEXP_MATCHES({text}, '{_ISO}') THEN SUBSTRING({text}, 1, 10) "
         f"WHEN REGEXP_MATCHES({text}, '{_AMERICAN}') THEN {american} END"

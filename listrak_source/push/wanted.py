@@ -8,6 +8,8 @@ from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
 
 _ODD = "push_phones"
+_TOGETHER = 10_000
+"""Odd phone numbers that are in memory at once."""
 
 
 def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
@@ -39,12 +41,15 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
 
 def _tell_odd(store: Store, rows: str) -> None:
     """Fill in the phone numbers that SQL alone cannot tell."""
-    odd = store.rows(f"SELECT DISTINCT given FROM {rows} WHERE phone IS NULL AND given <> ''")
-    told = [(raw, phone) for raw, phone in phones.numbers(str(row[0]) for row in odd).items() if phone]
-    if not told:
-        return
+    odd = f"SELECT DISTINCT given FROM {rows} WHERE phone IS NULL AND given <> ''"
     store.run(f"DROP TABLE IF EXISTS {_ODD}")
     store.run(f"CREATE TABLE {_ODD} (given TEXT, phone TEXT)")
-    store.insert(_ODD, ["given", "phone"], told)
-    store.run(f"UPDATE {rows} SET phone = {_ODD}.phone FROM {_ODD} WHERE {_ODD}.given = {rows}.given")
+    for some in store.stream(odd, "given", _TOGETHER):
+        told = phones.numbers(some["given"].to_pylist())
+        store.insert(_ODD, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
+    if store.one(f"SELECT COUNT(*) FROM {_ODD}"):
+        store.run(
+            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {_ODD} AS o WHERE o.given = {rows}.given) "
+            f"WHERE given IN (SELECT given FROM {_ODD})"
+        )
     store.run(f"DROP TABLE {_ODD}")

@@ -45,17 +45,13 @@ FORMS: dict[str, Form] = {
 
 LACKED: dict[str, set[str]] = {
     "postgres": set(),
-    # REGEXP_LIKE there means the whole text; the fourth argument of REGEXP_REPLACE is a position.
-    "snowflake": {"ON CONFLICT", "REGEXP_REPLACE with flags", "a pattern for a part of the text"},
+    "snowflake": {"ON CONFLICT"},
     # NUMERIC has no scale there: 10.00 becomes 10. A primary key must say that it is not enforced.
-    "bigquery": {"ON CONFLICT", "PRIMARY KEY", "REGEXP_REPLACE with flags", "SPLIT_PART", "DECIMAL as text"},
-    "redshift": {"ON CONFLICT", "REGEXP_REPLACE with flags"},
-    "databricks": {"ON CONFLICT", "UPDATE … FROM"},
+    "bigquery": {"ON CONFLICT", "PRIMARY KEY", "DECIMAL as text"},
+    "redshift": {"ON CONFLICT"},
+    "databricks": {"ON CONFLICT"},
     # A key cannot be null there, and every column is.
-    "clickhouse": {
-        "ON CONFLICT", "PRIMARY KEY", "REGEXP_REPLACE with flags", "SPLIT_PART", "UPDATE … FROM", "DECIMAL as text",
-        "IS DISTINCT FROM",
-    },
+    "clickhouse": {"ON CONFLICT", "PRIMARY KEY", "DECIMAL as text", "IS DISTINCT FROM"},
 }  # fmt: skip
 """What of these forms a dialect does not have, or means otherwise: what keeps push from running there as it is."""
 
