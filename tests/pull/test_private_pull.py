@@ -330,6 +330,47 @@ def test_a_bad_subscription_joins_by_its_hash(private: Private) -> None:
     assert set(aside) <= people
 
 
+@pytest.mark.parametrize("element", ["15551234567", 15551234567, ["15551234567", {"firstName": "Zyxwvutina"}]])
+def test_an_element_without_names_is_not_kept_where_columns_are_masked(private: Private, element: Any) -> None:
+    """Nobody knows what of it is a phone number: that it came is set aside, and not what it was."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        for record in answer["data"][:1] if path.endswith("/Contact") else ():
+            record["segmentationFieldValues"] = [element]
+        if path.endswith(("/Contact", "/OptOut", "/PhoneList")):
+            answer["data"].append(element)
+
+    secrets = Secrets(private.sandbox.world)
+    secrets.words |= {b"Zyxwvutina", b"15551234567"}
+    with proxy(private.sandbox, change) as base_url:
+        private.pull(base_url=base_url, lookups="all")
+    rows = private.rows("rejected_rows").values()
+    assert {row["table_name"] for row in rows} >= {"contacts", "opt_outs", "lists", "contact_profile_values"}
+    assert {row["reason"] for row in rows} == {"record: not an object"}
+    assert secrets.in_folder(private.folder) == set()
+
+
+def test_profile_values_that_were_left_out_are_not_set_aside_either(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What a field holds may be personal: leaving their table out is how to keep them out of the warehouse."""
+    secret = "It is a secret"
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith("/Contact"):
+            for number, record in enumerate(answer["data"]):
+                record |= {"birthday": "soon"} if number == 0 else {"optedOut": "perhaps"} if number == 1 else {}
+                value = {"segmentationFieldId": 1 if number < 2 else "none", "value": secret}
+                record["segmentationFieldValues"] = [value, {"value": secret}, secret] if number < 3 else secret
+
+    warehouse, secrets = Warehouse(sandbox, tmp_path), Secrets(sandbox.world)
+    with proxy(sandbox, change) as base_url:
+        warehouse.pull("contacts", "list_memberships", base_url=base_url)
+    reasons = {(row["table_name"], row["reason"]) for row in warehouse.rows("rejected_rows").values()}
+    assert reasons == {("contacts", "birthday: not a date"), ("contacts", "optedOut: neither true nor false")}
+    assert warehouse.rows("contacts"), "of a contact, all else is kept"
+    secrets.words = {secret.encode()}
+    assert secret.encode() not in {word for _, word in secrets.in_folder(tmp_path)}
+
+
 def test_masks_are_not_added_to_what_was_pulled_in_clear(clear: Warehouse) -> None:
     clear.pull("contacts")
     with pytest.raises(Exception, match="not what the last pull into this dataset had"):
