@@ -105,6 +105,20 @@ def test_the_date_of_who_leaves_and_joins_again_on_one_day_is_seen_by_the_next_c
     assert warehouse.rows("subscriptions")[key] == truth(warehouse.sandbox)["subscriptions"][key] != before
 
 
+def test_somebody_else_with_the_number_of_who_subscribed_on_that_day_looks_the_same(warehouse: Warehouse) -> None:
+    world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    place = one.sender_code_id, one.phone_list_id, NEW
+    warehouse.pull()
+    world.subscribe(*place)
+    world.clock.advance(hours=1)
+    warehouse.pull()
+    world.vanish(NEW)
+    world.subscribe(*place)
+    world.clock.advance(hours=1)
+    assert warehouse.pull() == {}
+    assert place in warehouse.rows("list_memberships")
+
+
 def test_a_stop_that_is_over_before_any_pull_was_never_told(warehouse: Warehouse) -> None:
     """``OptOut`` is a state. What is true in the end is known, and nobody who can be reached looks as if not."""
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
