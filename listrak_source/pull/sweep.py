@@ -57,12 +57,12 @@ _BELOW = {
 
 _UNTOLD = f"""
 SELECT marked.* FROM list_memberships AS marked LEFT JOIN (
-    SELECT sender_code_id AS sender, phone_list_id AS list, phone_number AS phone, event_at AS at
+    SELECT sender_code_id AS told_sender, phone_list_id AS told_list, phone_number AS told_phone, event_at AS told_at
     FROM consent_events WHERE event = '{events.REMOVED}'
 ) AS told
-ON told.sender = marked.sender_code_id AND told.list = marked.phone_list_id AND told.phone = marked.phone_number
-    AND told.at = marked.removed_at
-WHERE marked.removed_at IS NOT NULL AND coalesce(told.phone, '') = ''
+ON told_sender = marked.sender_code_id AND told_list = marked.phone_list_id AND told_phone = marked.phone_number
+    AND told_at = marked.removed_at
+WHERE marked.removed_at IS NOT NULL AND coalesce(told_phone, '') = ''
 """  # noqa: S608 - our own names
 """The memberships that are marked and have no event that says so. A join, for not every destination can relate a
 subquery to the rows around it; and one that finds nothing gives empty texts in ClickHouse.
