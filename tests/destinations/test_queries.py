@@ -16,7 +16,7 @@ from tests.pull.asking import somebody
 from tests.pull.warehouse import Warehouse
 
 DIALECTS = ("snowflake", "bigquery", "redshift", "databricks", "clickhouse")
-SCHEMA = {
+SCHEMA: dict[str, object] = {
     name: dict.fromkeys((*(column.name for column in table.columns), "_dlt_load_id"), "TEXT")
     for name, table in TABLES.items()
 }
