@@ -10,8 +10,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.held import columns_of, held
-from listrak_source.pull.tables import TIMESTAMP, Table
+from listrak_source.pull.held import columns_of, held, texts
+from listrak_source.pull.tables import TEXT, Table
+
+_NAMED = 5_000
+"""Keys that one query names, at the most; of more it asks for all between the first and the last."""
 
 
 def unknown(rows: pa.Table, table: Table) -> pa.Table:
@@ -19,9 +22,14 @@ def unknown(rows: pa.Table, table: Table) -> pa.Table:
     if rows.num_rows == 0:
         return rows
     key = list(table.key)
-    bounds = pc.min_max(rows[key[-1]])
-    low, high = (_literal(bounds[end]) for end in ("min", "max"))
-    for known in _keys(table, f"{key[-1]} BETWEEN {low} AND {high}"):
+    # By a text: what a date looks like in a query differs from destination to destination.
+    name = next(name for name in key if table.schema.field(name).type == TEXT)
+    values = pc.unique(rows[name])
+    among = f"IN ({texts(values.to_pylist())})"
+    if len(values) > _NAMED:
+        bounds = pc.min_max(values).as_py()
+        among = f"BETWEEN {texts([bounds['min']])} AND {texts([bounds['max']])}"
+    for known in _keys(table, f"{name} {among}"):
         rows = rows.join(known, keys=key, join_type="left anti")
     return rows
 
@@ -55,8 +63,3 @@ def _keys(table: Table, condition: str) -> Iterator[pa.Table]:
         query = f"SELECT {', '.join(table.key)} FROM {table.name} WHERE {condition}"  # noqa: S608 - our own names
         for rows in held(query):
             yield rows.select(table.key).cast(schema)
-
-
-def _literal(value: pa.Scalar) -> str:
-    text = value.as_py().isoformat() if value.type == TIMESTAMP else str(value.as_py()).replace("'", "''")
-    return f"CAST('{text}' AS TIMESTAMPTZ)" if value.type == TIMESTAMP else f"'{text}'"

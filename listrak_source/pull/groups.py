@@ -13,6 +13,11 @@ def asked_of(sender_code_id: int) -> str:
     return f"asked of {sender_code_id}"
 
 
+def told_of(sender_code_id: int) -> str:
+    """The group of contacts of whom a lookup has told what they are to each list."""
+    return f"told of {sender_code_id}"
+
+
 def opt_outs_of(sender_code_id: int) -> str:
     """The group of a sender code's opt-outs."""
     return f"opt-outs of {sender_code_id}"

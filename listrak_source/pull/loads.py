@@ -14,9 +14,10 @@ from listrak_source.pull.gather import Batch, gathered
 from listrak_source.pull.pending import Pending, pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.privacy import Masks
+from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
-from listrak_source.pull.tables import REJECTED_ROWS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 from listrak_source.pull.walk import Step, Walk, place_of
 from listrak_source.settings import Settings
 
@@ -56,7 +57,9 @@ class Loads:
             return self._walk.plan, self._walk.pending
         masks = Masks.of(settings)
         progress.check_masks(masks.mark)
-        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()))
+        # A field may be personal: with the table of values go those of records that are set aside.
+        without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
+        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without)
         directory = Directory(client_of(settings), settings, rejects, masks)
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.

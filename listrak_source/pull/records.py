@@ -145,7 +145,7 @@ class _Fitting:
     ) -> None:
         if self._rejects is None:
             raise ValueError(reason)
-        known = record if isinstance(record, Mapping) else {"record": record}
+        known = record if isinstance(record, Mapping) else self._rejects.named(record)
         self._rejects.add(self._table, {**known, **(owner or {})}, reason, given=given)
 
 

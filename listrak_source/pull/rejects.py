@@ -18,6 +18,7 @@ from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, REJECTED_ROWS
 _BEGINNING = 16
 """Characters of an id that tell it from others: 64 bits."""
 _PHONE = "phoneNumber"
+_WITHHELD = "not kept, for columns are masked and it has no names"
 Mask = Callable[[dict[str, Any]], dict[str, Any]]
 """What privacy leaves of a record; it knows fields by the API's names and by those of our columns."""
 
@@ -25,9 +26,12 @@ Mask = Callable[[dict[str, Any]], dict[str, Any]]
 class Rejects:
     """What one pull sets aside; pages are decoded on several threads, and all of them may add."""
 
-    def __init__(self, mask: Mask | None = None, known: Collection[str] = ()) -> None:
-        """``known`` are the :attr:`ids` of what an earlier pull set aside: counted, and not handed over again."""
+    def __init__(self, mask: Mask | None = None, known: Collection[str] = (), without: Collection[str] = ()) -> None:
+        """``known`` are the :attr:`ids` of what an earlier pull set aside: counted, and not handed over again.
+        ``without`` names tables, and fields of records, of which nothing is kept: who left them out may have to.
+        """
         self._mask = mask
+        self._without = without
         self._known = known
         self._lock = Lock()
         self._seen: dict[str, None] = {}
@@ -49,6 +53,9 @@ class Rejects:
         ``given`` is what is known of it besides, as the tables have it: it is not masked again. ``reason`` names the
         field and what was expected, and no value: it may be personal, and is logged.
         """
+        if table.name in self._without:
+            return
+        record = {name: value for name, value in record.items() if name not in self._without}
         kept = self._mask(dict(record)) if self._mask and not is_masked else record
         text = as_json({**kept, **(given or {})})
         # Of what is kept, so that nothing that was masked can be guessed from its hash.
@@ -59,6 +66,10 @@ class Rejects:
                 self._counts[table.name, reason] += 1
                 if digest[:_BEGINNING] not in self._known:
                     self._waiting.append((digest, table.name, reason, text))
+
+    def named(self, element: Any) -> dict[str, Any]:
+        """An element that is no object, as a record. Nobody knows what of it is personal, so no mask would fit it."""
+        return {"record": element if self._mask is None else _WITHHELD}
 
     def drain(self, observed_at: datetime) -> pa.Table | None:
         """Rows of ``rejected_rows`` for what came since the last call; None if nothing did."""

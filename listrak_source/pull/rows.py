@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from listrak_source.pull import events, progress
 from listrak_source.pull.consents import Consents
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import asked_of, contacts_of, opt_outs_of, stopped_contacts_of, stops_of
+from listrak_source.pull.groups import asked_of, contacts_of, opt_outs_of, stopped_contacts_of, stops_of, told_of
 from listrak_source.pull.held import alive, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements, written
 from listrak_source.pull.lookups import Answers, Person
@@ -64,19 +64,21 @@ class Rows:
 
     def memberships(self, unit: ContactUnit, records: pa.Table, *, tell: bool = True) -> Batch:
         """Rows of who is on a list; ``tell`` where nobody else tells what they consented to."""
-        start, end = unit.window.placed(self.plan.zone)
-        given = {
-            "sender_code_id": unit.sender_code_id,
-            "phone_list_id": unit.phone_list_id,
-            "subscribed_from": start,
-            "subscribed_before": end,
-        }
         phones = self.once.first(unit.stream, records.select(["phoneNumber"]))
-        rows = self._shape(phones, LIST_MEMBERSHIPS, given)
+        rows = self._on_list(unit, phones)
         told = self._telling.of_memberships(unit, rows) if tell else events.none()
-        if start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
+        if unit.window.start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
+
+    def untold(self, unit: ContactUnit, records: pa.Table) -> Batch:
+        """Events of those on a list who were to be looked up, and of whom no lookup has told what they are to it."""
+        phones = records.select(["phoneNumber"])
+        told = self.once.has(told_of(unit.sender_code_id), phones["phoneNumber"])
+        untold = self.once.first(f"untold, of {unit.stream}", phones.filter(pc.invert(told)))
+        if untold.num_rows == 0:
+            return {}
+        return self._wanted({CONSENT_EVENTS.name: self._telling.of_memberships(unit, self._on_list(unit, untold))})
 
     def contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
         """Rows of contacts and of their profile values, as a list shows them."""
@@ -97,7 +99,8 @@ class Rows:
         """
         batch, found = answers.batch, answers.batch.get(CONTACTS.name)
         for sender, some in _by_sender(answers.answered).items():
-            self._count_as_written(sender, pa.chunked_array([[person.phone_number for person in some]], TEXT))
+            self._count_as_written(sender, _phones(some))
+            self.once.add(told_of(sender), phone_keys(_phones(some, but=set(answers.again))))
             there = pc.sum(pc.equal(found["sender_code_id"], sender)).as_py() if found is not None else 0
             self._unfit[sender] += len(some) - (there or 0)
         return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
@@ -107,7 +110,7 @@ class Rows:
         parts = []
         answered = set(answers.answered)
         for sender, some in _by_sender(one for one in answers.asked if one not in answered).items():
-            phones = pa.chunked_array([[person.phone_number for person in some]], TEXT)
+            phones = _phones(some)
             phones = phones.filter(self.once.has(stops_of(sender), phones))
             if len(phones) and columns_of(CONTACTS):
                 among = f"sender_code_id = {sender} AND phone_number IN ({texts(phones.to_pylist())})"
@@ -140,7 +143,7 @@ class Rows:
         """Those of whom this pull has brought nothing yet."""
         missing = []
         for sender, some in _by_sender(people).items():
-            phones = pa.chunked_array([[person.phone_number for person in some]], TEXT)
+            phones = _phones(some)
             written = self.once.has(contacts_of(sender), phones).to_pylist()
             missing += [person for person, known in zip(some, written, strict=True) if not known]
         return missing
@@ -149,6 +152,11 @@ class Rows:
         keys = phone_keys(phones)
         self.once.add(contacts_of(sender_code_id), keys)
         self.once.add(stopped_contacts_of(sender_code_id), keys)
+
+    def _on_list(self, unit: ContactUnit, phones: pa.Table) -> pa.Table:
+        start, end = unit.window.placed(self.plan.zone)
+        place = {"sender_code_id": unit.sender_code_id, "phone_list_id": unit.phone_list_id}
+        return self._shape(phones, LIST_MEMBERSHIPS, place | {"subscribed_from": start, "subscribed_before": end})
 
     def _shape(self, records: pa.Table, table: Table, given: dict[str, Any]) -> pa.Table:
         return shape(records, table, self.settings.timezone, given, self.plan.directory.rejects)
@@ -188,6 +196,10 @@ class Rows:
         """
         twice = unit.opted_out and self.plan.keeps_the_stop
         return stopped_contacts_of(unit.sender_code_id) if twice else contacts_of(unit.sender_code_id)
+
+
+def _phones(people: Iterable[Person], but: Collection[Person] = ()) -> pa.ChunkedArray:
+    return pa.chunked_array([[one.phone_number for one in people if one not in but]], TEXT)
 
 
 def _by_sender(people: Iterable[Person]) -> dict[int, list[Person]]:

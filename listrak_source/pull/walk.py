@@ -127,6 +127,8 @@ class Walk:
         for place, some in sorted(held.items(), key=lambda item: item[0].opted_out):
             for new in some:
                 yield Step(self.rows.contacts(place, new))
+                if self.plan.asks_subscriptions:
+                    yield Step(self.rows.untold(place, new))
 
     def _look_up_changed(self) -> Iterator[Step]:
         yield from self._look_up(self.rows.not_written(self.changed))
@@ -237,7 +239,9 @@ class Walk:
         for unit in self.refused:
             yield f"Listrak did not let the {unit.title} be read: they are as they were."
         for unit, parts in self.seen.items():
-            if self.plan.finds_changes(unit) and sum(map(len, parts)) > progress.MOST_REMEMBERED:
+            # Who said stop is looked up however many they are.
+            is_list = isinstance(unit, ContactUnit)
+            if is_list and self.plan.finds_changes(unit) and sum(map(len, parts)) > progress.MOST_REMEMBERED:
                 yield f"Too many {unit.title} are new at once: nobody of them was looked up."
 
     def _advance(self) -> None:

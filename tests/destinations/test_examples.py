@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from dlt.common.destination.client import DestinationClientDwhConfiguration
 
 from listrak_source.settings import Settings
 
-EXAMPLES = sorted((Path(__file__).parents[2] / ".dlt" / "examples").glob("*.toml"))
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / ".dlt" / "examples").glob("*.toml"))
 SECRET = {"password", "private_key", "client_secret", "aws_secret_access_key"}
 
 
@@ -53,6 +55,16 @@ def test_dlt_takes_it(example: Path) -> None:
     assert set(given.get("sources", {}).get("listrak", {})) <= set(Settings.get_resolvable_fields())
     assert not SECRET & names(config), "no secret in config.toml"
     assert SECRET & names(secrets)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_its_extras_are_ours_and_bring_what_dlt_wants_there(example: Path) -> None:
+    (named,) = re.findall(r"pip install \"listrak-source\[([\w,]+)\]\"", example.read_text(encoding="utf-8"))
+    ours = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8")).unwrap()["project"]
+    for extra in named.split(","):
+        (wanted,) = re.findall(r"dlt\[(\w+)\]", " ".join(ours["optional-dependencies"][extra]))
+        assert wanted in (metadata("dlt").get_all("Provides-Extra") or [])
+    assert example.stem in named.split(",") or example.stem == "filesystem"
 
 
 def test_there_is_one_for_each_destination_that_we_name() -> None:

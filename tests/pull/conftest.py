@@ -9,6 +9,7 @@ import pytest
 
 from listrak_source.sandbox import Sandbox, World
 from tests.destinations.places import Place
+from tests.pull.masked import Private
 from tests.pull.warehouse import Warehouse
 
 
@@ -38,3 +39,16 @@ def twin(warehouse: Warehouse, tmp_path: Path) -> Warehouse:
     other = Warehouse(warehouse.sandbox, tmp_path / "twin", warehouse.place)
     other.folder.mkdir()
     return other
+
+
+@pytest.fixture
+def private(sandbox: Sandbox, tmp_path: Path) -> Private:
+    (tmp_path / "private").mkdir()
+    return Private(sandbox, tmp_path / "private")
+
+
+@pytest.fixture
+def clear(sandbox: Sandbox, tmp_path: Path) -> Warehouse:
+    """The same without masks, pulled at the same moments."""
+    (tmp_path / "clear").mkdir()
+    return Warehouse(sandbox, tmp_path / "clear")

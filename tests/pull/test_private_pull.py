@@ -2,133 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
-import re
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pyarrow.parquet as pq
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms
 from listrak_source.pull.tables import TABLES
-from listrak_source.sandbox import Fault, Sandbox, World
+from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.asking import somebody
+from tests.pull.masked import KEY, MASKS, Private, Secrets
 from tests.pull.proxy import proxy
 from tests.pull.test_privacy import hashed
 from tests.pull.warehouse import Warehouse, truth
 
-KEY = "a key that nobody knows"
-MASKS: dict[str, Any] = {
-    "hash_columns": ["phone_number", "email_address", "last_name"],
-    "drop_columns": ["first_name", "birthday", "postal_code"],
-    "hash_key": KEY,
-}
 WITH_PHONE = tuple(name for name, table in TABLES.items() if "phone_number" in table.schema.names)
-_DIGITS = re.compile(rb"(?=(\d{10}))")
-_EMAIL_ENDS = b"@example.com"
-_PACKED = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
-_ORDINARY = {"optedOut", '"optedOut":false'}
-"""Names that are also words of the API."""
-
-
-class Private(Warehouse):
-    """A warehouse whose pulls mask."""
-
-    def options(self) -> dict[str, Any]:
-        return super().options() | MASKS
-
-
-@pytest.fixture
-def private(sandbox: Sandbox, tmp_path: Path) -> Private:
-    (tmp_path / "private").mkdir()
-    return Private(sandbox, tmp_path / "private")
-
-
-@pytest.fixture
-def clear(sandbox: Sandbox, tmp_path: Path) -> Warehouse:
-    """The same without masks, pulled at the same moments."""
-    (tmp_path / "clear").mkdir()
-    return Warehouse(sandbox, tmp_path / "clear")
-
-
-class Secrets:
-    """Whom a world has ever known, and what of them a file gives away."""
-
-    def __init__(self, world: World) -> None:
-        self.phones: set[bytes] = set()
-        self.emails: set[bytes] = set()
-        self.words: set[bytes] = {KEY.encode()}
-        self._clean: set[tuple[Path, int, int]] = set()
-        self.note(world)
-
-    def note(self, world: World) -> None:
-        told = world.truth(subscriptions=False)
-        people = [*told["contacts"].values(), *told["unlisted_contacts"].values()]
-        self.phones |= {row["phone_number"][-10:].encode() for row in people}
-        self.emails |= {row["email_address"].encode() for row in people if row["email_address"]}
-        names = {row[name] for row in people for name in ("first_name", "last_name")}
-        # Shorter ones are found anywhere by chance.
-        long = {name for name in names - _ORDINARY - {None} if len(name.encode()) >= 6}
-        self.words |= {form.encode() for name in long for form in (name, json.dumps(name)[1:-1])}
-
-    def in_folder(self, folder: Path) -> set[tuple[str, bytes]]:
-        """What the files of a folder give away: the file's ending, and the secret."""
-        found = set()
-        for path in (path for path in folder.rglob("*") if path.is_file()):
-            state = path, path.stat().st_size, path.stat().st_mtime_ns
-            if state in self._clean:
-                continue
-            here = {secret for part in _readings(path) for secret in self._in(part)}
-            found |= {(path.suffix, secret) for secret in here}
-            self._clean |= set() if here else {state}
-        return found
-
-    def _in(self, part: bytes) -> set[bytes]:
-        words = {word for word in self.words if word in part}
-        before = (start[-40:] for start in part.split(_EMAIL_ENDS)[:-1])
-        emails = {re.split(rb"[^\w.+-]", start)[-1] + _EMAIL_ENDS for start in before}
-        return words | (self.phones & set(_DIGITS.findall(part))) | (self.emails & emails)
-
-
-def _readings(path: Path) -> Iterator[bytes]:
-    """A file's bytes in every form in which somebody could read them."""
-    raw = path.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        raw = gzip.decompress(raw)
-    yield raw
-    if path.suffix == ".parquet":
-        yield b"\n".join(map(_unpacked, _cells(pq.read_table(path).to_pylist())))
-    elif path.suffix == ".duckdb":
-        with duckdb.connect(str(path), read_only=True) as connection:
-            tables = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
-            for (name,) in tables:
-                rows = connection.execute(f"SELECT * FROM {name}").fetchall()
-                yield b"\n".join(map(_unpacked, _cells(rows)))
-    else:
-        yield b"\n".join(map(_unpacked, _PACKED.findall(raw)))
-
-
-def _cells(value: Any) -> Iterator[bytes]:
-    if isinstance(value, dict | list | tuple):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _cells(part)
-    elif value is not None:
-        yield str(value).encode()
-
-
-def _unpacked(cell: bytes) -> bytes:
-    """State and schemas are kept as zlib in base64."""
-    try:
-        return zlib.decompress(base64.b64decode(cell, validate=True))
-    except (ValueError, zlib.error):
-        return cell
 
 
 def in_steps(warehouse: Warehouse, after_each: Callable[[str], None], **options: Any) -> None:
@@ -299,35 +189,6 @@ def test_masks_stay_as_they_are_in_one_dataset(private: Private, changed: dict[s
         private.pull("contacts", "opt_outs", **changed)
     assert "key that nobody knows" not in str(failed.value)
     assert private.pull("contacts", "opt_outs")
-
-
-def test_what_is_set_aside_for_its_date_is_masked_too(private: Private) -> None:
-    """A date that is none is found where rows are made, beside the number that lookups ask by."""
-
-    def change(path: str, answer: dict[str, Any]) -> None:
-        for record in answer["data"][:2] if path.endswith(("/Contact", "/OptOut")) else ():
-            record |= {"birthday": "soon"} if path.endswith("/Contact") else {"optOutDate": "soon"}
-
-    secrets = Secrets(private.sandbox.world)
-    with proxy(private.sandbox, change) as base_url:
-        private.pull(base_url=base_url)
-    assert private.rows("rejected_rows")
-    assert not secrets.in_folder(private.folder)
-
-
-def test_a_bad_subscription_joins_by_its_hash(private: Private) -> None:
-    """What is known of a record besides is hashed once."""
-
-    def change(path: str, answer: dict[str, Any]) -> None:
-        if "/Contact/" in path and path.endswith("/PhoneList"):
-            answer["data"][0]["phoneListId"] = "none"
-
-    with proxy(private.sandbox, change) as base_url:
-        private.pull(base_url=base_url, lookups="all")
-    people = {key[1] for key in private.rows("contacts")}
-    aside = [json.loads(row["record"])["phone_number"] for row in private.rows("rejected_rows").values()]
-    assert aside
-    assert set(aside) <= people
 
 
 def test_masks_are_not_added_to_what_was_pulled_in_clear(clear: Warehouse) -> None:

@@ -45,7 +45,9 @@ def test_who_is_not_told_of_is_written_as_the_list_shows_them_and_asked_again(
     assert told["opt_outs"].keys() <= warehouse.rows("opt_outs").keys()
     assert contacts[stopped.key]["opted_out"]
     assert fresh in contacts
-    assert (stopped.sender_code_id, stopped.phone_list_id, NEW) in warehouse.rows("list_memberships")
+    place = (stopped.sender_code_id, stopped.phone_list_id, NEW)
+    assert place in warehouse.rows("list_memberships")
+    assert (*place, "subscribed") in {key[:4] for key in warehouse.rows("consent_events")}, "the list tells it"
     if status == 400:
         table = "contacts" if operation == "get_contact" else "subscriptions"
         assert {row[:2] for row in rejected(warehouse)} == {(table, "lookup: ERROR_INVALID_PHONE_NUMBER")}

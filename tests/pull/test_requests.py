@@ -37,6 +37,16 @@ def test_each_table_alone_asks_only_for_what_it_needs(warehouse: Warehouse, tabl
         assert counts["list_opt_outs"] == 2, "the last days, by date, and all of them"
 
 
+def test_a_pull_only_reads(warehouse: Warehouse) -> None:
+    world = warehouse.sandbox.world
+    for options in ({}, {}, {"lookups": "all"}, {"full": True}):
+        warehouse.pull(**options)
+        world.live(1)
+    log = list(warehouse.sandbox.traffic.log)
+    assert {"get_contact", "list_contact_subscriptions"} <= warehouse.sandbox.traffic.counts.keys()
+    assert {(method, path.endswith("/Token")) for method, path, _ in log} == {("GET", False), ("POST", True)}
+
+
 def test_small_tables_alone_pay_for_no_contact(warehouse: Warehouse) -> None:
     counts = ask(warehouse, "sender_codes", "lists", "profile_fields", "transactional_messages")
     lists = len(next(iter(warehouse.sandbox.world.sender_codes.values())).lists)

@@ -59,6 +59,24 @@ def test_who_comes_back_while_a_walk_is_taken_up_is_not_marked(warehouse: Wareho
     assert not [key for key in warehouse.rows("consent_events") if key[3] == "removed" and key[2] == one.phone_number]
 
 
+def test_who_moved_in_the_two_days_before_a_walk_that_is_taken_up_is_marked_by_the_next(warehouse: Warehouse) -> None:
+    """What the first process saw of those days is not known."""
+    world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    sender = one.sender_code_id
+    other = next(item for item in world.sender_codes[sender].lists if item != one.phone_list_id)
+    world.subscribe(sender, one.phone_list_id, NEW)
+    warehouse.pull()
+    world.leave_list(sender, one.phone_list_id, NEW)
+    world.subscribe(sender, other, NEW)
+    world.clock.advance(hours=1)
+    assert cut(warehouse, 1, full=True, chunk_rows=40, page_size=40)
+    warehouse.pull(full=True, chunk_rows=40, page_size=40)
+    assert (sender, one.phone_list_id, NEW) in warehouse.rows("list_memberships")
+    world.clock.advance(days=3)
+    warehouse.pull(full=True)
+    assert (sender, one.phone_list_id, NEW) in warehouse.rows("list_memberships", removed=True)
+
+
 def test_cursors_that_live_no_longer_than_a_load_keep_no_pull_from_its_end(warehouse: Warehouse) -> None:
     """Each load of another process begins its list again, and gets further."""
     expired = json.dumps({"status": 400, "error": "ERROR_INVALID_PARAMETER", "message": "cursor is invalid."})

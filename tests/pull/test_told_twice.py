@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.status import remarks
 from tests.destinations.places import Place
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
@@ -52,3 +53,27 @@ def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
     world.clock.advance(hours=1)
     warehouse.pull()
     assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
+    told = {key[1:4] for key in warehouse.rows("consent_events")}
+    for number in range(30):
+        lists = (first, second) if number < 5 else (first,)
+        assert {(one, f"1555010{number:04d}", "subscribed") for one in lists} <= told, "by the list, where nobody asked"
+    title = f"reachable contacts of list {first}, sender code {sender}"
+    assert remarks(warehouse.pipeline()) == [f"Too many {title} are new at once: nobody of them was looked up."]
+
+
+def test_stops_are_looked_up_however_many_they_are(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not told from those that the last pull saw, then: all of them are looked up again, and stand once."""
+    monkeypatch.setattr("listrak_source.pull.progress.MOST_REMEMBERED", 20)
+    world, sender = warehouse.sandbox.world, somebody(warehouse.sandbox).sender_code_id
+    warehouse.pull()
+    world.clock.advance(days=5)
+    reachable = truth(warehouse.sandbox)["contacts"].items()
+    stopped = sorted({phone for (one, phone), row in reachable if one == sender and not row["opted_out"]})[:40]
+    for phone in stopped:
+        world.opt_out(sender, phone)
+    for _ in range(2):
+        world.clock.advance(hours=1)
+        warehouse.pull()
+        assert remarks(warehouse.pipeline()) == [], "nothing is missing"
+        told, held = truth(warehouse.sandbox)["contacts"], warehouse.rows("contacts")
+        assert {phone: held[sender, phone] for phone in stopped} == {phone: told[sender, phone] for phone in stopped}
