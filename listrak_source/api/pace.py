@@ -93,7 +93,7 @@ class Pace:
                 raise
             heappop(self._waiting)
             if self._idle_since is not None:
-                self._rate.idle(now - self._idle_since)
+                self._rate.idle(now, now - self._idle_since)
                 self._idle_since = None
             self._under_way += 1
             is_first = self._under_way > self._most

@@ -79,16 +79,16 @@ class LearnedRate:
         """Send nothing before the moment ``until``."""
         self._next = max(self._next, until)
 
-    def idle(self, seconds: float) -> None:
-        """Leave out of what is measured the last ``seconds``, when nobody had anything to send."""
+    def idle(self, now: float, seconds: float) -> None:
+        """Note that nobody had anything to send for so many ``seconds``: that says nothing about the limit."""
         if seconds > self._unit:
-            self._opened_at += seconds
-            self._moments = deque((moment + seconds for moment in self._moments), _MEASURED)
+            self._moments.clear()
+        if seconds > _LONGEST * self._unit:
+            self._opened_at, self._passed = now, 0
 
     def sent(self, now: float, was_held: bool) -> Sent:
         """Note that a request is sent."""
-        if math.isnan(self._opened_at):
-            self._opened_at = now
+        self._opened_at = now if math.isnan(self._opened_at) else self._opened_at
         if self.is_closed:
             self._is_asking = True
         elif self.per_second < math.inf:
