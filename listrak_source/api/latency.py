@@ -13,12 +13,12 @@ from collections.abc import Hashable
 from enum import Enum
 from statistics import median
 
-_TIMES, _MORE = 3.0, 0.25
+_TIMES, _MORE = 4.0, 0.25
 """An answer is slow that takes so many times its kind's normal, and so many seconds beyond: less harms nobody."""
-_FEW = 8
+_FEW = 12
 """Answers that a judgement takes, at the least."""
 _FIRST = 5
-"""Answers of a kind that make its first normal."""
+"""Answers of a kind whose quickest is its first normal."""
 _DOWN, _UP = 0.05, 0.001
 """How fast the normal follows quicker and slower answers: a slow rise must not become normal unnoticed."""
 _HELPED = 0.8
@@ -41,25 +41,26 @@ class Latency:
     def __init__(self) -> None:
         self._normal: dict[Hashable, float] = {}  # logarithms of seconds
         self._first: dict[Hashable, list[float]] = {}
-        self._recent: deque[tuple[float, bool]] = deque(maxlen=64)
+        self._recent: deque[tuple[float, bool]] = deque()
         self._before: float | None = None
         self._judged_at = -math.inf
 
-    def note(self, kind: Hashable, sent: float, now: float) -> bool:
+    def note(self, kind: Hashable, sent: float, now: float, *, connects: bool = False) -> bool:
         """Note that an answer has come ``now`` to a request that was ``sent`` then; tell whether it was slow.
 
-        What was sent before the last verdict counts no more.
+        One that had to wait for its connection (``connects``) is not slow, and what was sent before the last verdict
+        counts no more.
         """
         seconds = now - sent
-        if sent < self._judged_at:
-            return False
         log = math.log(max(seconds, 1e-4))
         normal = self._normal.get(kind)
         if normal is None:
             first = self._first.setdefault(kind, [])
             first.append(log)
             if len(first) == _FIRST:
-                self._normal[kind] = min(median(first), self._first.pop(kind)[0])
+                self._normal[kind] = min(self._first.pop(kind))
+            return False
+        if sent < self._judged_at or (connects and log > normal):
             return False
         is_slow = seconds > _TIMES * math.exp(normal) + _MORE
         self._recent.append((log - normal, is_slow))
@@ -68,32 +69,21 @@ class Latency:
 
     def judge(self, now: float, at_once: int) -> Verdict:
         """Say what the answers since the last verdict tell, while ``at_once`` requests may be under way."""
-        verdict = self._judge(at_once)
-        if not self._recent:
-            self._judged_at = now
-        return verdict
-
-    def _judge(self, at_once: int) -> Verdict:
-        if len(self._recent) < min(max(_FEW, at_once), self._recent.maxlen or _FEW):
+        enough = max(_FEW, at_once)
+        if len(self._recent) < enough:
             return Verdict.NOTHING
-        rise = median(ratio for ratio, _ in self._recent)
-        if self._before is not None:
-            helped = rise <= self._before + math.log(_HELPED)
-            self._before = None
-            self._recent.clear()
-            if helped:
-                return Verdict.NOTHING
-            self._accept(rise)
-            return Verdict.NOT_OURS
-        if 2 * sum(slow for _, slow in self._recent) <= len(self._recent):
+        while len(self._recent) > enough:
+            self._recent.popleft()
+        before, rise = self._before, median(ratio for ratio, _ in self._recent)
+        if before is None and 2 * sum(is_slow for _, is_slow in self._recent) <= enough:
             return Verdict.NOTHING
         self._recent.clear()
-        if at_once == 1:
-            self._accept(rise)
+        self._judged_at, self._before = now, None
+        if before is None and at_once > 1:
+            self._before = rise
+            return Verdict.RISING
+        if before is not None and rise <= before + math.log(_HELPED):
             return Verdict.NOTHING
-        self._before = rise
-        return Verdict.RISING
-
-    def _accept(self, rise: float) -> None:
         for kind in self._normal:
             self._normal[kind] += rise
+        return Verdict.NOT_OURS if before is not None else Verdict.NOTHING

@@ -58,6 +58,11 @@ class Pace:
         """The learned rate, requests a second; infinite as long as nothing was refused."""
         return self._rate.per_second
 
+    @property
+    def places(self) -> int:
+        """How many requests may be under way at once, for now."""
+        return self._room.places
+
     def number(self) -> int:
         """Return a number for a request: who has come first goes first, also when it was refused and comes again."""
         return next(self._numbers)
@@ -142,10 +147,7 @@ class Pace:
             self._quick_or_slow(turn, now, kind)
 
     def _quick_or_slow(self, turn: Turn, now: float, kind: Hashable | None) -> None:
-        if kind is None or turn.is_first:
-            self._room.grow()
-            return
-        if not self._latency.note(kind, turn.sent.at, now):
+        if kind is None or not self._latency.note(kind, turn.sent.at, now, connects=turn.is_first):
             self._room.grow()
         verdict = self._latency.judge(now, self._room.places)
         if verdict is Verdict.RISING:

@@ -96,8 +96,8 @@ def _tell(state: RetryCallState) -> None:
 
 def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
     return RateLimitError(
-        f"Listrak has refused this for {max(seconds / 60, 1):.0f} min because of too many requests: if something else"
-        " uses up the account's rate limit, try again when it has ended",
+        f"Listrak has refused this for {max(seconds / 60, 1):.0f} min because of too many requests: does something else"
+        " use up the account's rate limit? Try again later",
         status=error.status,
         code=error.code,
         operation=error.operation,

@@ -12,6 +12,7 @@ import pytest
 from listrak_source.api import ListrakClient
 from listrak_source.sandbox import RateLimit, Sandbox, World
 from listrak_source.sandbox.traffic import Traffic
+from pipelines.messages import Exit, explain
 from tests.pull.warehouse import Warehouse, truth
 
 MINUTE = 60
@@ -28,7 +29,7 @@ LIMITS = {
 
 
 def shares(traffic: Traffic, limit: RateLimit, faster: float) -> tuple[float, float, int]:
-    """After the first minute: refused requests of all, let through of what the limit allows; and over how many seconds."""
+    """After the first minute: refused of all requests, let through of what the limit allows; over how many seconds."""
     later = traffic.verdicts[round(MINUTE / faster) :]
     allowed, refused = (sum(side) for side in zip(*later, strict=True))
     # The last second may have been cut short.
@@ -53,7 +54,7 @@ def pull(limit: RateLimit, faster: float, contacts: int, folder: Path) -> tuple[
         return refused, used, told
 
 
-# Retry-After tells whole seconds, which do not get shorter; fixed minutes take some minutes until they have been learned.
+# Retry-After tells whole seconds, which do not get shorter; fixed minutes take some until they have been learned.
 @pytest.mark.parametrize("name", [name for name in LIMITS if name not in (SAID_WHEN, FIXED_MINUTES)])
 def test_a_hidden_limit_is_learned(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
@@ -76,6 +77,20 @@ def test_a_hidden_limit_is_learned_at_its_real_size(
     record_property(name, told)
     assert refused <= 0.05, told
     assert used >= 0.8, told
+
+
+def test_a_limit_that_is_used_up_ends_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = partial(ListrakClient, first_wait=0.05, max_refused=0.5)
+    monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
+    with Sandbox(World(seed=3, contacts=100, sender_codes=1, lists=3), rate_limit=RateLimit(12, 3600)) as sandbox:
+        with pytest.raises(Exception, match="too many requests") as caught:
+            Warehouse(sandbox, tmp_path).pull()
+        # What was asked for in between is little: each time it waits twice as long.
+        assert sandbox.traffic.refused <= 8 + 10
+    sentence, code = explain(caught.value)
+    assert code == Exit.TRY_AGAIN
+    assert "Listrak has refused this for 1 min because of too many requests" in sentence
+    assert len(sentence.splitlines()) == 1
 
 
 def limit_is_slow(name: str) -> bool:
