@@ -16,7 +16,7 @@ from pipelines.messages import Exit, explain
 from tests.pull.warehouse import Warehouse, truth
 
 MINUTE = 60
-FASTER = 20
+FASTER = 10
 SAID_WHEN, FIXED_MINUTES = "20 per 10 s, said when", "60 a minute, in fixed windows"
 LIMITS = {
     "20 per 10 s": RateLimit(20, 10),
@@ -59,10 +59,10 @@ def pull(limit: RateLimit, faster: float, contacts: int, folder: Path) -> tuple[
 def test_a_hidden_limit_is_learned(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    """The limit's windows, and the client's, a twentieth as long."""
+    """The limit's windows, and the client's, a tenth as long."""
     quick = partial(ListrakClient, first_wait=1 / FASTER, max_wait=60 / FASTER)
     monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
-    refused, used, told = pull(LIMITS[name], FASTER, 80 if limit_is_slow(name) else 140, tmp_path)
+    refused, used, told = pull(LIMITS[name], FASTER, 70 if limit_is_slow(name) else 110, tmp_path)
     record_property(f"{name}, {FASTER} times as fast", told)
     assert refused <= 0.05, told
     assert used >= 0.8, told
