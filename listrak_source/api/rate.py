@@ -19,13 +19,15 @@ from dataclasses import dataclass
 _BELOW = 0.1
 """How far below the measured rate requests go on after a refusal."""
 _LONGEST, _SHORTEST = 60.0, 30
-"""The longest curve: what the rate lets through in the longest window that anybody counts in (in units), or so many."""
+"""The longest window that people count requests in (in units). A curve is as long as that at the most, or so many."""
 _MOMENTS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 90.0)
 """The windows that people count requests in (in units): these are the moments to ask whether the next has begun."""
 _LEAST = 0.75
 """What a refusal after only a few requests leaves of the rate, at the least: it says little."""
 _MEASURED = 400
 """Requests whose moments are kept to measure by."""
+_SLOWEST = 0.1
+"""Requests a second (a unit), at the least: there are no slower limits, only longer closings."""
 _SLACK = 0.02
 """Seconds that a request may be late without the next being later for it: timers are no better."""
 
@@ -54,7 +56,7 @@ class LearnedRate:
         """Infinite as long as nothing was refused."""
         self._unit, self._max_wait = unit, max_wait
         self._random = spread or random.Random()
-        self._next = -math.inf
+        self._next = self._held_until = -math.inf
         self._closings = 0
         self._closed_at: float | None = None
         self._is_asking = False
@@ -73,11 +75,11 @@ class LearnedRate:
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until the next request may be sent; None if the answer to another one decides."""
-        return None if self._is_asking else max(0.0, self._next - now)
+        return None if self._is_asking else max(0.0, self._next - now, self._held_until - now)
 
     def hold(self, until: float) -> None:
         """Send nothing before the moment ``until``."""
-        self._next = max(self._next, until)
+        self._held_until = max(self._held_until, until)
 
     def idle(self, now: float, seconds: float) -> None:
         """Note that nobody had anything to send for so many ``seconds``: that says nothing about the limit."""
@@ -123,10 +125,9 @@ class LearnedRate:
             self._closings += 1
         if is_news:
             self._is_asking = False
-            self._next = now + self._patience(now)
+            self._next = now if retry_after else now + self._patience(now)
         if retry_after and self.is_closed:
-            wait = min(retry_after, self._max_wait) * self._random.uniform(1.0, 1.02)
-            self._next = now + wait if is_news else max(self._next, now + wait)
+            self.hold(now + min(retry_after, self._max_wait) * self._random.uniform(1.0, 1.02))
         return closes
 
     def _patience(self, now: float) -> float:
@@ -161,7 +162,10 @@ class LearnedRate:
             late = list(self._moments)[len(self._moments) // 2 :]
             measured = len(late) / max(closed_at - late[0], 1e-6)
         else:
-            measured = max(self._passed, 1) / max(now - self._opened_at, 1e-6)
+            # Longer than the longest window it was closed for another reason.
+            end = min(now, closed_at + _LONGEST * self._unit)
+            measured = max(self._passed, 1) / max(end - self._opened_at, 1e-6)
+        measured = max(measured, _SLOWEST / self._unit)
         few = self._passed < self._length / 2
         return max(measured, _LEAST * self._peak) if few and self._peak < math.inf else measured
 

@@ -108,6 +108,8 @@ def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date; None if it is neither."""
     asked = headers.get("Retry-After", "").strip()
+    if not asked:
+        return None
     if asked.isdecimal():
         return float(asked)
     moment = http_date(asked)

@@ -80,7 +80,23 @@ def test_refusals_by_mistake_are_soon_forgotten(refusals: int) -> None:
     full = run.per_second(0, 10)
     after = [at for at, passed in run.verdicts if not passed][-1]
     assert run.per_second(after, after + 10) >= 0.7 * full
-    assert run.per_second(50, 60) >= 0.95 * full
+    assert run.per_second(50, 60) >= 0.9 * full
+
+
+@pytest.mark.parametrize("before", [0, 50])
+def test_a_long_closing_is_soon_forgotten(before: int) -> None:
+    """The first request or a later one is refused, for ten minutes; then there is no limit at all."""
+    numbers = itertools.count()
+    run = simulate(lambda now: 600 - now if next(numbers) >= before and now < 600 else 0.0, 900)
+    assert sum(not passed for _, passed in run.verdicts) <= 8 + 20
+    assert run.per_second(800, 900) >= 50
+
+
+def test_retry_after_of_one_request_is_not_cut_short_by_another() -> None:
+    rate = LearnedRate(1.0, 60.0)
+    rate.hold(30.0)
+    rate.refused(rate.sent(0.0, False), 0.1, None)
+    assert rate.wait(0.1) == pytest.approx(29.9)
 
 
 def test_retry_after_is_waited_for_and_nobody_asks_before() -> None:
