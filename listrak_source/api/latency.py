@@ -21,7 +21,7 @@ _FIRST = 5
 """Answers of a kind whose quickest is its first normal."""
 _DOWN, _UP = 0.05, 0.001
 """How fast the normal follows quicker and slower answers: a slow rise must not become normal unnoticed."""
-_HELPED = 0.8
+_HELPED = 0.75
 """What fewer requests at once must bring latency down to, for the rise to be our doing."""
 
 
@@ -43,13 +43,14 @@ class Latency:
         self._first: dict[Hashable, list[float]] = {}
         self._recent: deque[tuple[float, bool]] = deque()
         self._before: float | None = None
+        self._late: list[float] = []
         self._judged_at = -math.inf
 
     def note(self, kind: Hashable, sent: float, now: float, *, connects: bool = False) -> bool:
         """Note that an answer has come ``now`` to a request that was ``sent`` then; tell whether it was slow.
 
         One that had to wait for its connection (``connects``) is not slow, and what was sent before the last verdict
-        counts no more.
+        counts as that.
         """
         seconds = now - sent
         log = math.log(max(seconds, 1e-4))
@@ -60,7 +61,10 @@ class Latency:
             if len(first) == _FIRST:
                 self._normal[kind] = min(self._first.pop(kind))
             return False
-        if sent < self._judged_at or (connects and log > normal):
+        if sent < self._judged_at:
+            self._late.append(log - normal)
+            return False
+        if connects and log > normal:
             return False
         is_slow = seconds > _TIMES * math.exp(normal) + _MORE
         self._recent.append((log - normal, is_slow))
@@ -77,7 +81,11 @@ class Latency:
         before, rise = self._before, median(ratio for ratio, _ in self._recent)
         if before is None and 2 * sum(is_slow for _, is_slow in self._recent) <= enough:
             return Verdict.NOTHING
+        if before is not None and len(self._late) >= _FEW:
+            # They were under way when it was judged, and tell best what so many at once had come to by then.
+            before = median(self._late)
         self._recent.clear()
+        self._late.clear()
         self._judged_at, self._before = now, None
         if before is None and at_once > 1:
             self._before = rise

@@ -259,7 +259,7 @@ def test_each_kind_of_answer_has_its_own_normal() -> None:
 def test_a_server_that_is_overloaded_gets_fewer_at_once(
     server: Scripted, client_of: Callable[..., ListrakClient]
 ) -> None:
-    """It works on two at a time, 40 ms each; 32 at once wait more than half a second for it."""
+    """It works on two at a time, 80 ms each; 32 at once wait more than a second for it."""
     working, lock = threading.BoundedSemaphore(2), threading.Lock()
     at_once: list[int] = []
     there = 0
@@ -271,7 +271,7 @@ def test_a_server_that_is_overloaded_gets_fewer_at_once(
             there += 1
             at_once.append(there)
         with working:
-            time.sleep(0.04)
+            time.sleep(0.08)
         with lock:
             there -= 1
         return reply(request)  # type: ignore[arg-type]
@@ -279,10 +279,10 @@ def test_a_server_that_is_overloaded_gets_fewer_at_once(
     server.answer = answer  # type: ignore[method-assign]
     client = client_of(server, workers=32)
     with ThreadPoolExecutor(32) as pool:
-        list(pool.map(lambda _: client.get_contact(1, PHONE), range(300)))
+        list(pool.map(lambda _: client.get_contact(1, PHONE), range(200)))
     assert max(at_once) > 16, "nobody knew"
-    assert max(at_once[150:-32]) <= 24
-    assert min(at_once[150:-32]) >= 2, "and it is never without work"
+    assert max(at_once[120:-32]) <= 24
+    assert min(at_once[120:-32]) >= 2, "and it is never without work"
 
 
 def until(what: Callable[[], bool]) -> None:
