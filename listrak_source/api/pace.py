@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from heapq import heappop, heappush
 
+from listrak_source.api.errors import RateLimitError
 from listrak_source.api.latency import Latency, Verdict
 from listrak_source.api.rate import LearnedRate, Sent
 from listrak_source.api.room import Room
@@ -52,6 +53,7 @@ class Pace:
         self._numbers = itertools.count()
         self._under_way = self._most = 0
         self._idle_since: float | None = None
+        self._given_up = 0
 
     @property
     def per_second(self) -> float:
@@ -67,9 +69,19 @@ class Pace:
         """Return a number for a request: who has come first goes first, also when it was refused and comes again."""
         return next(self._numbers)
 
+    def give_up(self) -> None:
+        """Send none of the requests that wait, if all are refused: one of them has been for as long as it may be."""
+        with self._lock:
+            if self._rate.is_closed:
+                self._given_up += 1
+                for _, condition in self._waiting:
+                    condition.notify()
+
     @contextmanager
     def turn(self, number: int) -> Iterator[Turn]:
-        """Wait for the request's turn; it is under way until the block ends."""
+        """Wait for the request's turn; it is under way until the block ends. Raises ``RateLimitError`` if another has
+        given up meanwhile.
+        """
         turn = self._begin(number)
         try:
             yield turn
@@ -80,9 +92,10 @@ class Pace:
         with self._lock:
             mine = (number, threading.Condition(self._lock))
             heappush(self._waiting, mine)
-            was_held = False
+            was_held, given_up = False, self._given_up
             try:
                 while True:
+                    self._check(given_up)
                     wait = None
                     if self._waiting[0] is mine and self._under_way < self._room.places:
                         now = self._clock()
@@ -105,6 +118,10 @@ class Pace:
             self._most = max(self._most, self._under_way)
             self._wake()
             return Turn(self, self._rate.sent(now, was_held), is_first)
+
+    def _check(self, given_up: int) -> None:
+        if given_up != self._given_up:
+            raise RateLimitError("not sent, for another request was refused for too long", status=429)
 
     def _end(self, turn: Turn) -> None:
         with self._lock:

@@ -15,7 +15,7 @@ import requests
 from requests.auth import AuthBase
 
 from listrak_source.api.auth import AccessToken, TokenSource
-from listrak_source.api.errors import ListrakError, UnreadableAnswer, UnsafeAddress, family
+from listrak_source.api.errors import ListrakError, RateLimitError, UnreadableAnswer, UnsafeAddress, family
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
 from listrak_source.api.pace import Pace
 from listrak_source.api.redact import guard_logs, redact
@@ -132,7 +132,11 @@ class Transport:
             # A 401 has not acted, so anything may be sent once more with a new token.
             return self._attempt(request, self._tokens.refresh(token), parse)
 
-        return self._patience.run(name, attempt, is_paced=True)
+        try:
+            return self._patience.run(name, attempt, is_paced=True)
+        except RateLimitError:
+            self._pace.give_up()
+            raise
 
     def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:
         name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED

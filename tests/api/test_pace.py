@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from listrak_source.api import ListrakClient
+from listrak_source.api import ListrakClient, RateLimitError
 from listrak_source.api.latency import Latency, Verdict
 from listrak_source.api.pace import Pace
 from listrak_source.api.room import Room
@@ -163,6 +163,22 @@ def test_a_request_that_breaks_off_leaves_its_place_and_its_question() -> None:
     with pace.turn(pace.number()) as turn:
         turn.answered(200, None, None)
     assert pace.per_second < math.inf
+
+
+def test_where_one_gives_up_the_others_do_not_wait_any_longer() -> None:
+    pace = Pace(1)
+    with ThreadPoolExecutor(4) as pool:
+        with pace.turn(pace.number()) as turn:
+            turn.answered(429, 30.0, None)
+        begun = time.monotonic()
+        waiting = [pool.submit(send, pace, Clock(), 0.0) for _ in range(4)]
+        until(lambda: len(pace._waiting) == 4)
+        pace.give_up()
+        for one in waiting:
+            with pytest.raises(RateLimitError, match="another request"):
+                one.result(timeout=5)
+    assert time.monotonic() - begun < 10
+    assert not pace._waiting
 
 
 def test_who_is_interrupted_while_it_waits_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
