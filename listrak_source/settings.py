@@ -45,7 +45,7 @@ class Settings(BaseConfiguration):
     page_size: int = MAX_COUNT
     """Rows a page, 2 to 5000."""
     workers: int = 8
-    """Requests side by side, at the most."""
+    """Requests side by side, at the most. Fewer while Listrak is slow or refuses some: the pace is learned from it."""
     sender_codes: Optional[list[int]] = None  # noqa: UP045
     """Read only these sender codes, by id. All when empty."""
     lists: Optional[list[int]] = None  # noqa: UP045
@@ -80,7 +80,8 @@ class Settings(BaseConfiguration):
     timeout: float = 120.0
     """Seconds to wait for an answer."""
     max_attempts: int = 6
-    """How often a read is tried before the run stops."""
+    """How often a read is tried before the run stops. Refusals for too many requests (429) do not count: they are
+    waited out, for a quarter of an hour."""
 
     if TYPE_CHECKING:
 

@@ -38,19 +38,24 @@ class ListrakClient(Reading, Writing):
         max_attempts: int = 6,
         first_wait: float = 1.0,
         max_wait: float = 60.0,
+        max_refused: float = 900.0,
     ) -> None:
         """Set up; nothing is sent before the first call.
 
-        At most ``workers`` requests are under way at once. In seconds: ``timeout`` is how long an answer may be silent,
-        ``connect_timeout`` how long a connection may take, ``first_wait`` the pause after the first failed attempt,
-        ``max_wait`` the longest pause after any. Raises ``ConfigurationError``.
+        At most ``workers`` requests are under way at once, and fewer while Listrak is in trouble. In seconds:
+        ``timeout`` is how long an answer may be silent, ``connect_timeout`` how long a connection may take,
+        ``first_wait`` the pause after the first failed attempt, ``max_wait`` the longest pause after any. Refusals for
+        haste (429) do not count as attempts: ``max_refused`` is how long they may go on for one request. Raises
+        ``ConfigurationError``.
         """
         for setting, value in (("client_id", client_id), ("client_secret", client_secret)):
             if not isinstance(value, str) or not value.strip():
                 raise ConfigurationError(f"{setting} is empty")
         base_url = check_address("base_url", base_url)
         token_url = check_address("token_url", token_url)
-        patience = Patience(max_attempts=max_attempts, first_wait=first_wait, max_wait=max_wait)
+        patience = Patience(
+            max_attempts=max_attempts, first_wait=first_wait, max_wait=max_wait, max_refused=max_refused
+        )
         timeouts = (connect_timeout, timeout)
         self._tokens = TokenSource(client_id, client_secret, token_url, timeout=timeouts, patience=patience)
         self._transport = Transport(base_url, self._tokens, workers=workers, timeout=timeouts, patience=patience)

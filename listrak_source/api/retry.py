@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -34,15 +35,20 @@ class Patience:
     """The wait after the first failure; it doubles with each further one, and varies by up to half."""
     max_wait: float = 60.0
     """The longest single wait, whatever the server asks for."""
+    max_refused: float = 900.0
+    """How long one request may be refused for haste (429), again and again, where the pace is what makes it wait."""
 
-    def run(self, operation: str, attempt: Callable[[], T]) -> T:
+    def run(self, operation: str, attempt: Callable[[], T], *, is_paced: bool = False) -> T:
         """Call ``attempt`` until it succeeds, fails with an error that is not ``retriable``, or patience ends.
 
-        An error of another operation ends it too: the token's has had its own attempts.
+        An error of another operation ends it too: the token's has had its own attempts. If ``attempt`` waits for its
+        turn by itself, a refusal for haste is no failed attempt; only ``max_refused`` seconds of them are an error.
         """
 
         def again(error: BaseException) -> bool:
-            return isinstance(error, ListrakError) and error.retriable and error.operation == operation
+            if not isinstance(error, ListrakError) or error.operation != operation:
+                return False
+            return error.retriable and not (is_paced and isinstance(error, RateLimitError))
 
         retrying = Retrying(
             stop=stop_after_attempt(self.max_attempts),
@@ -51,7 +57,25 @@ class Patience:
             before_sleep=_tell,
             reraise=True,
         )
-        return retrying(attempt)
+        return retrying(self._despite_haste(operation, attempt) if is_paced else attempt)
+
+    def _despite_haste(self, operation: str, attempt: Callable[[], T]) -> Callable[[], T]:
+        refused_at: float | None = None
+
+        def until_let_through() -> T:
+            nonlocal refused_at
+            while True:
+                try:
+                    return attempt()
+                except RateLimitError as error:
+                    now = time.monotonic()
+                    refused_at = now if refused_at is None else refused_at
+                    if error.operation != operation:
+                        raise
+                    if now - refused_at >= self.max_refused:
+                        raise _out_of_patience(error, now - refused_at) from None
+
+        return until_let_through
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -70,9 +94,22 @@ def _tell(state: RetryCallState) -> None:
     log.info("%s; attempt %d in %.1f s", error, state.attempt_number + 1, state.upcoming_sleep)
 
 
+def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
+    return RateLimitError(
+        f"Listrak has refused this for {max(seconds / 60, 1):.0f} min because of too many requests: does something else"
+        " use up the account's rate limit? Try again later",
+        status=error.status,
+        code=error.code,
+        operation=error.operation,
+        retry_after=error.retry_after,
+    )
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date; None if it is neither."""
     asked = headers.get("Retry-After", "").strip()
+    if not asked:
+        return None
     if asked.isdecimal():
         return float(asked)
     moment = http_date(asked)

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, NoReturn, TypeVar
 from urllib.parse import quote, urlencode
@@ -14,8 +15,9 @@ import requests
 from requests.auth import AuthBase
 
 from listrak_source.api.auth import AccessToken, TokenSource
-from listrak_source.api.errors import ListrakError, UnreadableAnswer, UnsafeAddress, family
+from listrak_source.api.errors import ListrakError, RateLimitError, UnreadableAnswer, UnsafeAddress, family
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
+from listrak_source.api.pace import Pace
 from listrak_source.api.redact import guard_logs, redact
 from listrak_source.api.retry import Patience, connection_failure, http_date, retry_after
 from listrak_source.api.session import new_session
@@ -37,6 +39,26 @@ class _Bearer(AuthBase):
         return request
 
 
+@dataclass(frozen=True)
+class _Request:
+    """What is sent, however often."""
+
+    name: str
+    operation: Operation
+    url: str
+    body: bytes | BinaryIO | None
+    start: int
+    """Where an open file stood."""
+    number: int
+    """Its place in the queue for turns."""
+
+    def kind(self, headers: Mapping[str, str]) -> tuple[str, int] | None:
+        """Return what answers it can be compared with in latency: those to the same read, of about the same size."""
+        length = headers.get("Content-Length", "")
+        size = int(length).bit_length() // 3 if length.isdecimal() else 0
+        return (self.name, size) if self.operation.repeat is Repeat.ALWAYS else None
+
+
 class Transport:
     """Sends operations. Threads share it."""
 
@@ -50,7 +72,7 @@ class Transport:
         patience: Patience,
     ) -> None:
         """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
-        are under way at once.
+        are under way at once, whoever sends them.
         """
         guard_logs()
         self.base_url = base_url
@@ -58,8 +80,8 @@ class Transport:
         self._timeout = timeout
         self._patience = patience
         self._session = new_session(base_url, pool=workers)
-        # Readers of lists and lookups run side by side, each on threads of their own: together they keep to workers.
-        self._places = threading.BoundedSemaphore(workers)
+        # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
+        self._pace = Pace(workers, unit=patience.first_wait, max_wait=patience.max_wait)
         self._lock = threading.Lock()
         self._server_time: datetime | None = None
         self._answers, self._seconds = 0, 0.0
@@ -98,33 +120,29 @@ class Transport:
         if query:
             url += "?" + urlencode(query, quote_via=quote)
         start = body.tell() if body is not None and not isinstance(body, bytes) else 0
+        request = _Request(name, operation, url, body, start, self._pace.number())
 
         def attempt() -> T:
             token = self._tokens.token()
             try:
-                return self._attempt(name, operation, url, body, start, token, parse)
+                return self._attempt(request, token, parse)
             except ListrakError as error:
                 if error.status != 401:
                     raise
             # A 401 has not acted, so anything may be sent once more with a new token.
-            return self._attempt(name, operation, url, body, start, self._tokens.refresh(token), parse)
+            return self._attempt(request, self._tokens.refresh(token), parse)
 
-        return self._patience.run(name, attempt)
+        try:
+            return self._patience.run(name, attempt, is_paced=True)
+        except RateLimitError:
+            self._pace.give_up()
+            raise
 
-    def _attempt(
-        self,
-        name: str,
-        operation: Operation,
-        url: str,
-        body: bytes | BinaryIO | None,
-        start: int,
-        token: AccessToken,
-        parse: Callable[[bytes], T],
-    ) -> T:
-        acts = operation.repeat is Repeat.IF_NOT_ACTED
+    def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:
+        name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED
         failure: ListrakError
         try:
-            status, headers, answer = self._exchange(operation.method, url, body, start, token)
+            status, headers, answer = self._exchange(request, token)
         except requests.RequestException as error:
             failure = connection_failure(error, name, acts=acts)
         else:
@@ -142,22 +160,19 @@ class Transport:
         # Raised out here so that it carries no context: the original's text holds the URL, and that a phone number.
         raise failure
 
-    def _exchange(
-        self, method: str, url: str, body: bytes | BinaryIO | None, start: int, token: AccessToken
-    ) -> tuple[int, Mapping[str, str], bytes | None]:
-        """Send one request; return status, headers and body, None for a body that broke off."""
+    def _exchange(self, request: _Request, token: AccessToken) -> tuple[int, Mapping[str, str], bytes | None]:
+        """Send one request when it is its turn; return status, headers and body, None for a body that broke off."""
         headers = {}
-        started = time.monotonic()
-        if body is not None:
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
-            if not isinstance(body, bytes):
-                body.seek(start)
+            if not isinstance(request.body, bytes):
+                request.body.seek(request.start)
         with (
-            self._places,
+            self._pace.turn(request.number) as turn,
             self._session.request(
-                method,
-                url,
-                data=body,
+                request.operation.method,
+                request.url,
+                data=request.body,
                 headers=headers,
                 auth=_Bearer(token),
                 timeout=self._timeout,
@@ -165,6 +180,7 @@ class Transport:
                 stream=True,
             ) as response,
         ):
+            turn.answered(response.status_code, retry_after(response.headers), request.kind(response.headers))
             self._note_time(response.headers.get("Date"))
             try:
                 answer: bytes | None = b"".join(response.iter_content(_CHUNK))
@@ -172,7 +188,8 @@ class Transport:
                 # The status is known and counts: a 429 whose body is cut is still a refusal.
                 answer = None
             with self._lock:
-                self._answers, self._seconds = self._answers + 1, self._seconds + time.monotonic() - started
+                self._answers += 1
+                self._seconds += time.monotonic() - turn.sent.at
             return response.status_code, response.headers, answer
 
     def _note_time(self, header: str | None) -> None:

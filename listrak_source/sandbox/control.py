@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from listrak_source.sandbox.clock import to_text
 from listrak_source.sandbox.faults import Fault
+from listrak_source.sandbox.limits import RateLimit
 from listrak_source.sandbox.service import Service
 
 CONTROL_PATH = "/_sandbox"
@@ -97,7 +98,9 @@ class _Control:
         return {
             "requests": dict(traffic.counts),
             "tokens_issued": self.service.tokens.issued,
+            "allowed": traffic.allowed,
             "rate_limited": traffic.refused,
+            "verdicts": [list(verdict) for verdict in traffic.verdicts],
             "log": [list(entry) for entry in traffic.log],
         }
 
@@ -106,8 +109,12 @@ class _Control:
         return self.stats({})
 
     def settings(self, given: dict[str, Any]) -> Any:
-        """Changes how the sandbox answers: any quirk by name, ``delay`` and ``import_seconds``, ``paused``."""
+        """Changes how the sandbox answers: any quirk by name, ``delay`` and ``import_seconds``, ``paused``, and
+        ``rate_limit``, which begins anew: ``{"requests", "seconds", "retry_after", "shape", "burst"}``, or null.
+        """
         service, given = self.service, dict(given)
+        if "rate_limit" in given:
+            service.traffic.limit = RateLimit.from_json(given.pop("rate_limit"))
         service.delay = float(given.pop("delay", service.delay))
         service.import_seconds = float(given.pop("import_seconds", service.import_seconds))
         service.tokens.paused = bool(given.pop("paused", service.tokens.paused))
@@ -116,6 +123,7 @@ class _Control:
             "delay": service.delay,
             "import_seconds": service.import_seconds,
             "paused": service.tokens.paused,
+            "rate_limit": service.traffic.limit and dataclasses.asdict(service.traffic.limit),
             **dataclasses.asdict(service.quirks),
         }
 

@@ -16,10 +16,11 @@ from listrak_source.sandbox.app import API_PATH, TOKEN_PATH, create_app
 from listrak_source.sandbox.breakage import ABORT, CLOSE
 from listrak_source.sandbox.control import CONTROL_PATH
 from listrak_source.sandbox.faults import Faults
+from listrak_source.sandbox.limits import RateLimit
 from listrak_source.sandbox.quirks import Quirks
 from listrak_source.sandbox.service import MAX_BODY, Service
 from listrak_source.sandbox.tokens import Tokens
-from listrak_source.sandbox.traffic import RateLimit, Traffic
+from listrak_source.sandbox.traffic import Traffic
 from listrak_source.sandbox.world import World
 
 CLIENT_ID = "sandbox-client"

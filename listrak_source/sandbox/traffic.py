@@ -1,31 +1,22 @@
-"""What came in: counts, a log of the last requests, and a rate limit that nobody announces."""
+"""What came in: counts, a log of the last requests, and what a rate limit made of them."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+
+from listrak_source.sandbox.limits import RateLimit
 
 LOG_LENGTH = 10_000
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """So many requests in a window of so many seconds; the rest is answered 429."""
-
-    requests: int
-    seconds: float
-    retry_after: bool = False
-    """Whether the refusal says when to come back."""
 
 
 class Traffic:
     """Requests to the API and to the token endpoint; control requests do not count."""
 
     def __init__(self, limit: RateLimit | None = None) -> None:
-        self.limit = limit
         self._lock = threading.Lock()
+        self.limit = limit
         self.clear()
 
     def clear(self) -> None:
@@ -33,9 +24,30 @@ class Traffic:
         """Requests by operation; ``token`` is the token endpoint, ``unknown`` what matched no operation."""
         self.log: deque[tuple[str, str, str]] = deque(maxlen=LOG_LENGTH)
         """(method, path, query) of the last requests."""
-        self.refused = 0
+        self.verdicts: list[tuple[int, int]] = []
+        """How many the limit let through and how many it refused, for each second since its first request."""
+        self._first: float | None = None
+
+    @property
+    def limit(self) -> RateLimit | None:
+        """A limit that is set begins with the next request."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: RateLimit | None) -> None:
+        with self._lock:
+            self._limit = limit
+            self._judge = limit.judge() if limit else None
+
+    @property
+    def refused(self) -> int:
         """How many were answered 429 by the rate limit."""
-        self._recent: deque[float] = deque()
+        return sum(refused for _, refused in self.verdicts)
+
+    @property
+    def allowed(self) -> int:
+        """How many a rate limit let through."""
+        return sum(allowed for allowed, _ in self.verdicts)
 
     def note(self, operation: str, method: str, path: str, query: str) -> None:
         with self._lock:
@@ -44,14 +56,14 @@ class Traffic:
 
     def wait(self) -> float | None:
         """Seconds until the next request is allowed, or null if this one is."""
-        if self.limit is None:
-            return None
         with self._lock:
-            now = time.monotonic()
-            while self._recent and self._recent[0] <= now - self.limit.seconds:
-                self._recent.popleft()
-            if len(self._recent) < self.limit.requests:
-                self._recent.append(now)
+            if self._judge is None:
                 return None
-            self.refused += 1
-            return self._recent[0] + self.limit.seconds - now
+            now = time.monotonic()
+            wait = self._judge(now)
+            self._first = now if self._first is None else self._first
+            second = int(now - self._first)
+            self.verdicts.extend([(0, 0)] * (second + 1 - len(self.verdicts)))
+            allowed, refused = self.verdicts[second]
+            self.verdicts[second] = (allowed, refused + 1) if wait else (allowed + 1, refused)
+            return wait or None

@@ -37,12 +37,14 @@ WORLD = SimpleNamespace(
     broadcast={"phoneListId": 2}, message={},
 )  # fmt: skip
 
+TOO_HASTY: dict[str, Reply] = {
+    "429": Reply(429, b""),
+    "429 with Retry-After": Reply(429, b"", {"Retry-After": "1"}),
+    "429 cut": Reply(429, b"{", cut=True),
+}
 # failure, requests seen for a read that keeps failing, requests seen for a write
 FAILURES: dict[str, tuple[Reply, int, int]] = {
     "dropped": (Reply(drop=True), ATTEMPTS, 1),
-    "429": (Reply(429, b""), ATTEMPTS, ATTEMPTS),
-    "429 with Retry-After": (Reply(429, b"", {"Retry-After": "1"}), ATTEMPTS, ATTEMPTS),
-    "429 cut": (Reply(429, b"{", cut=True), ATTEMPTS, ATTEMPTS),
     "500": (json_reply({"error": "ERROR_UNHANDLED_EXCEPTION"}, 500), ATTEMPTS, 1),
     "502": (Reply(502, b"<html>"), ATTEMPTS, 1),
     "503": (Reply(503, b""), ATTEMPTS, 1),
@@ -53,7 +55,7 @@ FAILURES: dict[str, tuple[Reply, int, int]] = {
     "400": (json_reply({"error": "ERROR_INVALID_PARAMETER"}, 400), 1, 1),
     "404": (json_reply({"error": "ERROR_UNABLE_TO_LOCATE_RESOURCE"}, 404), 1, 1),
 }
-NOT_ACTED = {"429", "429 with Retry-After", "429 cut", "400", "404"}
+NOT_ACTED = {"400", "404"}
 
 
 def test_the_policy_of_every_operation() -> None:
@@ -80,7 +82,48 @@ def test_how_often_the_server_sees_it(
     assert len(server.seen) == expected
     assert error.operation == name
     assert error.may_have_acted is (name in WRITES and failure not in NOT_ACTED)
-    assert error.retriable is (failure not in ("400", "404") and not error.may_have_acted)
+    assert error.retriable is (failure not in NOT_ACTED and not error.may_have_acted)
+
+
+@pytest.mark.parametrize("failure", TOO_HASTY)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_haste_is_no_failed_attempt(
+    server: Scripted, client_of: Callable[..., ListrakClient], name: str, failure: str
+) -> None:
+    """Reads and writes alike: a request that was refused for haste has not acted."""
+    client = client_of(server, max_attempts=ATTEMPTS, max_refused=60)
+    server.replies(*[TOO_HASTY[failure]] * (ATTEMPTS + 4), Reply())
+    CALLS[name](client, WORLD)
+    assert len(server.seen) == ATTEMPTS + 5
+    assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+
+
+@pytest.mark.parametrize("failure", TOO_HASTY)
+@pytest.mark.parametrize("name", ["list_contacts", "update_contact"])
+def test_haste_without_end_is_an_error(
+    server: Scripted, client_of: Callable[..., ListrakClient], name: str, failure: str
+) -> None:
+    client = client_of(server, max_attempts=ATTEMPTS, max_refused=0.1)
+    server.replies(TOO_HASTY[failure])
+    start = time.monotonic()
+    with pytest.raises(RateLimitError, match="because of too many requests") as caught:
+        CALLS[name](client, WORLD)
+    assert 0.1 <= time.monotonic() - start < 5
+    assert len(server.seen) > ATTEMPTS
+    assert (caught.value.operation, caught.value.status, caught.value.retriable) == (name, 429, True)
+    assert not caught.value.may_have_acted
+
+
+@pytest.mark.parametrize(("name", "seen"), [("list_contacts", 2 * ATTEMPTS), ("update_contact", 2)])
+def test_other_failures_count_as_before_between_refusals(
+    server: Scripted, client_of: Callable[..., ListrakClient], name: str, seen: int
+) -> None:
+    client = client_of(server, max_attempts=ATTEMPTS, max_refused=60)
+    server.replies(*[TOO_HASTY["429"], FAILURES["500"][0]] * 10)
+    with pytest.raises(ListrakError) as caught:
+        CALLS[name](client, WORLD)
+    assert caught.value.status == 500
+    assert len(server.seen) == seen
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -98,19 +141,11 @@ def test_a_refused_connection_is_tried_again_for_all(
 
 
 @pytest.mark.parametrize("name", READS)
-@pytest.mark.parametrize("failure", ["dropped", "429", "500", "503", "cut", "unparsable"])
+@pytest.mark.parametrize("failure", ["dropped", "500", "503", "cut", "unparsable"])
 def test_a_read_recovers(server: Scripted, client: ListrakClient, name: str, failure: str) -> None:
     server.replies(FAILURES[failure][0], Reply())
     CALLS[name](client, WORLD)
     assert len(server.seen) == 2
-
-
-@pytest.mark.parametrize("name", WRITES)
-def test_a_write_refused_for_haste_is_sent_again_whole(server: Scripted, client: ListrakClient, name: str) -> None:
-    server.replies(FAILURES["429"][0], Reply())
-    CALLS[name](client, WORLD)
-    first, second = server.seen
-    assert (first.method, first.target, first.body) == (second.method, second.target, second.body)
 
 
 @pytest.mark.parametrize("name", WRITES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from listrak_source.sandbox import Fault, RateLimit, Sandbox, World
+from listrak_source.sandbox import Fault, Sandbox, World
 
 from .caller import Caller, list_of, sender_of
 
@@ -142,17 +142,6 @@ def test_faults_over_http(caller: Caller) -> None:
     caller.control("POST", "/faults", {"kind": "drop"}).raise_for_status()
     caller.control("DELETE", "/faults").raise_for_status()
     assert caller.get("/ShortCode").status_code == 200
-
-
-@pytest.mark.parametrize("told", [False, True])
-def test_a_rate_limit_that_nobody_announced(told: bool) -> None:
-    with Sandbox(World(contacts=0), rate_limit=RateLimit(3, 0.4, retry_after=told)) as sandbox:
-        caller = Caller(sandbox)
-        answers = [caller.get("/ShortCode") for _ in range(5)]
-        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
-        assert ("Retry-After" in answers[-1].headers) is told
-        time.sleep(0.45)
-        assert caller.get("/ShortCode").status_code == 200
 
 
 def test_a_delay_for_all_holds_up_nobody_else() -> None:
