@@ -29,7 +29,12 @@ def keep_flat() -> None:
         mallopt(_ARENA_MAX, 2)
 
 
-def limited(credentials: Any) -> dict[str, Any]:
-    """DuckDB's resolved ``credentials``, within limits of ours unless they have a ``global_config`` of their own."""
+PLANNING = {"memory_limit": "1GB", "threads": 2}
+"""What DuckDB may take to compare whole tables: with less it spends more time on its own disk than on the work."""
+
+
+def limited(credentials: Any, **also: Any) -> dict[str, Any]:
+    """DuckDB's resolved ``credentials``, within limits of ours unless they have a ``global_config`` of their own.
+    ``also`` goes before what a load is given, as :data:`PLANNING` does."""
     given = {name: credentials[name] for name in credentials.get_resolvable_fields() if credentials[name] is not None}
-    return {"global_config": _DUCKDB} | given
+    return {"global_config": _DUCKDB | also} | given

@@ -11,6 +11,7 @@ from listrak_source.push import Session, Sync, load, sync_session
 from listrak_source.push.ledger import Run, prepare
 from listrak_source.push.ledger import run as run_of
 from listrak_source.push.store import Store
+from pipelines.memory import PLANNING
 from pipelines.warehouse import Warehouse
 
 FILE = Path("listrak_push.toml")
@@ -23,7 +24,7 @@ def session(name: str, file: Path, warehouse: Warehouse) -> Iterator[Session]:
     syncs = load(file)
     if name not in syncs:
         raise ConfigurationError(f"{file} has no sync {name}; there are {', '.join(syncs) or 'none'}")
-    with warehouse.reading() as pipeline, sync_session(pipeline, syncs[name]) as opened:
+    with warehouse.reading(**PLANNING) as pipeline, sync_session(pipeline, syncs[name]) as opened:
         yield opened
 
 
@@ -36,7 +37,7 @@ def session_of_run(run_id: str, file: Path, warehouse: Warehouse) -> Iterator[tu
     syncs: dict[str, Sync] = {}
     if file.exists():
         syncs = load(file)
-    with warehouse.reading() as pipeline:
+    with warehouse.reading(**PLANNING) as pipeline:
         with Store.of(pipeline) as store:
             prepare(store)
             run = run_of(store, run_id)

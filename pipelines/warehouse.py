@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import dlt
@@ -67,11 +68,10 @@ class Warehouse:
             config.pipeline_name = NAME  # names the file of a destination that has no address
         return factory.configuration(config)
 
-    @property
-    def _destination(self) -> AnyDestination | None:
+    def _limited(self, limits: Mapping[str, Any]) -> AnyDestination | None:
         """The destination as dlt is to use it; DuckDB with a limit to its memory."""
         config = self._configuration
-        credentials = limited(config.credentials) if config.destination_type == "duckdb" else None
+        credentials = limited(config.credentials, **limits) if config.destination_type == "duckdb" else None
         return Destination.from_reference(self.destination, credentials=credentials)
 
     @contextmanager
@@ -89,8 +89,9 @@ class Warehouse:
             yield self._pipeline(scratch, progress=progress)
 
     @contextmanager
-    def reading(self) -> Iterator[dlt.Pipeline]:
-        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run.
+    def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:
+        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run. ``limits`` are
+        DuckDB's, where it is one and a load's are too narrow.
 
         Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
         """
@@ -98,7 +99,7 @@ class Warehouse:
         if file != self.location and not Path(file).exists():
             raise NothingThereError(self._nothing)
         with TemporaryDirectory(prefix="listrak-") as scratch:
-            pipeline = self._pipeline(Path(scratch))
+            pipeline = self._pipeline(Path(scratch), limits)
             if is_empty(pipeline):
                 raise NothingThereError(self._nothing)
             pipeline.sync_destination()
@@ -108,9 +109,11 @@ class Warehouse:
     def _nothing(self) -> str:
         return f"{self.location} holds no dataset {self.dataset}; listrak pull makes it"
 
-    def _pipeline(self, scratch: Path, **options: Any) -> dlt.Pipeline:
+    def _pipeline(
+        self, scratch: Path, limits: Mapping[str, Any] = MappingProxyType({}), **options: Any
+    ) -> dlt.Pipeline:
         pipeline: dlt.Pipeline = dlt.pipeline(
-            NAME, pipelines_dir=str(scratch), destination=self._destination, dataset_name=self.dataset, **options
+            NAME, pipelines_dir=str(scratch), destination=self._limited(limits), dataset_name=self.dataset, **options
         )
         return pipeline
 

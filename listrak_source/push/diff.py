@@ -108,10 +108,10 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     rows, twins = wanted.make(store, sync, targets)
     stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
     others = [index for index in range(len(targets)) if index != stop]
-    said = "".join(f", w.said_{index}" for index in range(len(targets)))
     held = "".join(f", k.held_{index}" for index in others)
     joined = (
-        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.opted_out{said}{held} FROM {rows} AS w "
+        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.opted_out"
+        f"{wanted.said(targets)}{held} FROM {rows} AS w "
         f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
         f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
     )
@@ -121,7 +121,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     )
     if stop is not None:
         unread = f"{canonical(f'said_{stop}', targets[stop].kind)} IS NULL"
-        valued += f", said_{stop} IS NOT NULL AND {unread} AS bad_{stop}"
+        valued += f", COALESCE(TRIM(said_{stop}), '') <> '' AND {unread} AS bad_{stop}"
     who = "row_key, phone, first_key, last_key, phone_number, opted_out"
     afters = "".join(
         f", before_{index}, {_after(sync, targets[index], index)} AS after_{index}, bad_{index}" for index in others
@@ -152,7 +152,8 @@ def _valued(target: Target, index: int) -> str:
     return (
         f", CASE WHEN {differs} THEN {value} END AS value_{index}"
         f", CASE WHEN {differs} THEN {canonical(held, target.kind)} END AS before_{index}"
-        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN {value} IS NULL{too_long} ELSE FALSE END AS bad_{index}"
+        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN TRIM({said}) <> '' AND ({value} IS NULL{too_long}) "
+        f"ELSE FALSE END AS bad_{index}"
     )
 
 

@@ -60,7 +60,8 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
     store.make(
         "judged",
         f"SELECT j.*, t.first_key, t.last_key FROM (SELECT row_key, phone{judged} FROM (SELECT row_key, phone{values} "
-        f"FROM {rows} WHERE row_key NOT LIKE '%{_ELSEWHERE}') AS canon) AS j "
+        f"FROM (SELECT row_key, phone{wanted.said(targets)} FROM {rows}) AS said "
+        f"WHERE row_key NOT LIKE '%{_ELSEWHERE}') AS canon) AS j "
         f"LEFT JOIN {twins} AS t ON t.phone = j.phone",
     )
     other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
@@ -114,7 +115,7 @@ def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, i
 def _bad(target: Target, index: int) -> str:
     """It says something that its field does not take."""
     too_long = f" OR LENGTH(said_{index}) > {target.max_length}" if target.max_length else ""
-    return f"said_{index} IS NOT NULL AND (value_{index} IS NULL{too_long})"
+    return f"said_{index} IS NOT NULL AND TRIM(said_{index}) <> '' AND (value_{index} IS NULL{too_long})"
 
 
 def _read(files: Sequence[Path]) -> str:

@@ -136,12 +136,12 @@ def _list(column: Column, found: PhoneList | None) -> Target | str:
 
 
 def given(target: Target, text: str) -> str:
-    """SQL for what a column says, given its value as the SQL expression ``text``: its default in place of nothing."""
-    nothing = f"NULLIF(TRIM({text}), '')"
+    """SQL for what a column says, given its value as the SQL expression ``text``: its default in place of nothing.
+    What is blank says nothing, too."""
     if target.column.null == DEFAULT:
         default = target.column.default.replace("'", "''")
-        return f"CASE WHEN {nothing} IS NULL THEN '{default}' ELSE {text} END"
-    return f"CASE WHEN {nothing} IS NOT NULL THEN {text} END"
+        return f"CASE WHEN NULLIF(TRIM({text}), '') IS NULL THEN '{default}' ELSE {text} END"
+    return text
 
 
 def clears(target: Target) -> bool:

@@ -15,20 +15,22 @@ _TOGETHER = 10_000
 def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     """Two tables, by name: the rows, and who has more than one.
 
-    Of each row ``row_key``, ``phone`` (digits for comparing, null where it is no number) and for each target ``n`` what
-    the column says, ``said_n``; of each such person ``phone``, ``first_key`` and ``last_key``. The table is read once,
-    so that all of a plan is about one state of it.
+    Of each row ``row_key``, ``phone`` (digits for comparing, null where it is no number), ``odd`` (the number as it is
+    written, where SQL alone cannot tell it) and for each target ``n`` its column as it is, ``column_n``; of each such
+    person ``phone``, ``first_key`` and ``last_key``. The table is read once, so that all of a plan is about one state.
     """
     rows, twins = f"push_wanted_{sync.name}", f"push_twins_{sync.name}"
-    texts = ", ".join(f"CAST({name(one.column.name)} AS TEXT) AS text_{index}" for index, one in enumerate(targets))
-    said = ", ".join(f"{given(one, f'text_{index}')} AS said_{index}" for index, one in enumerate(targets))
+    indexes = range(len(targets))
+    columns = ", ".join(f"{name(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
-        f"SELECT row_key, given, {phones.plain('given', 'digits')} AS phone, {said} FROM ("
+        f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN TRIM(given) END AS odd"
+        f"{''.join(f', column_{index}' for index in indexes)} FROM ("
+        f"SELECT *, {phones.plain('given', 'digits')} AS phone FROM ("
         f"SELECT *, {phones.stripped('given')} AS digits FROM ("
         f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
-        f"TRIM(CAST({name(sync.phone)} AS TEXT)) AS given, {texts} FROM {sync.relation} AS source"
-        ") AS texts) AS told",
+        f"CAST({name(sync.phone)} AS TEXT) AS given, {columns} FROM {sync.relation} AS source"
+        ") AS texts) AS stripped) AS told",
     )
     _tell_odd(store, rows)
     store.make(
@@ -39,9 +41,15 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     return rows, twins
 
 
+def said(targets: list[Target]) -> str:
+    """SQL for what these rows say, ``said_n`` for each target ``n``: more columns of a query."""
+    texts = (given(one, f"CAST(column_{index} AS TEXT)") for index, one in enumerate(targets))
+    return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(texts))
+
+
 def _tell_odd(store: Store, rows: str) -> None:
     """Fill in the phone numbers that SQL alone cannot tell."""
-    odd = f"SELECT DISTINCT given FROM {rows} WHERE phone IS NULL AND given <> ''"
+    odd = f"SELECT DISTINCT odd AS given FROM {rows} WHERE odd <> ''"
     store.run(f"DROP TABLE IF EXISTS {_ODD}")
     store.run(f"CREATE TABLE {_ODD} (given TEXT, phone TEXT)")
     for some in store.stream(odd, "given", _TOGETHER):
@@ -49,7 +57,7 @@ def _tell_odd(store: Store, rows: str) -> None:
         store.insert(_ODD, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
     if store.one(f"SELECT COUNT(*) FROM {_ODD}"):
         store.run(
-            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {_ODD} AS o WHERE o.given = {rows}.given) "
-            f"WHERE given IN (SELECT given FROM {_ODD})"
+            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {_ODD} AS o WHERE o.given = {rows}.odd) "
+            f"WHERE odd IN (SELECT given FROM {_ODD})"
         )
     store.run(f"DROP TABLE {_ODD}")
