@@ -36,7 +36,7 @@ def _one(contacts: int, runs: int, work: Path) -> Result:
             result.timed[0].runs.append(measure(OURS.command(), work / "ours", settings, anew=False))
             result.timed[1].runs.append(measure(START, work / "start", settings))
         log = control(settings, "GET", "stats")["log"]
-    asked = Counter((path, *query) for _, _, path, *query in log if path.endswith(UNITS))
+    asked = Counter((path, query) for _, path, query in log if path.endswith(UNITS))
     result.notes.append(f"{len(log)} requests: {sum(asked.values())} for {len(asked)} units, and the directory.")
     after = median(pull.wall - start.wall for pull, start in zip(*(of.runs for of in result.timed), strict=True))
     result.goals = [
