@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -52,5 +53,6 @@ def _change(settings: dict[str, str], turn: int) -> None:
             phone = f"1{900 + turn}556{number:04d}"
             listrak.create_contact(sender, lists[number % len(lists)], {"phoneNumber": phone})
         found = each_record(listrak.list_contacts(sender, lists[turn % len(lists)], count=CHANGES // 2))
-        for contact, _ in zip(found, range(CHANGES // 2), strict=False):
-            listrak.update_contact(sender, {**contact, "optedOut": True})
+        for contact in list(islice(found, CHANGES // 2)):
+            # The year-one sentinel is read, and not taken back.
+            listrak.update_contact(sender, {**contact, "birthday": None, "optedOut": True})

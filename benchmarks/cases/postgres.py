@@ -37,7 +37,9 @@ def run(options: Options, work: Path) -> Iterator[Result]:
             try:
                 for turn in range(min(options.runs, 2)):
                     for of, command in zip(result.timed, (pull, ingest), strict=True):
-                        server.psql("DROP SCHEMA IF EXISTS listrak_sms CASCADE; DROP SCHEMA IF EXISTS bare CASCADE;")
+                        server.psql(
+                            "SET client_min_messages = warning; DROP SCHEMA IF EXISTS listrak_sms CASCADE; DROP SCHEMA IF EXISTS bare CASCADE;"
+                        )
                         of.runs.append(measure(command, work / f"{of.name} {turn}", settings | there))
                         print(f"  run {turn + 1}: {of.name} {of.runs[-1].wall:.2f} s", flush=True)
             finally:
