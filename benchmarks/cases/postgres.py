@@ -15,6 +15,10 @@ from benchmarks.processes import LISTRAK, measure, sandbox
 from benchmarks.report import Goal, Result
 from benchmarks.timing import Timed
 
+EMPTY = "SET client_min_messages = warning;" + "".join(
+    f"DROP SCHEMA IF EXISTS {schema} CASCADE;" for schema in ("listrak_sms", "bare")
+)
+
 
 def run(options: Options, work: Path) -> Iterator[Result]:
     """Load everything into DuckDB, for its Arrow; then time a first pull into PostgreSQL, and the ingest, in turns."""
@@ -37,9 +41,7 @@ def run(options: Options, work: Path) -> Iterator[Result]:
             try:
                 for turn in range(min(options.runs, 2)):
                     for of, command in zip(result.timed, (pull, ingest), strict=True):
-                        server.psql(
-                            "SET client_min_messages = warning; DROP SCHEMA IF EXISTS listrak_sms CASCADE; DROP SCHEMA IF EXISTS bare CASCADE;"
-                        )
+                        server.psql(EMPTY)
                         of.runs.append(measure(command, work / f"{of.name} {turn}", settings | there))
                         print(f"  run {turn + 1}: {of.name} {of.runs[-1].wall:.2f} s", flush=True)
             finally:
