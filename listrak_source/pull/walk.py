@@ -41,7 +41,7 @@ from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
 from listrak_source.pull.windows import Window
 
-TOGETHER = 50_000
+TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
 
 LOOKUP = 25
