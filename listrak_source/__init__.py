@@ -1,4 +1,4 @@
-"""Listrak SMS for dlt: a source, and a client for everything else."""
+"""Listrak SMS for dlt: a source, a destination, and a client for everything else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from listrak_source.api import ListrakClient, ListrakError
 if TYPE_CHECKING:
     from listrak_source.pull.run import load
     from listrak_source.pull.source import listrak_sms
+    from listrak_source.push.destination import contact_import
 
-__all__ = ["ListrakClient", "ListrakError", "listrak_sms", "load"]
+__all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from listrak_source.pull.run import load
 
         return load
+    if name == "contact_import":
+        from listrak_source.push.destination import contact_import
+
+        return contact_import
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

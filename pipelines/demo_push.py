@@ -8,13 +8,9 @@ from typing import Any
 import dlt
 from rich.console import Console
 
-from listrak_source.connect import client_of
-from listrak_source.push import ledger
+from listrak_source.push import load, sync_session
 from listrak_source.push.store import Store
-from listrak_source.push.sync import load
-from listrak_source.settings import resolve
 from pipelines.push_cli import show_plan
-from pipelines.pushing import Session
 
 _CUSTOMERS = """
     SELECT phone_number AS phone, CASE row_number() OVER (ORDER BY phone_number) % 3
@@ -36,13 +32,11 @@ imports = {{ rows = 2000, percent = 100 }}
 def push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[str, Any]) -> None:
     """Plan, apply, read back, and plan again."""
     file = folder / "listrak_push.toml"
-    settings = resolve(options)
-    with Store.of(pipeline) as store, client_of(settings) as client:
+    with Store.of(pipeline) as store:
         sender = int(store.one("SELECT sender_code_id FROM contacts GROUP BY 1 ORDER BY COUNT(*) DESC, 1"))
         store.make("customers", _CUSTOMERS.format(sender=sender))
-        file.write_text(_SYNC.format(sender=sender))
-        ledger.prepare(store)
-        session = Session(load(file)["loyalty"], store, client, settings.workers)
+    file.write_text(_SYNC.format(sender=sender))
+    with sync_session(pipeline, load(file)["loyalty"], **options) as session:
         console.print(f"The sync is in {file.relative_to(folder.parent)}:\n", highlight=False)
         console.print(file.read_text(), highlight=False, markup=False)
         show_plan(session.plan())

@@ -16,9 +16,9 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
-from listrak_source.push.ledger import LockedError
+from listrak_source.push.lock import LockedError
+from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.settings import Settings
-from pipelines.pushing import MovedError, OverBudgetError
 from pipelines.warehouse import BusyError, NothingThereError
 
 _INTERRUPTED = "Interrupted: what was loaded stays, and the same command goes on after the last complete load."

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from listrak_source.api import ConfigurationError
 from listrak_source.push import ledger
 from listrak_source.push.apply import Outcome
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store
 from pipelines import show
 from pipelines.messages import Exit, explain
-from pipelines.pushing import FILE, session
+from pipelines.pushing import FILE, session, session_of_run
 from pipelines.screen import Dataset, Destination, err, example, out
 from pipelines.warehouse import Warehouse
 
@@ -27,16 +29,23 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="The sync, as its file names it.")]
 File = Annotated[Path, typer.Option("--file", "-f", help="The TOML file of syncs.")]
-_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED)
+Accept = Annotated[str | None, typer.Option(help="Let the plan of this hash go over the budget.")]
+_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT)
+_DONE = {
+    "opt_outs": "opt out",
+    "unsubscribes": "take off a list",
+    "creates": "create",
+    "subscribes": "put on a list",
+    "updates": "update one by one",
+    "imports": "update by import file",
+}
 
 
 @app.command(epilog=example("listrak push check loyalty"))
 def check(name: Name, file: File = FILE, destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
     """Say everything that is wrong with a sync, at once. Nothing is compared or sent."""
-    from listrak_source.push.check import checked
-
     with session(name, file, Warehouse(destination, dataset)) as opened:
-        targets, problems = checked(opened.store, opened.client, opened.sync)
+        targets, problems = opened.check()
         for problem in problems:
             err.print(f"listrak: sync {name}: {problem}.", highlight=False, markup=False)
         if problems:
@@ -57,15 +66,8 @@ def plan(
     """Show what an apply would send, and send nothing. Exit code 2 where there are changes, 0 where there are none, 1
     for whatever is wrong.
     """
-    try:
-        with session(name, file, Warehouse(destination, dataset)) as opened:
-            found = opened.plan()
-    except Exception as error:
-        sentence, code = explain(error)
-        if code is not Exit.WRONG_USE:
-            raise
-        err.print(f"listrak: {sentence}", highlight=False, markup=False)
-        raise SystemExit(int(Exit.FAILED)) from error
+    with _changes_are_2(), session(name, file, Warehouse(destination, dataset)) as opened:
+        found = opened.plan()
     if to:
         to.write_text(found.as_json() + "\n", encoding="utf-8")
     if json:
@@ -82,7 +84,7 @@ def apply(
     destination: Destination = "duckdb",
     dataset: Dataset = "listrak_sms",
     only: Annotated[str | None, typer.Option("--plan", help="Apply the plan of this hash, and no other.")] = None,
-    accept: Annotated[str | None, typer.Option(help="Let the plan of this hash go over the budget.")] = None,
+    accept: Accept = None,
 ) -> None:
     """Send what has changed, wait for Listrak, read back, and report. A run that was cut short is finished first."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
@@ -91,10 +93,42 @@ def apply(
 
 
 @app.command(epilog=example("listrak push retry loyalty"))
-def retry(name: Name, file: File = FILE, destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
-    """Finish a run that was cut short, and nothing else."""
+def retry(
+    name: Name,
+    file: File = FILE,
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    accept: Accept = None,
+) -> None:
+    """Like apply, and what was tried in vain before (not found, mismatched, refused) is tried again."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
-        _report(opened.retry(_say), "No run was cut short.")
+        _report(opened.retry(_say, accept=accept), "Nothing to send: Listrak holds what the table wants.")
+
+
+@app.command(epilog=example("listrak push undo 1795543200-3f9a0c1d", "listrak push undo 1795543200-3f9a0c1d --apply"))
+def undo(
+    run: Annotated[str, typer.Argument(help="The run, as listrak push status names it.")],
+    file: File = FILE,
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    send: Annotated[bool, typer.Option("--apply", help="Send it.")] = False,
+    only: Annotated[str | None, typer.Option("--plan", help="Apply the plan of this hash, and no other.")] = None,
+    accept: Accept = None,
+) -> None:
+    """Show what would bring back what was before a run, where Listrak allows that; --apply sends it.
+
+    Stops stay, and so does what was changed since. Exit codes without --apply are those of plan.
+    """
+    if send:
+        with session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
+            outcome = opened.undo(found, _say, only=only, accept=accept)
+            _report(outcome, "Nothing of this run can be undone.")
+            _say(f"The next plan of {found.sync_name} wants the same again, unless its table or query has changed.")
+        return
+    with _changes_are_2(), session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
+        planned = opened.plan_undo(found)
+    show_plan(planned)
+    raise SystemExit(0 if planned.is_empty else 2)
 
 
 @app.command(epilog=example("listrak push verify loyalty", "listrak push verify loyalty --all"))
@@ -107,24 +141,50 @@ def verify(
 ) -> None:
     """Read back again what the last run has confirmed. What is not there any more is planned again next time."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
-        counts = opened.verify(None if everyone else opened.sync.read_back)
+        counts = opened.verify(None if everyone else opened.sync.read_back, _say)
     if counts is None:
         out.print("Nothing was applied yet.", highlight=False)
     else:
         _counts(counts)
 
 
-@app.command(epilog=example("listrak push status"))
-def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
-    """Show the latest runs, and what came of them."""
+@app.command(epilog=example("listrak push status", "listrak push status 1795543200-3f9a0c1d"))
+def status(
+    run: Annotated[str | None, typer.Argument(help="A run, to see what came of it.")] = None,
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+) -> None:
+    """Show the latest runs; or of one what came of it, value by value, and why rows were rejected."""
     with Warehouse(destination, dataset).reading() as pipeline, Store.of(pipeline) as store:
         ledger.prepare(store)
+        if run:
+            if ledger.run(store, run) is None:
+                raise ConfigurationError(f"the warehouse knows no run {run}; listrak push status names those it knows")
+            values = [(operation, state, count) for (operation, state), count in ledger.outcomes(store, run).items()]
+            show.table(out, f"What came of run {run}", ["operation", "outcome", "values"], values)
+            files = [(one.number + 1, one.status, one.import_file_id, one.contacts) for one in ledger.files(store, run)]
+            show.table(out, "Import files", ["file", "status", "import", "contacts"], files)
+            show.table(out, "Rejected rows", ["column and reason", "rows"], ledger.rejected(store, run))
+            return
         rows = [
-            (sync, datetime.fromtimestamp(began, timezone.utc), state, *numbers)
-            for _, sync, state, began, *numbers in ledger.runs(store)
+            (one, sync, f"{datetime.fromtimestamp(began, timezone.utc):%Y-%m-%d %H:%M}", state, *counts)
+            for one, sync, state, began, *counts, _ in ledger.runs(store)
         ]
-    columns = ["sync", "began (UTC)", "status", "stops", "updates", "imports", "rejected"]
+    columns = ["run", "sync", "began (UTC)", "status", "contacts", "rejected"]
     show.table(out, "Latest runs of push", columns, rows)
+
+
+@contextmanager
+def _changes_are_2() -> Iterator[None]:
+    """Where exit code 2 means that there are changes, whatever is wrong has 1."""
+    try:
+        yield
+    except Exception as error:
+        sentence, code = explain(error)
+        if code is not Exit.WRONG_USE:
+            raise
+        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+        raise SystemExit(int(Exit.FAILED)) from error
 
 
 def _say(sentence: str) -> None:
@@ -146,7 +206,9 @@ def _counts(counts: Mapping[tuple[str, str], int]) -> None:
     show.table(out, "Values, as they were read back", ["operation", "outcome", "values"], rows)
     if bad := sum(count for (_, state), count in counts.items() if state in _BAD):
         err.print(
-            f"listrak: {bad:,} values are not at Listrak as they were sent; the next plan has them.", highlight=False
+            f"listrak: {bad:,} values are not at Listrak as they were wanted. They are tried again when their row "
+            "changes, when a pull brings their contact anew, or by listrak push retry.",
+            highlight=False,
         )
         raise SystemExit(int(Exit.FAILED))
 
@@ -156,13 +218,12 @@ def show_plan(found: Plan) -> None:
     if found.is_empty:
         _say("Nothing would change.\n")
     else:
-        counts = [
-            ("opt out", found.stops),
-            ("update one by one", found.updates),
-            ("update by import file", found.imports),
-        ]
-        show.table(out, f"Plan {found.hash}", ["operation", "contacts"], [row for row in counts if row[1]])
-        show.table(out, "By field", ["field", "contacts"], list(found.fields.items()))
+        counts = [(_DONE[what], count) for what, count in found.counts.items() if count]
+        show.table(out, f"Plan {found.hash}", ["operation", "contacts"], counts)
+        for title in found.asks():
+            _say(f"The {title} asks everybody who joins it by text message: Listrak sends it.")
+        if found.fields:
+            show.table(out, "By field", ["field", "contacts"], list(found.fields.items()))
         files = [(file.number + 1, ", ".join(file.fields), file.contacts, file.size) for file in found.files]
         if files:
             show.table(out, "Import files", ["file", "fields", "rows", "bytes"], files)

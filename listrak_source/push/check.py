@@ -7,11 +7,13 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each_record
+from listrak_source.api.records import PhoneList
 from listrak_source.push.store import Store, text
-from listrak_source.push.sync import DEFAULT, Sync
+from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, Sync
 from listrak_source.push.targets import Target, bound
 from listrak_source.push.values import Kind, canonical
 
+_HASH = "^[0-9a-f]{64}$"
 _UNFIT = {
     Kind.NUMBER: (pa.types.is_boolean, pa.types.is_temporal),
     Kind.CHECKBOX: (pa.types.is_temporal,),
@@ -45,7 +47,11 @@ def _asked(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
         sender = client.get_sender_code(sync.sender_code_id)
         if str(sender.get("status") or "").lower() in ("disabled", "inactive"):
             return [], [f"sender code {sync.sender_code_id} is off at Listrak"]
-        return bound(sync, each_record(client.list_profile_fields(sync.sender_code_id)))
+        lists: list[PhoneList] = []
+        if any(column.phone_list is not None for column in sync.columns):
+            lists += each_record(client.list_phone_lists(sync.sender_code_id, status="active"))
+            lists += each_record(client.list_phone_lists(sync.sender_code_id, status="inactive"))
+        return bound(sync, each_record(client.list_profile_fields(sync.sender_code_id)), lists)
     except NotFoundError:
         return [], [f"Listrak has no sender code {sync.sender_code_id} for these credentials"]
     except InactiveError:
@@ -82,6 +88,18 @@ def _warehouse(store: Store, sync: Sync) -> Iterator[str]:
         yield f"the warehouse holds no contacts of sender code {sync.sender_code_id}: run listrak pull first"
     elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '[a-f]')"):
         yield "the phone numbers in the warehouse are hashed, so nobody can be told by them"
+    for column in sync.columns:
+        if column.contact not in CONTACT_FIELDS:
+            continue
+        if column.contact not in store.tables["contacts"]:
+            what = f"the warehouse was told to drop {column.contact}"
+        elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(CAST({column.contact} AS TEXT), '{_HASH}')"):
+            what = f"{column.contact} is hashed in the warehouse"
+        else:
+            continue
+        yield f"column {column.name}: {what}, so nothing can be compared"
+    if any(column.phone_list is not None for column in sync.columns) and "list_memberships" not in store.tables:
+        yield "the warehouse does not hold who is on which list: pull the table list_memberships first"
     if any(column.field is not None for column in sync.columns) and "contact_profile_values" not in store.tables:
         yield "the warehouse holds no profile values to compare with: pull the table contact_profile_values first"
 

@@ -1,21 +1,18 @@
 """The difference between what a sync wants and what Listrak holds as far as is known: worked out in the warehouse.
 
-What Listrak holds is what the last pull brought, overlaid by what push has confirmed since that pull wrote the contact.
-Three tables are left, named after the sync: changes, stops and rejected rows.
+Four tables are left, named after the sync: changes, creates, stops and rejected rows.
 """
 
 from __future__ import annotations
 
-from listrak_source.api import ConfigurationError
-from listrak_source.push import ledger, phones
-from listrak_source.push.store import Store, name, text
-from listrak_source.push.sync import Sync
-from listrak_source.push.targets import Target, clears, given
-from listrak_source.push.values import canonical
+from collections.abc import Iterable
 
-NO_PHONE = "not a phone number"
-UNKNOWN = "Listrak has no such contact, as far as the last pull knows"
-SAME = "the same person as row "
+from listrak_source.api import ConfigurationError
+from listrak_source.push import known, ledger, rejects, wanted
+from listrak_source.push.store import Store
+from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
+from listrak_source.push.targets import Target, clears
+from listrak_source.push.values import canonical
 
 
 def changes_of(sync: Sync) -> str:
@@ -23,6 +20,11 @@ def changes_of(sync: Sync) -> str:
     values, ``before_n`` and ``after_n``. The latter is null where nothing changes, empty where the field is emptied.
     """
     return f"push_changes_{sync.name}"
+
+
+def creates_of(sync: Sync) -> str:
+    """The table of people to be created: ``row_key``, ``phone_number``, and for each target ``after_n``."""
+    return f"push_creates_{sync.name}"
 
 
 def stops_of(sync: Sync) -> str:
@@ -35,172 +37,138 @@ def rejected_of(sync: Sync) -> str:
     return f"push_rejected_{sync.name}"
 
 
+def any_of(targets: list[Target], kind: str) -> str:
+    """SQL: a change of any target of a kind, as :class:`Target` tells them (``is_own``, ``is_profile``)."""
+    return _or(f"after_{index} IS NOT NULL" for index, one in enumerate(targets) if getattr(one, kind))
+
+
 def run(store: Store, sync: Sync, targets: list[Target]) -> None:
-    """Make the three tables. Raises :class:`ConfigurationError` where nothing was pulled to compare with."""
+    """Make the four tables. Raises :class:`ConfigurationError` where nothing was pulled to compare with."""
     if "contacts" not in store.tables:
         raise ConfigurationError("the warehouse holds no contacts to compare with: run listrak pull first")
     ledger.prepare(store)
-    _wanted(store, sync, targets)
-    _known(store, sync, targets)
-    _compare(store, sync, targets)
-    for table in ("wanted", "known"):
-        store.run(f"DROP TABLE push_{table}_{sync.name}")
-
-
-def _wanted(store: Store, sync: Sync, targets: list[Target]) -> None:
-    """One row per row of the user's table: its number, and canonical values with whether each fits."""
-    table = f"push_wanted_{sync.name}"
-    columns = ", ".join(f"CAST({name(one.column.name)} AS TEXT) AS text_{index}" for index, one in enumerate(targets))
-    rows = (
-        f"SELECT CAST({name(sync.key)} AS TEXT) AS row_key, TRIM(CAST({name(sync.phone)} AS TEXT)) AS given, {columns} "
-        f"FROM {sync.relation} AS source"
-    )
-    said_all = ", ".join(f"{given(one, f'text_{index}')} AS said_{index}" for index, one in enumerate(targets))
-    values = []
-    for index, target in enumerate(targets):
-        value = canonical(f"said_{index}", target.kind)
-        values.append(f"{value} AS value_{index}")
-        too_long = f" OR LENGTH(said_{index}) > {target.max_length}" if target.max_length else ""
-        values.append(f"said_{index} IS NOT NULL AND ({value} IS NULL{too_long}) AS bad_{index}")
-    store.make(
-        table,
-        f"SELECT row_key, given, {phones.plain('given')} AS phone, {', '.join(values)} "
-        f"FROM (SELECT row_key, given, {said_all} FROM ({rows}) AS texts) AS said",
-    )
-    odd = store.rows(f"SELECT DISTINCT given FROM {table} WHERE phone IS NULL AND given <> ''")
-    numbers = phones.numbers(str(row[0]) for row in odd)
-    if numbers:
-        store.run("DROP TABLE IF EXISTS push_phones")
-        store.run("CREATE TABLE push_phones (given TEXT, phone TEXT)")
-        store.insert("push_phones", ["given", "phone"], [(raw, phone) for raw, phone in numbers.items() if phone])
-        store.run(
-            f"UPDATE {table} SET phone = push_phones.phone FROM push_phones WHERE push_phones.given = {table}.given"
-        )
-        store.run("DROP TABLE push_phones")
-
-
-def _known(store: Store, sync: Sync, targets: list[Target]) -> None:
-    """One row per contact of the sender code: what Listrak holds of the targets, as far as is known."""
-    alive = " AND c.removed_at IS NULL" if "removed_at" in store.tables["contacts"] else ""
-    values, join = _profile_values(store, sync, targets)
-    own = {
-        index: canonical(f"CAST(c.{one.id} AS TEXT)", one.kind)
-        for index, one in enumerate(targets)
-        if one.field_id is None and not one.is_stop
-    }
-    pulled = "".join(f", {value} AS pulled_{index}" for index, value in sorted((values | own).items()))
-    confirmed = "".join(
-        f", MAX(CASE WHEN p.target = {text(one.id)} THEN 1 END) AS is_confirmed_{index}"
-        f", MAX(CASE WHEN p.target = {text(one.id)} THEN p.confirmed_value END) AS confirmed_{index}"
-        for index, one in enumerate(targets)
-    )
-    held = "".join(
-        f", CASE WHEN b.is_confirmed_{index} = 1 THEN NULLIF(b.confirmed_{index}, '') ELSE a.pulled_{index} END "
-        f"AS held_{index}"
-        for index in sorted(values | own)
-    )
-    stop = next((f"OR COALESCE(b.confirmed_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_stop), "")
-    # A load's id is the moment when it began, so what was confirmed later is newer than what the load brought.
-    store.make(
-        f"push_known_{sync.name}",
-        f"WITH a AS (SELECT c.phone_number, {phones.plain('c.phone_number')} AS phone, c.opted_out, "
-        f"CAST(c._dlt_load_id AS DOUBLE) AS pulled_at{pulled} FROM contacts AS c{join} "
-        f"WHERE c.sender_code_id = {sync.sender_code_id}{alive}), "
-        f"b AS (SELECT a.phone_number{confirmed} FROM a JOIN push_confirmed AS p ON p.phone_number = a.phone_number "
-        f"WHERE p.sender_code_id = {sync.sender_code_id} AND p.confirmed_at > a.pulled_at GROUP BY a.phone_number) "
-        f"SELECT a.phone_number, COALESCE(a.phone, a.phone_number) AS phone, "
-        f"(COALESCE(a.opted_out, FALSE) {stop}) AS opted_out{held} "
-        f"FROM a LEFT JOIN b ON b.phone_number = a.phone_number",
-    )
-
-
-def _profile_values(store: Store, sync: Sync, targets: list[Target]) -> tuple[dict[int, str], str]:
-    """By number of a target, SQL for the profile value that was pulled; and the join that brings them."""
-    profile = {index: one for index, one in enumerate(targets) if one.field_id is not None}
-    if not profile or "contact_profile_values" not in store.tables:
-        return dict.fromkeys(profile, "CAST(NULL AS TEXT)"), ""
-    pivot = ", ".join(
-        f"MAX(CASE WHEN segmentation_field_id = {one.field_id} THEN {canonical('value', one.kind)} END) "
-        f"AS value_{index}"
-        for index, one in profile.items()
-    )
-    ids = ", ".join(str(one.field_id) for one in profile.values())
-    alive = " AND removed_at IS NULL" if "removed_at" in store.tables["contact_profile_values"] else ""
-    join = (
-        f" LEFT JOIN (SELECT phone_number, {pivot} FROM contact_profile_values "
-        f"WHERE sender_code_id = {sync.sender_code_id} AND segmentation_field_id IN ({ids}){alive} "
-        "GROUP BY phone_number) AS v ON v.phone_number = c.phone_number"
-    )
-    return {index: f"v.value_{index}" for index in profile}, join
-
-
-def _tried(sync: Sync) -> str:
-    """SQL: whether a stop of somebody whom no pull has brought was sent, and Listrak knew nobody of that number."""
-    return (
-        f"EXISTS (SELECT 1 FROM push_changes AS c WHERE c.sender_code_id = {sync.sender_code_id} "
-        f"AND c.operation = '{ledger.STOP}' AND c.status = '{ledger.NOT_FOUND}' AND c.phone_number = w.phone)"
-    )
-
-
-def _compare(store: Store, sync: Sync, targets: list[Target]) -> None:
-    wanted, known = f"push_wanted_{sync.name}", f"push_known_{sync.name}"
+    compared = _compare(store, sync, targets)
     stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
-    values = [index for index, one in enumerate(targets) if not one.is_stop]
+    bad = _or(f"bad_{index}" for index in range(len(targets)))
+    good = f"first_key IS NULL AND NOT {bad}"
     # A stop is believed whatever else is wrong with its row, and whoever else has the same number.
-    says_stop = f"w.value_{stop} = '1'" if stop is not None else "FALSE"
     store.make(
         stops_of(sync),
-        f"SELECT MIN(w.row_key) AS row_key, COALESCE(k.phone_number, w.phone) AS phone_number FROM {wanted} AS w "
-        f"LEFT JOIN {known} AS k ON k.phone = w.phone WHERE w.phone IS NOT NULL AND {says_stop} "
-        f"AND NOT COALESCE(k.opted_out, FALSE) AND NOT (k.phone IS NULL AND {_tried(sync)}) "
-        "GROUP BY COALESCE(k.phone_number, w.phone)",
+        f"SELECT MIN(row_key) AS row_key, COALESCE(phone_number, phone) AS phone_number FROM {compared} "
+        "WHERE says_stop AND phone IS NOT NULL AND NOT COALESCE(opted_out, FALSE) "
+        "GROUP BY COALESCE(phone_number, phone)",
     )
-    reasons = [
-        ("phone", text(NO_PHONE), "w.phone IS NULL"),
-        (
-            "phone",
-            f"{text(SAME)} || CASE WHEN w.row_key = w.first_key THEN w.last_key ELSE w.first_key END",
-            "w.same > 1",
-        ),
-        (
-            "phone",
-            text(UNKNOWN),
-            f"w.phone IS NOT NULL AND k.phone IS NULL AND (NOT COALESCE({says_stop}, FALSE) OR {_tried(sync)})",
-        ),
-    ]
-    for index, target in enumerate(targets):
-        limit = f", {target.max_length} characters at the most" if target.max_length else ""
-        reasons.append(
-            (
-                target.column.name,
-                text(f"does not fit: {target.title} is a {target.kind.value}{limit}"),
-                f"w.bad_{index}",
-            )
-        )
-    counted = (
-        f"(SELECT *, COUNT(*) OVER (PARTITION BY phone) AS same, MIN(row_key) OVER (PARTITION BY phone) AS first_key, "
-        f"MAX(row_key) OVER (PARTITION BY phone) AS last_key FROM {wanted}) AS w"
-    )
-    store.make(
-        rejected_of(sync),
-        " UNION ALL ".join(
-            f"SELECT w.row_key, {text(column)} AS column_name, {reason} AS reason FROM {counted} "
-            f"LEFT JOIN {known} AS k ON k.phone = w.phone WHERE {condition}"
-            + (" AND w.phone IS NOT NULL" if "same" in condition else "")
-            for column, reason, condition in reasons
-        ),
-    )
-    after = {
-        index: f"CASE WHEN w.value_{index} IS DISTINCT FROM k.held_{index} THEN "
-        + (f"COALESCE(w.value_{index}, '')" if clears(targets[index]) else f"w.value_{index}")
-        + " END"
-        for index in values
-    }
-    pairs = "".join(f", k.held_{index} AS before_{index}, {sql} AS after_{index}" for index, sql in after.items())
-    changed = " OR ".join(f"after_{index} IS NOT NULL" for index in values) or "FALSE"
-    bad = " OR ".join(f"w.bad_{index}" for index in range(len(targets)))
+    others = [index for index in range(len(targets)) if index != stop]
+    befores = "".join(f", before_{index}, {_consented(targets[index], index)} AS after_{index}" for index in others)
+    changed = _or(f"after_{index} IS NOT NULL" for index in others)
     store.make(
         changes_of(sync),
-        f"SELECT * FROM (SELECT w.row_key, k.phone_number{pairs} FROM {counted} JOIN {known} AS k ON k.phone = w.phone "
-        f"WHERE w.same = 1 AND NOT ({bad})) AS compared WHERE {changed}",
+        f"SELECT * FROM (SELECT row_key, phone_number{befores} FROM {compared} "
+        f"WHERE phone_number IS NOT NULL AND {good}) AS changed WHERE {changed}",
     )
+    on_a_list = _or(f"COALESCE(after_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_list)
+    may_create = f"phone_number IS NULL AND phone IS NOT NULL AND NOT says_stop AND {good} AND {on_a_list}"
+    if CREATE not in sync.modes:
+        may_create = "FALSE"
+    # Who said stop and is gone at Listrak is not made anew there.
+    on_record = (
+        f"phone IN (SELECT phone_number FROM opt_outs WHERE sender_code_id = {sync.sender_code_id})"
+        if "opt_outs" in store.tables
+        else "FALSE"
+    )
+    afters = "".join(f", {_wanted_anew(targets[index], index)} AS after_{index}" for index in others)
+    store.make(
+        creates_of(sync),
+        f"SELECT row_key, phone AS phone_number{afters} FROM {compared} WHERE {may_create} AND NOT {on_record}",
+    )
+    rejects.make(store, rejected_of(sync), compared, targets, may_create=may_create, on_record=on_record)
+    rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
+    store.run(f"DELETE FROM {changes_of(sync)} WHERE NOT {changed}")
+    store.run(f"DROP TABLE {compared}")
+
+
+def _consented(target: Target, index: int) -> str:
+    """Nobody who said stop is put on a list."""
+    if not target.is_list:
+        return f"after_{index}"
+    return f"CASE WHEN after_{index} = '1' AND (opted_out OR says_stop) THEN NULL ELSE after_{index} END"
+
+
+def _wanted_anew(target: Target, index: int) -> str:
+    """Somebody new has nothing to be emptied, and is on no list to be taken off."""
+    return f"NULLIF(after_{index}, {repr('0') if target.is_list else repr('')})"
+
+
+def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
+    """The table of all rows with which something is to be done, by name: rows as ``wanted`` tells them, who they are at
+    Listrak (``phone_number``, ``opted_out``; null where nobody is), ``says_stop``, for each target ``n`` whether what
+    it says does not fit (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
+    """
+    table = f"push_compared_{sync.name}"
+    rows, twins = wanted.make(store, sync, targets)
+    stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
+    others = [index for index in range(len(targets)) if index != stop]
+    said = "".join(f", w.said_{index}" for index in range(len(targets)))
+    held = "".join(f", k.held_{index}" for index in others)
+    joined = (
+        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.opted_out{said}{held} FROM {rows} AS w "
+        f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
+        f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
+    )
+    valued = "".join(_valued(targets[index], index) for index in others)
+    says_stop = (
+        f"COALESCE({canonical(f'said_{stop}', targets[stop].kind)} = '1', FALSE)" if stop is not None else "FALSE"
+    )
+    if stop is not None:
+        unread = f"{canonical(f'said_{stop}', targets[stop].kind)} IS NULL"
+        valued += f", said_{stop} IS NOT NULL AND {unread} AS bad_{stop}"
+    who = "row_key, phone, first_key, last_key, phone_number, opted_out"
+    afters = "".join(
+        f", before_{index}, {_after(sync, targets[index], index)} AS after_{index}, bad_{index}" for index in others
+    ) + (f", bad_{stop}" if stop is not None else "")
+    matters = _or(
+        [
+            *("phone IS NULL", "phone_number IS NULL", "first_key IS NOT NULL", "says_stop AND NOT opted_out"),
+            *(f"after_{index} IS NOT NULL" for index in others),
+            *(f"bad_{index}" for index in range(len(targets))),
+        ]
+    )
+    store.make(
+        table,
+        f"SELECT * FROM (SELECT {who}, says_stop{afters} FROM (SELECT {who}, {says_stop} AS says_stop{valued} "
+        f"FROM ({joined}) AS joined) AS valued) AS compared WHERE {matters}",
+    )
+    store.run(f"DROP TABLE {rows}")
+    store.run(f"DROP TABLE {twins}")
+    return table
+
+
+def _valued(target: Target, index: int) -> str:
+    """Canonical forms of both sides, made only where the texts differ: of most rows they do not."""
+    said, held = f"said_{index}", f"held_{index}"
+    differs = f"{said} IS DISTINCT FROM {held}"
+    value = canonical(said, target.kind)
+    too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
+    return (
+        f", CASE WHEN {differs} THEN {value} END AS value_{index}"
+        f", CASE WHEN {differs} THEN {canonical(held, target.kind)} END AS before_{index}"
+        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN {value} IS NULL{too_long} ELSE FALSE END AS bad_{index}"
+    )
+
+
+def _after(sync: Sync, target: Target, index: int) -> str:
+    value, before = f"value_{index}", f"before_{index}"
+    if target.is_list:
+        ways = {
+            CREATE: f"WHEN phone_number IS NULL AND {value} = '1' THEN '1'",
+            SUBSCRIBE: f"WHEN phone_number IS NOT NULL AND {value} = '1' AND {before} = '0' THEN '1'",
+            UNSUBSCRIBE: f"WHEN {value} = '0' AND {before} = '1' THEN '0'",
+        }
+        return f"CASE {' '.join(way for mode, way in ways.items() if mode in sync.modes)} END"
+    new = f"COALESCE({value}, '')" if clears(target) else value
+    return f"CASE WHEN {value} IS DISTINCT FROM {before} THEN {new} END"
+
+
+def _or(conditions: Iterable[str]) -> str:
+    some = list(conditions)
+    return f"({' OR '.join(some)})" if some else "FALSE"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,8 @@ from listrak_source.push.values import sent
 
 MAX_FILE = 195_000_000
 """Bytes of a file before base64: its request then stays within the 250 MB of the contract."""
-ROWS = 50_000
-"""Rows that are in memory at once."""
+ROWS = 10_000
+"""Rows that are in memory at once, about."""
 _OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
 _BASE64 = 3 * 256 * 1024
 """Bytes that are encoded at once: a multiple of three, so that the pieces join without padding."""
@@ -45,7 +46,7 @@ class Written:
 def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
     """The rows of a group of planned changes: phone number, and what is sent for each of its fields."""
     cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
-    return _by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
+    return by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
 
 
 def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Iterator[pa.Table]:
@@ -54,10 +55,10 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
         f"MAX(CASE WHEN target = {text(one.id)} THEN {sent('after_value', one.kind)} END) AS c_{index}"
         for index, one in enumerate(targets)
     )
-    return _by_key(
+    return by_key(
         store,
-        f"SELECT * FROM (SELECT phone_number, {cells} FROM push_changes WHERE run_id = {text(run_id)} "
-        f"AND file_number = {number} GROUP BY phone_number) AS cells WHERE TRUE",
+        f"SELECT phone_number, {cells} FROM push_changes WHERE run_id = {text(run_id)} AND file_number = {number} "
+        "GROUP BY phone_number",
     )
 
 
@@ -68,17 +69,24 @@ def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> I
     """
     header = _line(["Phone", *(target.title for target in targets)])
     output: _Output | None = None
-    part, content = 0, b""
+    part = 0
     try:
-        for content, rows in _pieces(batches):
-            if output and output.size + len(content) > MAX_FILE:
-                yield output.written(content)
-                part, output = part + 1, None
-            if output is None:
-                output = _Output(folder / f"{part}.csv", header)
-            output.add(content, rows)
+        for batch in batches:
+            rows = batch
+            while rows.num_rows:
+                output = output or _Output(folder / f"{part}.csv", header)
+                content, count = as_csv(rows), rows.num_rows
+                if output.size + len(content) > MAX_FILE:
+                    # To the row: where a file ends must not depend on how a database parts its answer.
+                    count = _fitting(rows, MAX_FILE - output.size) or int(output.is_empty)
+                    content = as_csv(rows.slice(0, count))
+                output.add(content, count)
+                rows = rows.slice(count)
+                if rows.num_rows:
+                    yield output.written()
+                    part, output = part + 1, None
         if output:
-            yield output.written(content)
+            yield output.written()
     finally:
         if output:
             output.close()
@@ -90,16 +98,22 @@ class _Output:
     def __init__(self, path: Path, header: bytes) -> None:
         self._path, self._file, self._digest = path, path.open("wb"), hashlib.sha256()
         self.size = self._contacts = 0
+        self._only = b""
         self.add(header, 0)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._contacts
 
     def add(self, content: bytes, contacts: int) -> None:
         self._file.write(content)
         self._digest.update(content)
         self.size, self._contacts = self.size + len(content), self._contacts + contacts
+        self._only = content if self._contacts == 1 and contacts else b""
 
-    def written(self, last: bytes) -> Written:
-        if self._contacts == 1:
-            self.add(last, 0)
+    def written(self) -> Written:
+        if self._only:
+            self.add(self._only, 0)
         self.close()
         return Written(self._path, self._contacts, self.size, self._digest.hexdigest())
 
@@ -128,33 +142,21 @@ def write_body(content: Path, file_name: str, targets: list[Target], path: Path)
         output.write(b'"}')
 
 
-def _by_key(store: Store, query: str) -> Iterator[pa.Table]:
-    """The rows in the order of their phone numbers, some at a time."""
-    last = ""
-    while True:
-        # By key, for a client of PostgreSQL would take the whole answer into memory.
-        rows = store.arrow(f"{query} AND phone_number > {text(last)} ORDER BY phone_number LIMIT {ROWS}")
-        if rows.num_rows:
-            yield rows
-        if rows.num_rows < ROWS:
-            return
-        last = str(rows["phone_number"][-1].as_py())
+def by_key(store: Store, query: str) -> Iterator[pa.Table]:
+    """The rows of a query that names each phone number once, in their order, some at a time."""
+    return store.stream(query, "phone_number", ROWS)
 
 
-def _pieces(batches: Iterator[pa.Table]) -> Iterator[tuple[bytes, int]]:
-    """Rows as CSV, in pieces that fit a file each."""
-    for batch in batches:
-        waiting = [batch]
-        while waiting:
-            rows = waiting.pop()
-            sink = pa.BufferOutputStream()
-            pa_csv.write_csv(rows, sink, _OPTIONS)
-            content = sink.getvalue().to_pybytes()
-            if len(content) > MAX_FILE // 4 and rows.num_rows > 1:
-                half = rows.num_rows // 2
-                waiting += [rows.slice(half), rows.slice(0, half)]
-            else:
-                yield content, rows.num_rows
+def as_csv(rows: pa.Table) -> bytes:
+    """Rows as lines of an import file."""
+    sink = pa.BufferOutputStream()
+    pa_csv.write_csv(rows, sink, _OPTIONS)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _fitting(rows: pa.Table, room: int) -> int:
+    """How many of the first rows fit into so many bytes."""
+    return bisect_right(range(1, rows.num_rows + 1), room, key=lambda count: len(as_csv(rows.slice(0, count))))
 
 
 def _line(cells: list[str]) -> bytes:

@@ -32,7 +32,7 @@ class Group:
 
 def grouped(store: Store, sync: Sync, targets: list[Target]) -> list[Group]:
     """The groups of a sync's changes, the largest first."""
-    profile = [index for index, target in enumerate(targets) if target.field_id is not None]
+    profile = [index for index, target in enumerate(targets) if target.is_profile]
     if not profile:
         return []
     changed = {index: f"after_{index} IS NOT NULL" for index in profile}

@@ -14,15 +14,36 @@ from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.push import ledger
 from listrak_source.push.files import of_run, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
+from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import TOGETHER, keep, read_back
 from listrak_source.push.store import Store, text
 from listrak_source.push.targets import Target
+from listrak_source.push.work import Work
 
 ENDED, SETTLED = "ended", "settled"
 PATIENCE = 3600.0
 """Seconds that an import may take."""
 PAUSE = 1.0
 """Seconds between the first two questions whether an import has ended; later ones are further apart."""
+
+
+def carry_out(work: Work, file: File, targets: list[Target]) -> bool:
+    """Carry out what is not done yet of a file; False where its import has not ended within :data:`PATIENCE`."""
+    store, run = work.store, work.run
+    if file.status in (PLANNED, SENDING):
+        work.renew()
+        work.say(f"Sending file {file.number + 1}: {file.contacts:,} contacts, {file.size:,} bytes.")
+        send(store, work.client, run, file, targets)
+        file = ledger.file(store, run.run_id, file.number)
+    if file.status == SENT:
+        work.say(f"Waiting for import {file.import_file_id}.")
+        if not wait(store, work.client, run, file, work.renew):
+            return False
+        file = ledger.file(store, run.run_id, file.number)
+    if file.status == ENDED:
+        work.say(f"Reading back file {file.number + 1}.")
+        check(work, file, targets)
+    return True
 
 
 def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targets: list[Target]) -> None:
@@ -67,26 +88,20 @@ def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew
     return False
 
 
-def check(
-    store: Store,
-    client: ListrakClient,
-    run: ledger.Run,
-    file: File,
-    targets: list[Target],
-    sample: int | None,
-    *,
-    workers: int,
-    renew: Callable[[], None],
-) -> None:
+def check(work: Work, file: File, targets: list[Target]) -> None:
     """Read back a sample of a file's contacts; all of them where the sample shows anything but what was sent."""
+    store, run, sample = work.store, work.run, work.run.read_back
     where = f"{_of(file)} AND status = '{SENT}'"
     of_file = f"FROM push_changes WHERE run_id = {text(run.run_id)} AND {where}"
+
+    steps = Steps(work.say, file.contacts if sample is None else min(sample, file.contacts))
 
     def read(order: str, most: int) -> int:
         """Read so many people back, and say how many there were."""
         rows = store.rows(f"SELECT phone_number {of_file} GROUP BY phone_number ORDER BY {order} LIMIT {most}")
         phones = [str(row[0]) for row in rows]
-        read_back(store, client, run, targets, phones, where, workers=workers, renew=renew)
+        read_back(work, targets, phones, where)
+        steps.done(len(phones))
         return len(phones)
 
     if sample is not None:
@@ -95,6 +110,9 @@ def check(
         f"SELECT COUNT(*) FROM push_changes WHERE run_id = {text(run.run_id)} AND {_of(file)} "
         f"AND status IN ('{ledger.MISMATCHED}', '{ledger.NOT_FOUND}')"
     )
+    if bad and sample is not None:
+        work.say(f"{bad:,} values of the sample are not as they were sent: all contacts of the file are read back.")
+        steps = Steps(work.say, file.contacts - sample)
     if bad or sample is None:
         while read("phone_number", TOGETHER):
             pass

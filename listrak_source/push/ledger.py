@@ -6,17 +6,17 @@ A run that was cut short is finished by the next one from here. Phone numbers st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import time
 from typing import Any
-from uuid import uuid4
 
 from listrak_source.push.store import Store, text
 
 TABLES = {
     "push_runs": "run_id TEXT, sync_name TEXT, plan_hash TEXT, sender_code_id BIGINT, status TEXT, began_at DOUBLE, "
-    "ended_at DOUBLE, read_back BIGINT, stops BIGINT, updates BIGINT, imports BIGINT, rejected BIGINT",
+    "ended_at DOUBLE, read_back BIGINT, undoes TEXT, opt_outs BIGINT, unsubscribes BIGINT, creates BIGINT, "
+    "subscribes BIGINT, updates BIGINT, imports BIGINT, rejected BIGINT",
     "push_files": "run_id TEXT, file_number BIGINT, fields TEXT, contacts BIGINT, file_bytes BIGINT, sha256 TEXT, "
     "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
     "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
@@ -24,21 +24,26 @@ TABLES = {
     "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
     "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
     "confirmed_at DOUBLE",
+    "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
+    "sync_name TEXT, tried_at DOUBLE",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
     "push_locks": "sync_name TEXT PRIMARY KEY, owner TEXT, held_at DOUBLE",
 }
-STOP, UPDATE, IMPORT = "opt_out", "update", "import"
-PLANNED, SENDING, SENT = "planned", "sending", "sent"
-CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, PENDING = (
-    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "still pending",
+STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
+    "opt_out", "unsubscribe", "create", "subscribe", "update", "import",
 )  # fmt: skip
+"""The operations, in the order in which they are carried out."""
+PLANNED, SENDING, SENT = "planned", "sending", "sent"
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING = (
+    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
+)  # fmt: skip
+FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING)
+"""How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
 RUNNING, DONE = "running", "done"
-LEASE = 900.0
-"""Seconds after which a lock that nobody renews counts as left behind by a killed process."""
-
-
-class LockedError(Exception):
-    """Another apply of the same sync is under way."""
+SAME = "the same person as row "
+"""How the reason begins that names another row."""
+REASON = f"column_name || ': ' || CASE WHEN reason LIKE '{SAME}%' THEN 'two rows for one person' ELSE reason END"
+"""SQL for why a row was rejected, without the row that it names."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,8 @@ def prepare(store: Store) -> None:
         store.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
 
 
-def add_run(store: Store, run: Run, *, stops: int, updates: int, imports: int, rejected: int) -> None:
-    """Write down that a run begins; the counts are contacts, and rows that were rejected."""
+def add_run(store: Store, run: Run, counts: Mapping[str, int], *, undoes: str | None = None) -> None:
+    """Write down that a run begins; the counts are contacts by what is done, and rows that were ``rejected``."""
     values = {
         "run_id": run.run_id,
         "sync_name": run.sync_name,
@@ -86,10 +91,8 @@ def add_run(store: Store, run: Run, *, stops: int, updates: int, imports: int, r
         "status": run.status,
         "began_at": run.began_at,
         "read_back": run.read_back or 0,
-        "stops": stops,
-        "updates": updates,
-        "imports": imports,
-        "rejected": rejected,
+        "undoes": undoes,
+        **counts,
     }
     store.insert("push_runs", list(values), [list(values.values())])
 
@@ -115,6 +118,11 @@ def unfinished(store: Store, sync_name: str) -> Run | None:
     return _run(store, f"sync_name = {text(sync_name)} AND status = '{RUNNING}' ORDER BY began_at")
 
 
+def run(store: Store, run_id: str) -> Run | None:
+    """The run of an id."""
+    return _run(store, f"run_id = {text(run_id)}")
+
+
 def last(store: Store, sync_name: str) -> Run | None:
     """The latest run of a sync."""
     return _run(store, f"sync_name = {text(sync_name)} ORDER BY began_at DESC LIMIT 1")
@@ -128,11 +136,11 @@ def _run(store: Store, where: str) -> Run | None:
 
 
 def runs(store: Store, sync_name: str | None = None, most: int = 20) -> list[tuple[Any, ...]]:
-    """The latest runs, newest first."""
+    """The latest runs, newest first: id, sync, status, when it began, contacts, rejected rows, the run it undoes."""
     where = f"WHERE sync_name = {text(sync_name)} " if sync_name else ""
     return store.rows(
-        f"SELECT run_id, sync_name, status, began_at, stops, updates, imports, rejected FROM push_runs {where}"
-        f"ORDER BY began_at DESC LIMIT {most}"
+        "SELECT run_id, sync_name, status, began_at, opt_outs + unsubscribes + creates + subscribes + updates "
+        f"+ imports, rejected, undoes FROM push_runs {where}ORDER BY began_at DESC LIMIT {most}"
     )
 
 
@@ -145,6 +153,11 @@ def files(store: Store, run_id: str) -> list[File]:
     return [File(*row) for row in found]
 
 
+def file(store: Store, run_id: str, number: int) -> File:
+    """One of these."""
+    return next(one for one in files(store, run_id) if one.number == number)
+
+
 def outcomes(store: Store, run_id: str) -> dict[tuple[str, str], int]:
     """By operation and status: how many changes."""
     found = store.rows(
@@ -152,6 +165,14 @@ def outcomes(store: Store, run_id: str) -> dict[tuple[str, str], int]:
         "GROUP BY 1, 2 ORDER BY 1, 2"
     )
     return {(operation, status): int(count) for operation, status, count in found}
+
+
+def rejected(store: Store, run_id: str) -> list[tuple[str, int]]:
+    """By column and reason: how many rows of a run were not sent. Two rows for one person are one reason."""
+    found = store.rows(
+        f"SELECT {REASON}, COUNT(*) FROM push_rejected WHERE run_id = {text(run_id)} GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    return [(str(reason), int(count)) for reason, count in found]
 
 
 def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -> None:
@@ -175,33 +196,6 @@ def end(store: Store, run_id: str) -> None:
 def among(column: str, values: Sequence[str]) -> str:
     """A condition: the column has one of the values."""
     return f"{column} IN ({', '.join(map(text, values))})" if values else "FALSE"
-
-
-class Lock:
-    """One apply of a sync at a time, on whatever machine. Renewed while it works; a killed one's falls to the next."""
-
-    def __init__(self, store: Store, sync_name: str) -> None:
-        self._store, self._sync, self._owner = store, sync_name, uuid4().hex
-
-    def __enter__(self) -> Lock:
-        where, now = f"sync_name = {text(self._sync)}", time()
-        self._store.run(f"DELETE FROM push_locks WHERE {where} AND held_at < {now - LEASE!r}")
-        self._store.run(
-            f"INSERT INTO push_locks VALUES ({text(self._sync)}, {text(self._owner)}, {now!r}) ON CONFLICT DO NOTHING"
-        )
-        if self._store.one(f"SELECT owner FROM push_locks WHERE {where}") != self._owner:
-            raise LockedError(f"another apply of {self._sync} is under way, or was killed less than {LEASE:.0f} s ago")
-        return self
-
-    def renew(self) -> None:
-        """Still at it. Raises :class:`LockedError` if another one has taken over meanwhile."""
-        mine = f"sync_name = {text(self._sync)} AND owner = {text(self._owner)}"
-        self._store.run(f"UPDATE push_locks SET held_at = {time()!r} WHERE {mine}")
-        if not self._store.one(f"SELECT COUNT(*) FROM push_locks WHERE {mine}"):
-            raise LockedError(f"another apply of {self._sync} has taken over")
-
-    def __exit__(self, *exception: object) -> None:
-        self._store.run(f"DELETE FROM push_locks WHERE sync_name = {text(self._sync)} AND owner = {text(self._owner)}")
 
 
 def _assignments(values: dict[str, Any]) -> str:

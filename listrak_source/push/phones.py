@@ -14,13 +14,21 @@ REGION = "US"
 """The country of numbers that name none: the API's own are American."""
 
 
-def plain(text: str) -> str:
-    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise."""
-    digits = f"REGEXP_REPLACE({text}, '[^0-9]', '', 'g')"
+def stripped(text: str) -> str:
+    """SQL for the text of the SQL expression ``text`` without what people write between digits."""
+    return f"REGEXP_REPLACE({text}, '[ ().+-]+', '', 'g')"
+
+
+def plain(text: str, digits: str | None = None) -> str:
+    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise.
+
+    ``digits`` is the name of what :func:`stripped` has made of it, where a query has it: it is made once then.
+    """
+    digits = digits or stripped(text)
     return (
-        f"CASE WHEN REGEXP_MATCHES({text}, '[^0-9 ().+-]') THEN NULL "
-        f"WHEN LENGTH({digits}) = 10 AND NOT REGEXP_MATCHES({text}, '[+]') THEN '1' || {digits} "
-        f"WHEN LENGTH({digits}) = 11 AND {digits} LIKE '1%' THEN {digits} END"
+        f"CASE WHEN REGEXP_MATCHES({text}, '^1[0-9]{{10}}$') THEN {text} "
+        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') AND NOT {text} LIKE '%+%' THEN '1' || {digits} "
+        f"WHEN REGEXP_MATCHES({digits}, '^1[0-9]{{10}}$') THEN {digits} END"
     )
 
 

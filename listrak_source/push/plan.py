@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from listrak_source.push import diff
-from listrak_source.push.files import of_group, write
+from listrak_source.push.files import as_csv, by_key, of_group, write
 from listrak_source.push.groups import Group, grouped
+from listrak_source.push.ledger import REASON
 from listrak_source.push.phones import masked
 from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync
@@ -43,11 +44,9 @@ class Plan:
     targets: list[Target]
     contacts: int
     """Contacts of the sender code, as far as the last pull knows."""
-    stops: int
-    updates: int
-    """Contacts that are written one by one."""
-    imports: int
-    """Contacts in import files."""
+    counts: dict[str, int]
+    """Contacts by what would be done, named as in a budget: ``opt_outs``, ``unsubscribes``, ``creates``,
+    ``subscribes``, ``updates`` (one by one) and ``imports`` (by file)."""
     fields: dict[str, int]
     """By field: contacts that change it."""
     rejected: dict[str, int]
@@ -59,20 +58,25 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.stops or self.updates or self.imports)
+        return not any(self.counts.values())
 
     def over_budget(self) -> list[str]:
         """What is more than the sync's budget allows, in sentences."""
         found = []
-        for what, count in (("opt_outs", self.stops), ("updates", self.updates), ("imports", self.imports)):
-            limit = self.sync.budget[what]
+        for what, count in self.counts.items():
+            limit, told = self.sync.budget[what], f"{count:,} {what.replace('_', '-')}"
             share = 100 * count / self.contacts if self.contacts else 100.0
             if count > limit.rows:
-                found.append(f"{count:,} {what.replace('_', '-')}, and the budget is {limit.rows:,}")
+                found.append(f"{told}, and the budget is {limit.rows:,}")
             elif count > 10 and share > limit.percent:
-                told = f"{count:,} {what.replace('_', '-')} are {share:.1f} % of the contacts"
+                told = f"{told} are {share:.1f} % of the contacts"
                 found.append(f"{told}, and the budget is {limit.percent:g} %")
         return found
+
+    def asks(self) -> list[str]:
+        """The lists that ask by text message whoever joins them, where somebody would."""
+        joins = self.counts["creates"] or self.counts["subscribes"]
+        return [target.title for target in self.targets if target.asks and joins]
 
     def as_json(self) -> str:
         """The plan for a machine."""
@@ -80,6 +84,7 @@ class Plan:
         told |= {
             "sync": self.sync.name,
             "files": [_told(file) for file in self.files],
+            "asks": self.asks(),
             "over_budget": self.over_budget(),
         }
         return json.dumps(told, ensure_ascii=False, indent=2)
@@ -92,41 +97,54 @@ def _told(file: PlannedFile) -> dict[str, Any]:
 def make(store: Store, sync: Sync, targets: list[Target]) -> Plan:
     """Work out a plan. Its tables stay in the warehouse, for the apply that may follow."""
     diff.run(store, sync, targets)
-    changes = diff.changes_of(sync)
-    own = [index for index, one in enumerate(targets) if one.field_id is None and not one.is_stop]
-    profile = [index for index, one in enumerate(targets) if one.field_id is not None]
+    return of_tables(store, sync, targets)
+
+
+def of_tables(store: Store, sync: Sync, targets: list[Target]) -> Plan:
+    """The plan for the tables that :func:`diff.run` has left."""
+    changes, creates, stops = diff.changes_of(sync), diff.creates_of(sync), diff.stops_of(sync)
+    own = diff.any_of(targets, "is_own")
     fields = {}
     for index, target in enumerate(targets):
-        if not target.is_stop and (
-            count := store.one(f"SELECT COUNT(*) FROM {changes} WHERE after_{index} IS NOT NULL")
-        ):
-            fields[target.title] = int(count)
-    rejected = store.rows(
-        f"SELECT column_name || ': ' || CASE WHEN reason LIKE '{diff.SAME}%' THEN 'two rows for one person' "
-        f"ELSE reason END, COUNT(*) FROM {diff.rejected_of(sync)} GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
+        if target.is_profile or target.is_own:
+            count = _count(store, changes, f"after_{index} IS NOT NULL")
+            if count:
+                fields[target.title] = count
     files = _files(store, sync, targets)
-    own_values = "".join(f", after_{index}" for index in own)
     digest = hashlib.sha256(json.dumps([sync.name, sync.sender_code_id, [one.sha256 for one in files]]).encode())
+    one_by_one = "".join(f", after_{index}" for index, one in enumerate(targets) if one.is_own or one.is_list)
+    created = "".join(f", after_{index}" for index, one in enumerate(targets) if not one.is_stop)
     for query in (
-        f"SELECT phone_number FROM {diff.stops_of(sync)} ORDER BY phone_number",
-        f"SELECT phone_number{own_values} FROM {changes} WHERE {_any(own)} ORDER BY phone_number",
+        f"SELECT phone_number FROM {stops} WHERE TRUE",
+        f"SELECT phone_number{one_by_one} FROM {changes} WHERE {own} OR {diff.any_of(targets, 'is_list')}",
+        f"SELECT phone_number{created} FROM {creates} WHERE TRUE",
     ):
-        for row in store.rows(query):
-            digest.update(json.dumps(row).encode())
+        for rows in by_key(store, query):
+            digest.update(as_csv(rows))
+        digest.update(b"\n")
     return Plan(
         sync=sync,
         targets=targets,
         contacts=_contacts(store, sync),
-        stops=_count(store, diff.stops_of(sync), "TRUE"),
-        updates=_count(store, changes, _any(own)),
-        imports=_count(store, changes, _any(profile)),
+        counts={
+            "opt_outs": _count(store, stops),
+            "unsubscribes": _count(store, changes, _listed(targets, "0")),
+            "creates": _count(store, creates),
+            "subscribes": _count(store, changes, _listed(targets, "1")),
+            "updates": _count(store, changes, own),
+            "imports": _count(store, changes, diff.any_of(targets, "is_profile")),
+        },
         fields=fields,
-        rejected={str(reason): int(count) for reason, count in rejected},
+        rejected=_rejected(store, sync),
         files=files,
         sample=_sample(store, sync, targets),
         hash=digest.hexdigest()[:16],
     )
+
+
+def _rejected(store: Store, sync: Sync) -> dict[str, int]:
+    found = store.rows(f"SELECT {REASON}, COUNT(*) FROM {diff.rejected_of(sync)} GROUP BY 1 ORDER BY 2 DESC, 1")
+    return {str(reason): int(count) for reason, count in found}
 
 
 def _files(store: Store, sync: Sync, targets: list[Target]) -> list[PlannedFile]:
@@ -143,11 +161,12 @@ def _files(store: Store, sync: Sync, targets: list[Target]) -> list[PlannedFile]
     return found
 
 
-def _any(indexes: list[int]) -> str:
-    return "(" + (" OR ".join(f"after_{index} IS NOT NULL" for index in indexes) or "FALSE") + ")"
+def _listed(targets: list[Target], value: str) -> str:
+    lists = [f"after_{index} = '{value}'" for index, one in enumerate(targets) if one.is_list]
+    return f"({' OR '.join(lists)})" if lists else "FALSE"
 
 
-def _count(store: Store, table: str, condition: str) -> int:
+def _count(store: Store, table: str, condition: str = "TRUE") -> int:
     return int(store.one(f"SELECT COUNT(*) FROM {table} WHERE {condition}"))
 
 
@@ -157,16 +176,20 @@ def _contacts(store: Store, sync: Sync) -> int:
 
 
 def _sample(store: Store, sync: Sync, targets: list[Target]) -> list[tuple[str, str, str | None, str]]:
+    changes, creates = diff.changes_of(sync), diff.creates_of(sync)
     found: list[tuple[str, str, str | None, str]] = []
     for index, target in enumerate(targets):
         if target.is_stop:
-            rows = store.rows(f"SELECT phone_number, '0', '1' FROM {diff.stops_of(sync)} ORDER BY 1 LIMIT {SAMPLE}")
+            queries = [f"SELECT phone_number, '0', '1' FROM {diff.stops_of(sync)}"]
         else:
-            rows = store.rows(
-                f"SELECT phone_number, before_{index}, after_{index} FROM {diff.changes_of(sync)} "
-                f"WHERE after_{index} IS NOT NULL ORDER BY 1 LIMIT {SAMPLE}"
-            )
-        found += [(masked(str(phone)), target.title, before, after) for phone, before, after in rows]
+            changed = f"after_{index} IS NOT NULL"
+            queries = [
+                f"SELECT phone_number, before_{index}, after_{index} FROM {changes} WHERE {changed}",
+                f"SELECT phone_number, CAST(NULL AS TEXT), after_{index} FROM {creates} WHERE {changed}",
+            ]
+        for query in queries:
+            rows = store.rows(f"{query} ORDER BY 1 LIMIT {SAMPLE}")
+            found += [(masked(str(phone)), target.title, before, after) for phone, before, after in rows]
     each = -(-SAMPLE // max(1, len({field for _, field, *_ in found})))
     shown: dict[str, int] = {}
     chosen = []

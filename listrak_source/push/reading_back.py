@@ -5,18 +5,20 @@ What is read goes to the warehouse as it came, and is compared there, in the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from time import time
-from typing import Any
+from typing import Any, cast
 
-from listrak_source.api import ListrakClient, NotFoundError
+from listrak_source.api import NotFoundError, each_record
+from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
-from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND
+from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
 from listrak_source.push.store import Store, text
-from listrak_source.push.targets import Target
+from listrak_source.push.targets import CREATED, Target
 from listrak_source.push.values import canonical
+from listrak_source.push.work import Work
 
 OWN = {
     "email_address": "emailAddress", "first_name": "firstName", "last_name": "lastName", "birthday": "birthday",
@@ -28,41 +30,52 @@ TOGETHER = 500
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-def value_of(contact: dict[str, Any], target: Target) -> str | None:
+ON, OFF, WAITS = "1", "0", "pending"
+"""What a contact is to a list: on it, not on it, or waiting for the contact to confirm."""
+
+
+def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
+    """By list: what a contact is to it. A state that is not known counts as not on the list."""
+    found = {}
+    for one in subscriptions:
+        state = str(one.get("subscriptionState") or "").casefold()
+        waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
+        found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else OFF
+    return found
+
+
+def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
-    if target.field_id is None:
+    if target.is_list:
+        return lists.get(int(target.column.phone_list or 0), OFF)
+    if target.id == CREATED:
+        return ON
+    if not target.is_profile:
         value = contact.get(OWN[target.id])
         return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     values = contact.get("segmentationFieldValues") or ()
     return next((str(one.get("value")) for one in values if one.get("segmentationFieldId") == target.field_id), None)
 
 
-def read_back(
-    store: Store,
-    client: ListrakClient,
-    run: ledger.Run,
-    targets: list[Target],
-    phones: Sequence[str],
-    where: str,
-    *,
-    workers: int,
-    renew: Callable[[], None],
-) -> None:
-    """Look people up, and settle their changes that fulfil ``where``: confirmed, mismatched or not found."""
-    numbers = iter(phones)
+def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: str) -> None:
+    """Look people up, and settle their changes that fulfil ``where``: confirmed, mismatched, not found, or waiting."""
+    store, run, numbers = work.store, work.run, iter(phones)
     while some := list(islice(numbers, TOGETHER)):
-        renew()
+        work.renew()
         store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
         rows: list[tuple[str, str, str, str | None]] = []
         missing = []
-        for phone, contact in _looked_up(client, run.sender_code_id, some, workers):
+        for phone, contact, lists in _looked_up(work, some, any(one.is_list for one in targets)):
             if contact is None:
                 missing.append(phone)
             else:
-                rows += [(run.run_id, phone, one.id, value_of(contact, one)) for one in targets]
+                rows += [(run.run_id, phone, one.id, value_of(contact, lists, one)) for one in targets]
         store.insert("push_read", _READ, rows)
         settle(store, run, targets, where)
-        ledger.mark_changes(store, run.run_id, NOT_FOUND, f"({where}) AND {ledger.among('phone_number', missing)}")
+        gone = ledger.among("phone_number", missing)
+        ledger.mark_changes(store, run.run_id, NOT_FOUND, f"({where}) AND {gone}")
+        # Nothing is known of them any more, not even that they were created.
+        store.run(f"DELETE FROM push_confirmed WHERE sender_code_id = {run.sender_code_id} AND {gone}")
 
 
 def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
@@ -74,6 +87,8 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
         "AND r.phone_number = push_changes.phone_number AND r.target = push_changes.target"
     )
     ledger.mark_changes(store, run.run_id, CONFIRMED, f"({where}) AND {met} AND {same})")
+    waits = met.replace("r.target =", f"r.read_value = '{WAITS}' AND r.target =")
+    ledger.mark_changes(store, run.run_id, PENDING, f"({where}) AND status <> '{CONFIRMED}' AND {waits})")
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
     keep(store, run)
@@ -96,13 +111,17 @@ def keep(store: Store, run: ledger.Run) -> None:
 
 
 def _looked_up(
-    client: ListrakClient, sender_code_id: int, phones: list[str], workers: int
-) -> Iterator[tuple[str, dict[str, Any] | None]]:
-    def ask(phone: str) -> dict[str, Any] | None:
-        try:
-            return dict(client.get_contact(sender_code_id, phone))
-        except NotFoundError:
-            return None
+    work: Work, phones: list[str], with_lists: bool
+) -> Iterator[tuple[str, Mapping[str, Any] | None, Mapping[int, str]]]:
+    client, sender_code_id = work.client, work.run.sender_code_id
 
-    with ThreadPoolExecutor(workers) as pool:
-        yield from zip(phones, pool.map(ask, phones), strict=True)
+    def ask(phone: str) -> tuple[str, Mapping[str, Any] | None, Mapping[int, str]]:
+        try:
+            contact = client.get_contact(sender_code_id, phone)
+            lists = states(each_record(client.list_contact_subscriptions(sender_code_id, phone))) if with_lists else {}
+        except NotFoundError:
+            return phone, None, {}
+        return phone, cast("Mapping[str, Any]", contact), lists
+
+    with ThreadPoolExecutor(work.workers) as pool:
+        yield from pool.map(ask, phones)

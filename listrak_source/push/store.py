@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dlt
@@ -11,6 +11,8 @@ import pyarrow as pa
 import sqlglot
 from dlt.destinations.sql_client import SqlClientBase
 from sqlglot import exp
+
+from listrak_source.push.streams import NO_MEMORY, stream_of
 
 _TOGETHER = 500
 """Rows that one statement inserts."""
@@ -52,6 +54,22 @@ class Store:
         """The rows of a query, as many as fit memory."""
         with self._client.execute_query(self._ours(query)) as cursor:
             return cursor.arrow()
+
+    def stream(self, query: str, key: str, rows: int) -> Iterator[pa.Table]:
+        """The rows of a query in the order of its text column ``key``, which has no value twice: about ``rows`` at a
+        time, however many there are. Other statements may run meanwhile.
+        """
+        found, last = f"SELECT * FROM ({query}) AS found", ""
+        if stream := stream_of(self._client):
+            with suppress(NO_MEMORY):
+                for some in stream(self._ours(f"{found} ORDER BY {key}"), rows):
+                    yield some
+                    last = str(some[key][-1].as_py())
+                return
+        # Slower, but of this any database is capable, whatever its client does with a large answer.
+        while (some := self.arrow(f"{found} WHERE {key} > {text(last)} ORDER BY {key} LIMIT {rows}")).num_rows:
+            yield some
+            last = str(some[key][-1].as_py())
 
     def make(self, table: str, query: str) -> None:
         """Make ``table`` of a query, in place of one of that name."""

@@ -21,10 +21,13 @@ CONTACT_FIELDS = ("email_address", "first_name", "last_name", "birthday", "posta
 OPTED_OUT = "opted_out"
 """The target of a column that tells who said stop."""
 SKIP, CLEAR, DEFAULT = "skip", "clear", "default"
+CREATE, SUBSCRIBE, UNSUBSCRIBE = "create", "subscribe", "unsubscribe"
+MODES = (CREATE, SUBSCRIBE, UNSUBSCRIBE)
+"""What a sync does about lists only where it names it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_SETTINGS = ("table", "query", "phone", "sender_code", "key", "columns", "budget", "read_back")
-_OPTIONS = ("field", "contact", "null", "default")
+_SETTINGS = ("table", "query", "phone", "sender_code", "key", "columns", "modes", "budget", "read_back")
+_OPTIONS = ("field", "contact", "list", "null", "default")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Column:
     """A profile field, by name or id."""
     contact: str | None = None
     """One of :data:`CONTACT_FIELDS`, or :data:`OPTED_OUT`."""
+    phone_list: int | None = None
+    """A list, by id: true wants the contact on it, false wants it off."""
     null: str = SKIP
     """What a null means: ``skip`` changes nothing, ``clear`` empties the field, ``default`` writes ``default``."""
     default: str = ""
@@ -49,7 +54,14 @@ class Limit:
     percent: float
 
 
-BUDGET = {"opt_outs": Limit(1_000, 1.0), "updates": Limit(10_000, 10.0), "imports": Limit(1_000_000, 50.0)}
+BUDGET = {
+    "opt_outs": Limit(1_000, 1.0),
+    "unsubscribes": Limit(1_000, 1.0),
+    "creates": Limit(1_000, 5.0),
+    "subscribes": Limit(1_000, 5.0),
+    "updates": Limit(10_000, 10.0),
+    "imports": Limit(1_000_000, 50.0),
+}
 """The budget where a sync names none: strictest for what cannot be taken back."""
 
 
@@ -66,6 +78,8 @@ class Sync:
     columns: tuple[Column, ...]
     key: str
     """The column that names a row where rows are talked about; the phone column unless it says so."""
+    modes: frozenset[str] = frozenset()
+    """Which of :data:`MODES` are on."""
     budget: Mapping[str, Limit] = field(default_factory=lambda: BUDGET)
     read_back: int | None = 1_000
     """Contacts of each file that are read back first; None for all of them."""
@@ -110,6 +124,7 @@ def _sync(name: str, given: Any, problems: list[str]) -> Sync | None:
     if not isinstance(sender, int) or isinstance(sender, bool):
         wrong("needs sender_code, the id of a sender code")
     columns = _columns(given.get("columns"), wrong)
+    modes = _modes(given.get("modes", []), columns, wrong)
     budget = _budget(given.get("budget", {}), wrong)
     read_back: Any = given.get("read_back", 1_000)
     if read_back != "all" and not (_whole(read_back) and read_back > 0):
@@ -124,6 +139,7 @@ def _sync(name: str, given: Any, problems: list[str]) -> Sync | None:
         sender_code_id=sender,
         columns=columns,
         key=given.get("key") or given["phone"],
+        modes=modes,
         budget=budget,
         read_back=None if read_back == "all" else read_back,
     )
@@ -138,29 +154,44 @@ def _columns(given: Any, wrong: Any) -> tuple[Column, ...]:
         options = what if isinstance(what, dict) else {"field": what}
         for unknown in options.keys() - set(_OPTIONS):
             wrong(f"columns.{name} has no option {unknown}; there are {', '.join(_OPTIONS)}")
-        target, contact = options.get("field"), options.get("contact")
+        target, contact, phone_list = options.get("field"), options.get("contact"), options.get("list")
         null = options.get("null", DEFAULT if "default" in options else SKIP)
-        if (target is None) is (contact is None):
-            wrong(f"columns.{name} needs a profile field or a contact field, one of them")
+        if sum(one is not None for one in (target, contact, phone_list)) != 1:
+            wrong(f"columns.{name} needs a profile field, a contact field or a list, one of them")
         elif target is not None and not (_whole(target) or (isinstance(target, str) and target.strip())):
             wrong(f"columns.{name}: a profile field is told by its name or its id")
         elif contact is not None and contact not in (*CONTACT_FIELDS, OPTED_OUT):
             wrong(
                 f"columns.{name}: {contact!r} is no contact field; there are {', '.join(CONTACT_FIELDS)}, {OPTED_OUT}"
             )
+        elif phone_list is not None and not _whole(phone_list):
+            wrong(f"columns.{name}: a list is told by its id")
         if null not in (SKIP, CLEAR, DEFAULT):
             wrong(f"columns.{name}: null is one of skip, clear, default")
-        elif null == CLEAR and (target is not None or contact == OPTED_OUT):
-            wrong(f"columns.{name}: clear is for contact fields; nothing empties a profile field or a stop")
+        elif null == CLEAR and (contact is None or contact == OPTED_OUT):
+            wrong(f"columns.{name}: clear is for contact fields; nothing empties a profile field, a list or a stop")
         elif null == DEFAULT and (contact == OPTED_OUT or not str(options.get("default", "")).strip()):
             wrong(f"columns.{name}: there is no default to write; a stop can have none")
         default = options.get("default", "")
         text = str(default).lower() if isinstance(default, bool) else str(default)
-        found.append(Column(name, target, contact, str(null), text))
-    targets = [column.contact or str(column.field) for column in found]
+        found.append(Column(name, target, contact, phone_list, str(null), text))
+    targets = [column.contact or str(column.field or f"the list {column.phone_list}") for column in found]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         wrong(f"two columns go to {target}")
     return tuple(found)
+
+
+def _modes(given: Any, columns: tuple[Column, ...], wrong: Any) -> frozenset[str]:
+    modes = given if isinstance(given, list) else [given]
+    if unknown := [mode for mode in modes if mode not in MODES]:
+        wrong(f"modes has no {unknown[0]}; there are {', '.join(MODES)}")
+        return frozenset()
+    lists = [column.name for column in columns if column.phone_list is not None]
+    if modes and not lists:
+        wrong(f"modes names {', '.join(modes)}, and no column goes to a list: {{ list = 1012 }}")
+    if lists and not modes:
+        wrong(f"columns.{lists[0]} goes to a list; modes must say what may be done about it: {', '.join(MODES)}")
+    return frozenset(modes)
 
 
 def _budget(given: Any, wrong: Any) -> dict[str, Limit]:

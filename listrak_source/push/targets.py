@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from listrak_source.api.records import PhoneAttribute
+from listrak_source.api.records import PhoneAttribute, PhoneList
 from listrak_source.push.sync import CLEAR, DEFAULT, OPTED_OUT, Column, Sync
 from listrak_source.push.values import Kind
 
 _KINDS = {"Text": Kind.TEXT, "Number": Kind.NUMBER, "Checkbox": Kind.CHECKBOX, "Date": Kind.DATE}
-_CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE}
+_CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.CHECKBOX}
+_LIST = "list:"
+CREATED = "created"
+"""In the ledger: that the contact is there at all."""
 
 
 @dataclass(frozen=True)
@@ -24,50 +27,53 @@ class Target:
     max_length: int | None = None
     title: str = ""
     """The field's name, for people."""
+    asks: bool = False
+    """Whether who joins the list is asked by text message: to confirm, or for an age."""
 
     @property
     def id(self) -> str:
-        """The field's name in the ledger: a profile field by its id, which is stable."""
-        return str(self.field_id) if self.field_id is not None else str(self.column.contact)
+        """The target's name in the ledger: a profile field by its id, which is stable, a list as ``list:1012``."""
+        if self.field_id is not None:
+            return str(self.field_id)
+        return f"{_LIST}{self.column.phone_list}" if self.is_list else str(self.column.contact)
+
+    @property
+    def is_profile(self) -> bool:
+        """Whether it goes by import file."""
+        return self.field_id is not None
+
+    @property
+    def is_list(self) -> bool:
+        return self.column.phone_list is not None
 
     @property
     def is_stop(self) -> bool:
         return self.column.contact == OPTED_OUT
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the contact itself holds it, besides its stop: it goes by a single update."""
+        return not (self.is_profile or self.is_list or self.is_stop)
 
-def bound(sync: Sync, fields: Iterable[PhoneAttribute]) -> tuple[list[Target], list[str]]:
+
+def bound(
+    sync: Sync, fields: Iterable[PhoneAttribute], lists: Iterable[PhoneList] = ()
+) -> tuple[list[Target], list[str]]:
     """The targets of a sync's columns, and what is wrong with them: fields that are unknown, ambiguous or disabled,
-    defaults that do not fit. ``fields`` are Listrak's profile fields of the sync's sender code.
+    lists that are unknown or inactive. ``fields`` are Listrak's profile fields of the sync's sender code, ``lists`` its
+    lists.
     """
-    known = list(fields)
-    targets, problems = [], []
+    known, known_lists = list(fields), {one["phoneListId"]: one for one in lists}
+    targets: list[Target] = []
+    problems: list[str] = []
     for column in sync.columns:
         if column.contact:
-            kind = Kind.CHECKBOX if column.contact == OPTED_OUT else _CONTACT.get(column.contact, Kind.TEXT)
-            targets.append(Target(column, kind, title=column.contact))
-            continue
-        found = [
-            field
-            for field in known
-            if column.field in (field["segmentationFieldId"], field.get("segmentationFieldName"))
-        ]
-        if len(found) != 1:
-            problems.append(
-                f"column {column.name}: Listrak has {'two profile fields' if found else 'no profile field'} "
-                f"{column.field!r}" + ("; take the id" if found else "")
-            )
-            continue
-        field = found[0]
-        title, kind_name = str(field.get("segmentationFieldName")), str(field.get("dataType"))
-        if str(field.get("statusFlag") or "Active") != "Active":
-            problems.append(f"column {column.name}: the profile field {title!r} is disabled at Listrak")
-        elif kind_name not in _KINDS:
-            problems.append(
-                f"column {column.name}: the profile field {title!r} is of the type {kind_name}, which is not known"
-            )
+            targets.append(Target(column, _CONTACT.get(column.contact, Kind.TEXT), title=column.contact))
+        elif column.phone_list is not None:
+            found = _list(column, known_lists.get(column.phone_list))
+            _sort(found, targets, problems)
         else:
-            length = field.get("maxLength")
-            targets.append(Target(column, _KINDS[kind_name], int(field["segmentationFieldId"]), length, title))
+            _sort(_field(column, known), targets, problems)
     ids = [target.id for target in targets]
     problems += [
         f"two columns go to the profile field {one}" for one in sorted({one for one in ids if ids.count(one) > 1})
@@ -83,15 +89,50 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
         if one.isdigit():
             field = known.get(one, {})
             title = str(field.get("segmentationFieldName") or one)
-            found.append(
-                Target(
-                    Column(title, int(one)), _KINDS.get(str(field.get("dataType")), Kind.TEXT), int(one), title=title
-                )
-            )
+            kind = _KINDS.get(str(field.get("dataType")), Kind.TEXT)
+            found.append(Target(Column(title, int(one)), kind, int(one), title=title))
+        elif one.startswith(_LIST):
+            number = int(one.removeprefix(_LIST))
+            found.append(Target(Column(one, phone_list=number), Kind.CHECKBOX, title=f"list {number}"))
         else:
-            kind = Kind.CHECKBOX if one == OPTED_OUT else _CONTACT.get(one, Kind.TEXT)
+            kind = Kind.CHECKBOX if one == CREATED else _CONTACT.get(one, Kind.TEXT)
             found.append(Target(Column(one, contact=one), kind, title=one))
     return found
+
+
+def _sort(found: Target | str, targets: list[Target], problems: list[str]) -> None:
+    if isinstance(found, Target):
+        targets.append(found)
+    else:
+        problems.append(found)
+
+
+def _field(column: Column, known: list[PhoneAttribute]) -> Target | str:
+    """The target of a column that goes to a profile field, or what is wrong with it."""
+    found = [
+        field for field in known if column.field in (field["segmentationFieldId"], field.get("segmentationFieldName"))
+    ]
+    if len(found) != 1:
+        which = "two profile fields" if found else "no profile field"
+        return f"column {column.name}: Listrak has {which} {column.field!r}" + ("; take the id" if found else "")
+    field = found[0]
+    title, kind = str(field.get("segmentationFieldName")), str(field.get("dataType"))
+    if str(field.get("statusFlag") or "Active") != "Active":
+        return f"column {column.name}: the profile field {title!r} is disabled at Listrak"
+    if kind not in _KINDS:
+        return f"column {column.name}: the profile field {title!r} is of the type {kind}, which is not known"
+    return Target(column, _KINDS[kind], int(field["segmentationFieldId"]), field.get("maxLength"), title)
+
+
+def _list(column: Column, found: PhoneList | None) -> Target | str:
+    """The target of a column that goes to a list, or what is wrong with it."""
+    if found is None:
+        return f"column {column.name}: Listrak has no list {column.phone_list} on this sender code"
+    title = str(found.get("phoneListName") or column.phone_list)
+    if str(found.get("status") or "Active") != "Active":
+        return f"column {column.name}: the list {title!r} is inactive at Listrak"
+    asks = bool(found.get("requireDoubleOptIn") or found.get("requireAgeGate"))
+    return Target(column, Kind.CHECKBOX, title=f"list {title}", asks=asks)
 
 
 def given(target: Target, text: str) -> str:

@@ -22,8 +22,17 @@ class Kind(Enum):
 _TRUE, _FALSE = ("1", "on", "true", "t"), ("0", "off", "false", "f")
 _NUMBER = "^[+-]?[0-9]{1,15}([.][0-9]+)?$"
 _EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
-_ISO = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$"
-_AMERICAN = "^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$"
+# Regular expressions that know the calendar: one look at a value, and nothing is cast that could fail.
+_YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[2-9])"
+_LEAP_YEAR = "([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"
+_LONG_MONTH, _SHORT_MONTH = "(0?[13578]|1[02])", "(0?[469]|11)"
+_TO_31, _TO_30, _TO_28 = "(0?[1-9]|[12][0-9]|3[01])", "(0?[1-9]|[12][0-9]|30)", "(0?[1-9]|1[0-9]|2[0-8])"
+_AMERICAN = (
+    f"^({_LONG_MONTH}/{_TO_31}/{_YEAR}|{_SHORT_MONTH}/{_TO_30}/{_YEAR}|0?2/{_TO_28}/{_YEAR}|0?2/29/{_LEAP_YEAR})$"
+)
+_ISO = (
+    f"^({_YEAR}-({_LONG_MONTH}-{_TO_31}|{_SHORT_MONTH}-{_TO_30}|02-{_TO_28})|{_LEAP_YEAR}-02-29)([T ].*)?$"
+).replace("0?", "0")
 
 
 def canonical(text: str, kind: Kind) -> str:
@@ -57,15 +66,10 @@ def _date(text: str) -> str:
         f"SPLIT_PART({text}, '/', 3) || '-' || LPAD(SPLIT_PART({text}, '/', 1), 2, '0') || '-' "
         f"|| LPAD(SPLIT_PART({text}, '/', 2), 2, '0')"
     )
-    iso = (
+    return (
         f"CASE WHEN REGEXP_MATCHES({text}, '{_ISO}') THEN SUBSTRING({text}, 1, 10) "
         f"WHEN REGEXP_MATCHES({text}, '{_AMERICAN}') THEN {american} END"
     )
-    year, month, day = (f"CAST(SUBSTRING({iso}, {at}, {length}) AS INT)" for at, length in ((1, 4), (6, 2), (9, 2)))
-    leap = f"(({year} % 4 = 0 AND {year} % 100 <> 0) OR {year} % 400 = 0)"
-    february = f"CASE WHEN {leap} THEN 29 ELSE 28 END"
-    last = f"CASE WHEN {month} = 2 THEN {february} WHEN {month} IN (4, 6, 9, 11) THEN 30 ELSE 31 END"
-    return f"CASE WHEN {year} > 1 AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {last} THEN {iso} END"
 
 
 def _texts(values: tuple[str, ...]) -> str:

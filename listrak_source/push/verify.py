@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+from uuid import uuid4
 
-from listrak_source.api import ListrakClient, each_record
+from listrak_source.api import each_record
 from listrak_source.push import ledger
-from listrak_source.push.ledger import ASSUMED, CONFIRMED, SENT, Run
+from listrak_source.push.ledger import ASSUMED, CONFIRMED, SENT
 from listrak_source.push.reading_back import TOGETHER, read_back
-from listrak_source.push.store import Store, text
+from listrak_source.push.store import text
 from listrak_source.push.targets import of_ids
+from listrak_source.push.work import Work
 
 
-def verify(
-    store: Store, client: ListrakClient, run: Run, sample: int | None, renew: Callable[[], None], *, workers: int = 8
-) -> dict[tuple[str, str], int]:
+def verify(work: Work, sample: int | None) -> dict[tuple[str, str], int]:
     """Look up a sample of a run's contacts, or all; what is not there any more is planned again next time.
 
     Returns the run's changes by operation and status.
     """
+    store, client, run = work.store, work.client, work.run
     of_run = f"run_id = {text(run.run_id)}"
     known = f"status IN ('{CONFIRMED}', '{ASSUMED}')"
-    rows = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND {known} ORDER BY 1")
-    phones = [str(row[0]) for row in rows]
-    if sample is not None and sample < len(phones):
-        phones = sorted(random.sample(phones, sample))
+    # Each verify draws another sample.
+    drawn = f" ORDER BY MD5(phone_number || {text(uuid4().hex)}) LIMIT {sample}" if sample is not None else ""
+    phones = [
+        str(row[0])
+        for row in store.rows(
+            f"SELECT phone_number FROM push_changes WHERE {of_run} AND {known} GROUP BY phone_number{drawn}"
+        )
+    ]
     ids = [str(row[0]) for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} ORDER BY 1")]
     targets = of_ids(ids, each_record(client.list_profile_fields(run.sender_code_id)))
     for start in range(0, len(phones), TOGETHER):
@@ -38,5 +41,5 @@ def verify(
         )
         store.run(f"UPDATE push_changes SET status = '{SENT}', note = NULL WHERE {of_run} AND {known} AND {some}")
         these = phones[start : start + TOGETHER]
-        read_back(store, client, run, targets, these, f"status = '{SENT}'", workers=workers, renew=renew)
+        read_back(work, targets, these, f"status = '{SENT}'")
     return ledger.outcomes(store, run.run_id)

@@ -75,6 +75,18 @@ def test_every_command_is_documented(name: str) -> None:
     assert "Examples" in COMMANDS[name].epilog
 
 
+def test_every_command_of_push_is_documented() -> None:
+    section = README.partition("- **`listrak push`**")[2].partition("- **`listrak sandbox`**")[0]
+    commands = COMMANDS["push"].commands
+    assert len(commands) == 7
+    for name, command in commands.items():
+        assert f"`{name}`" in section, name
+        assert "Examples" in command.epilog
+        for parameter in command.params:
+            if parameter.opts[0] not in ("--destination", "--dataset", name) and parameter.opts[0].startswith("--"):
+                assert f"`{parameter.opts[0]}" in section, (name, parameter.opts[0])
+
+
 def test_every_option_of_pull_is_documented() -> None:
     section = README.partition("- **`listrak pull`**")[2].partition("- **`listrak status`**")[0]
     for parameter in COMMANDS["pull"].params:

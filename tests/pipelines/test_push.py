@@ -71,12 +71,37 @@ def test_from_check_to_verify(listrak: Listrak, phones: list[str]) -> None:
     assert (code, err) == (0, "")
     assert re.search(r"import +confirmed +5 ", out)
     assert listrak("push", "plan", "loyalty")[0] == 0
-    assert listrak("push", "apply", "loyalty")[1] == "Nothing to send: Listrak holds what the table wants.\n"
-    assert listrak("push", "retry", "loyalty")[1] == "No run was cut short.\n"
+    for verb in ("apply", "retry"):
+        told = listrak("push", verb, "loyalty")[1]
+        assert "named in the table push_rejected_loyalty: 1 phone: not a phone number.\n" in told
+        assert told.endswith("Nothing to send: Listrak holds what the table wants.\n")
     assert re.search(r"import +confirmed +5 ", listrak("push", "verify", "loyalty", "--all")[1])
     told = listrak("push", "status")[1]
-    assert re.search(r"loyalty .*done +0 +0 +5 +1 ", told)
+    assert re.search(r"loyalty .*done +5 +1 ", told)
     assert listrak("status")[0] == 0
+
+
+def test_a_run_is_shown_and_undone(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:
+    before = sandbox.world.truth()["contact_profile_values"]
+    assert listrak("push", "apply", "loyalty")[0] == 0
+    found = re.search(r"(\d+-[0-9a-f]{8}) +loyalty ", listrak("push", "status")[1])
+    assert found
+    told = listrak("push", "status", found[1])[1]
+    assert re.search(r"import +confirmed +5 ", told)
+    assert re.search(r"phone: not a phone number +1 ", told)
+    code, out, err = listrak("push", "undo", found[1])
+    field_id = int(Path("listrak_push.toml").read_text().partition("tier = ")[2].split()[0])
+    had = [key for key in before if key[1] in phones and key[2] == field_id]
+    assert 0 < len(had) < len(phones), "some had a tier before, and some had none"
+    assert (code, err) == (2, "")
+    assert "nothing empties a profile field" in out
+    code, out, err = listrak("push", "undo", found[1], "--apply")
+    assert (code, err) == (0, "")
+    after = sandbox.world.truth()["contact_profile_values"]
+    assert {key: value for key, value in after.items() if key in before} == before
+    code, _, err = listrak("push", "undo", "no-such-run")
+    assert (code, err.count("\n")) == (Exit.FAILED, 1)
+    assert listrak("push", "status", "no-such-run")[0] == Exit.WRONG_USE
 
 
 def test_over_the_budget(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:

@@ -8,15 +8,12 @@ from typing import Any
 
 import tomlkit
 
-from listrak_source.connect import client_of
-from listrak_source.push import ledger
+from listrak_source.push import Session, Sync, load, sync_session
 from listrak_source.push.apply import Outcome
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, name
-from listrak_source.push.sync import Sync, load
+from listrak_source.push.sync import BUDGET
 from listrak_source.sandbox.profile import ProfileField
-from listrak_source.settings import resolve
-from pipelines.pushing import Session
 from tests.pull.warehouse import Warehouse, truth
 
 TYPES = {
@@ -46,6 +43,11 @@ class Pushing:
         found = [one for one in self.world.fields.values() if (one.data_type, one.status) == (data_type, "Active")]
         return found[turn]
 
+    def lists(self, *, double_opt_in: bool = False) -> list[int]:
+        """The active lists of the sender code."""
+        of_sender = self.world.sender_codes[self.sender_code_id].lists.values()
+        return [one.list_id for one in of_sender if one.active and one.double_opt_in is double_opt_in]
+
     def phones(self, count: int) -> list[str]:
         """So many contacts of the sender code, none of them opted out."""
         told = truth(self.sandbox)["contacts"]
@@ -64,7 +66,7 @@ class Pushing:
         free = {"rows": 1_000_000, "percent": 100}
         settings = {
             "table": "customers", "phone": "phone", "key": "id", "sender_code": self.sender_code_id, "columns": columns,
-            "budget": dict.fromkeys(("opt_outs", "updates", "imports"), free),
+            "budget": dict.fromkeys(BUDGET, free),
         } | also  # fmt: skip
         path = self.warehouse.folder / "push.toml"
         path.write_text(
@@ -81,10 +83,10 @@ class Pushing:
 
     @contextmanager
     def session(self, sync: Sync) -> Iterator[Session]:
-        settings = resolve(dict(self._options))
-        with self.store() as store, client_of(settings) as client:
-            ledger.prepare(store)
-            yield Session(sync, store, client, workers=4)
+        pipeline = self.warehouse.pipeline()
+        pipeline.sync_destination()
+        with sync_session(pipeline, sync, workers=4, **self._options) as session:
+            yield session
 
     def edit(self, phone: str, values: dict[int, str] | None = None, **own: str) -> None:
         """Somebody changes a contact at Listrak: profile values by field id, and what the API calls its own fields."""

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from listrak_source.push import imports, ledger
-from listrak_source.push.ledger import LockedError
+from listrak_source.push.lock import Lock, LockedError
+from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.sandbox import Fault, Quirks
-from pipelines.pushing import MovedError, OverBudgetError
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth
 from tests.push.pushing import Pushing
@@ -119,17 +119,39 @@ def test_who_has_vanished_is_found_missing(pushing: Pushing) -> None:
     assert outcome
     assert outcome.counts[ledger.IMPORT, ledger.NOT_FOUND] == 1
     assert outcome.counts[ledger.IMPORT, ledger.CONFIRMED] == len(VALUES) - 1
-    assert pushing.plan(sync).imports == 1, "it is not forgotten"
+    again = pushing.plan(sync)
+    assert again.is_empty, "the same is not sent for ever"
+    assert again.rejected == {"tier: tried: not found": 1}, "nor is it forgotten"
+
+
+def test_what_was_tried_in_vain_is_tried_again_when_something_has_changed(in_duckdb: Pushing) -> None:
+    sync, text = tiers(in_duckdb), in_duckdb.field("Text")
+    phone, *others = in_duckdb.phones(len(VALUES))
+    in_duckdb.world.vanish(phone)
+    in_duckdb.apply(sync)
+    assert in_duckdb.apply(sync) is None
+    with in_duckdb.session(sync) as session:
+        outcome = session.retry(in_duckdb.said.append)
+    assert outcome
+    assert outcome.counts == {(ledger.IMPORT, ledger.NOT_FOUND): 1}, "retry sends it, and nothing else"
+    in_duckdb.customers(["id", "phone", "tier"], [(0, phone, "another"), (1, others[0], VALUES[1])])
+    assert in_duckdb.plan(sync).counts["imports"] == 1, "the row has changed"
+    in_duckdb.apply(sync)
+    assert in_duckdb.plan(sync).is_empty
+    in_duckdb.world.subscribe(in_duckdb.sender_code_id, in_duckdb.lists()[0], phone)
+    in_duckdb.warehouse.pull()
+    in_duckdb.apply(sync)
+    assert in_duckdb.contact(phone)["values"][text.field_id] == "another", "a pull has brought the contact anew"
 
 
 def test_a_bad_sample_has_everybody_read(in_duckdb: Pushing) -> None:
     sync = tiers(in_duckdb, [f"tier {number}" for number in range(30)], read_back=5)
-    phones = in_duckdb.phones(30)
-    for phone in phones[::3]:
+    # Four are left, so each sample of five meets somebody who is gone.
+    for phone in in_duckdb.phones(30)[4:]:
         in_duckdb.world.vanish(phone)
     outcome = in_duckdb.apply(sync)
     assert outcome
-    assert outcome.counts == {(ledger.IMPORT, ledger.CONFIRMED): 20, (ledger.IMPORT, ledger.NOT_FOUND): 10}
+    assert outcome.counts == {(ledger.IMPORT, ledger.CONFIRMED): 4, (ledger.IMPORT, ledger.NOT_FOUND): 26}
 
 
 def test_a_good_sample_stands_for_its_file(in_duckdb: Pushing) -> None:
@@ -171,7 +193,7 @@ def test_an_edit_at_listrak_that_a_pull_has_seen_is_planned_again(in_duckdb: Pus
     )
     assert in_duckdb.plan(sync).is_empty, "nobody knows yet"
     in_duckdb.warehouse.pull(full=True)
-    assert in_duckdb.plan(sync).imports == 1
+    assert in_duckdb.plan(sync).counts["imports"] == 1
 
 
 def test_only_the_plan_that_was_looked_at(in_duckdb: Pushing) -> None:
@@ -224,7 +246,7 @@ def test_an_import_that_takes_long_is_waited_for_by_the_next_start(
 def test_two_at_once(pushing: Pushing) -> None:
     sync = tiers(pushing)
     refused = pytest.raises(LockedError, match="under way")
-    with pushing.session(sync) as session, ledger.Lock(session.store, sync.name), refused:
+    with pushing.session(sync) as session, Lock(session.store, sync.name), refused:
         session.apply(pushing.said.append)
     assert not pushing.sent()
     assert pushing.apply(sync)
@@ -252,9 +274,9 @@ def test_what_was_confirmed_and_changed_since_is_found_by_verify(in_duckdb: Push
         phone, {"segmentationFieldValues": [{"segmentationFieldId": text.field_id, "value": "edited"}]}
     )
     with in_duckdb.session(sync) as session:
-        counts = session.verify(None)
+        counts = session.verify(None, in_duckdb.said.append)
     assert counts == {(ledger.IMPORT, ledger.CONFIRMED): len(VALUES) - 1, (ledger.IMPORT, ledger.MISMATCHED): 1}
-    assert in_duckdb.plan(sync).imports == 1
+    assert in_duckdb.plan(sync).counts["imports"] == 1
 
 
 def test_no_message_is_ever_sent(in_duckdb: Pushing) -> None:

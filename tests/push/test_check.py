@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from listrak_source.push.check import checked
+from listrak_source.sandbox import Sandbox
+from tests.pull.warehouse import Warehouse
 from tests.push.pushing import Pushing
 
 
 def problems(pushing: Pushing, columns: dict[str, Any], **also: Any) -> list[str]:
+    pushing.sandbox.traffic.clear()
     with pushing.session(pushing.sync(columns, **also)) as session:
         found = checked(session.store, session.client, session.sync)[1]
     assert not pushing.sent()
@@ -45,3 +49,16 @@ def test_a_table_that_is_not_there_and_a_sender_code_that_is_off(pushing: Pushin
     found = problems(pushing, {"tier": 1}, sender_code=999999)
     assert any("Listrak has no sender code 999999" in one for one in found)
     assert any("holds no contacts of sender code 999999" in one for one in found)
+
+
+def test_what_the_pull_was_told_to_hash_or_to_drop_cannot_be_compared(sandbox: Sandbox, tmp_path: Path) -> None:
+    warehouse = Warehouse(sandbox, tmp_path)
+    warehouse.pull(hash_columns=["email_address"], drop_columns=["first_name"], hash_key="a key of many characters")
+    pushing = Pushing(warehouse)
+    pushing.customers(["id", "phone", "first", "email", "zip"], [(1, "1", "a", "b@c.de", "x")])
+    columns = {"first": "first_name", "email": "email_address", "zip": "postal_code"}
+    found = problems(pushing, {name: {"contact": contact} for name, contact in columns.items()})
+    assert found == [
+        "column first: the warehouse was told to drop first_name, so nothing can be compared",
+        "column email: email_address is hashed in the warehouse, so nothing can be compared",
+    ]

@@ -4,47 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from listrak_source.api.transport import Transport
-from listrak_source.push import ledger
-from listrak_source.push.store import Store
+from listrak_source.push import lock
+from tests.pull.warehouse import truth
+from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
 
-
-class Killed(BaseException):
-    """The process is gone: no handler of errors sees it."""
-
-
-def count_down(monkeypatch: pytest.MonkeyPatch, at: int) -> list[str]:
-    """Be killed before or after the step of that number: each statement, each request. Gives the steps."""
-    steps: list[str] = []
-
-    def step(what: str) -> None:
-        steps.append(what)
-        if len(steps) >= at:  # nor does anything clean up
-            raise Killed
-
-    def before_and_after(owner: Any, name: str) -> None:
-        real: Callable[..., Any] = getattr(owner, name)
-
-        def stepping(*arguments: Any, **named: Any) -> Any:
-            step(f"before {name}")
-            found = real(*arguments, **named)
-            step(f"after {name}")
-            return found
-
-        monkeypatch.setattr(owner, name, stepping)
-
-    before_and_after(Store, "run")
-    before_and_after(Store, "insert")
-    before_and_after(Transport, "send")
-    return steps
+NEW = "13125550101"
 
 
 @pytest.mark.parametrize(
@@ -53,22 +23,28 @@ def count_down(monkeypatch: pytest.MonkeyPatch, at: int) -> list[str]:
 def test_killed_at_any_point(
     in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strides: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(ledger, "LEASE", -1.0)
+    monkeypatch.setattr(lock, "LEASE", -1.0)
     text, pushing = in_duckdb.field("Text"), in_duckdb
     first, second, third, fourth = pushing.phones(4)
+    new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
     rows = [
-        (1, first, "gold", "Zoë", False), (2, second, "silver", None, False), (3, third, "x", None, True),
-        (4, fourth, None, "Ann", False), (5, "nobody", "y", None, None),
+        (1, first, "gold", "Zoë", False, None), (2, second, "silver", None, False, None),
+        (3, third, "x", None, True, True), (4, fourth, None, "Ann", False, True),
+        (5, "nobody", "y", None, None, None), (6, NEW, "new", None, None, True),
     ]  # fmt: skip
-    pushing.customers(["id", "phone", "tier", "first", "stop"], rows)
-    columns = {"tier": text.field_id, "first": {"contact": "first_name"}, "stop": {"contact": "opted_out"}}
-    sync, database = pushing.sync(columns), pushing.warehouse.database
+    pushing.customers(["id", "phone", "tier", "first", "stop", "sale"], rows)
+    columns = {
+        "tier": text.field_id, "first": {"contact": "first_name"}, "stop": {"contact": "opted_out"},
+        "sale": {"list": new_list},
+    }  # fmt: skip
+    sync, database = pushing.sync(columns, modes=["create", "subscribe"]), pushing.warehouse.database
     shutil.copy(database, before := tmp_path / "before.duckdb")
     reached: Counter[str] = Counter()
     at = 0
     for stride in cycle(strides):
         at += stride
         pushing.sandbox.service.reset()
+        assert pushing.world.add_list(pushing.sender_code_id, "Sale") == new_list
         pushing.sandbox.traffic.clear()
         shutil.copy(before, database)
         with monkeypatch.context() as patched:
@@ -88,12 +64,15 @@ def test_killed_at_any_point(
         ], at
         assert (held[first]["first_name"], held[fourth]["first_name"]) == ("Zoë", "Ann"), at
         assert [held[phone]["opted_out"] for phone in held] == [False, False, True, False], at
+        members = {phone for _, one, phone in truth(pushing.sandbox)["list_memberships"] if one == new_list}
+        assert members == {fourth, NEW}, at
+        assert pushing.contact(NEW)["values"][text.field_id] == "new", at
         assert pushing.plan(sync).is_empty, at
         assert pushing.rows("SELECT COUNT(*) FROM push_runs WHERE status <> 'done'") == [(0,)]
         assert pushing.rows("SELECT DISTINCT column_name FROM push_rejected") == [("phone",)]
-        # One for each stop and update, and one more where nobody knew whether it had arrived.
-        assert pushing.sent().count("PUT") <= 3 + 1, at
-        assert pushing.sent().count("POST") <= 2, at
+        # One for each stop and update. One for the new contact, one for the list, and one or two for the file.
+        assert pushing.sent().count("PUT") == 3, at
+        assert pushing.sent().count("POST") <= 2 + 2, at
         assert pushing.sent().index("PUT") < pushing.sent().index("POST"), "stops go first"
     assert {"before run", "after run", "before send", "after send"} <= reached.keys()
     assert sum(reached.values()) > 20

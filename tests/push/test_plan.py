@@ -21,7 +21,7 @@ def test_only_what_differs_is_planned(pushing: Pushing) -> None:
     pushing.customers(["id", "phone", "tier", "first"], rows)
     sync = pushing.sync({"tier": text.name, "first": {"contact": "first_name"}})
     plan = pushing.plan(sync)
-    assert (plan.stops, plan.updates, plan.imports) == (0, 1, 1)
+    assert (plan.counts["opt_outs"], plan.counts["updates"], plan.counts["imports"]) == (0, 1, 1)
     assert plan.fields == {text.name: 1, "first_name": 1}
     assert plan.rejected == {}
     (file,) = plan.files
@@ -58,7 +58,7 @@ def test_rejected_rows_are_named_with_the_reason(pushing: Pushing) -> None:
     pushing.customers(["id", "phone", "tier", "points"], rows)
     sync = pushing.sync({"tier": text.field_id, "points": number.field_id})
     plan = pushing.plan(sync)
-    assert plan.imports == (2 if long == "fine" else 1), "the good rows go"
+    assert plan.counts["imports"] == (2 if long == "fine" else 1), "the good rows go"
     rejected = {
         row[0]: row[1:] for row in pushing.rows("SELECT row_key, column_name, reason FROM push_rejected_loyalty")
     }
@@ -81,8 +81,8 @@ def test_a_stop_is_believed_whatever_is_wrong_with_its_row(pushing: Pushing) -> 
     rows = [(1, first, "ten", True), (2, second, "1", True), (3, second, "2", False), (4, third, "3", False)]
     pushing.customers(["id", "phone", "points", "stop"], [*rows, (5, "15550000000", None, True)])
     plan = pushing.plan(pushing.sync({"points": number.field_id, "stop": {"contact": "opted_out"}}))
-    assert plan.stops == 3, "also of one whom the last pull does not know"
-    assert plan.imports == 1
+    assert plan.counts["opt_outs"] == 3, "also of one whom the last pull does not know"
+    assert plan.counts["imports"] == 1
 
 
 def test_what_a_null_means(pushing: Pushing) -> None:

@@ -68,6 +68,7 @@ def test_everything_that_is_wrong_is_said(tmp_path: Path) -> None:
         e = 9
         f = 9
         g = { field = "y", null = "never", more = 1 }
+        h = { list = "sale" }
         [other.budget]
         sends = { rows = 1, percent = 1 }
         imports = 5
@@ -78,7 +79,7 @@ def test_everything_that_is_wrong_is_said(tmp_path: Path) -> None:
     for part in (
         "[Loyalty] is no name for a sync", "[Loyalty] needs phone", "[Loyalty] needs sender_code", "needs columns",
         "[other] needs a table or a query, one of them", "has no setting colour", "read_back must be",
-        "columns.a: 'phone' is no contact field", "columns.b needs a profile field or a contact field",
+        "columns.a: 'phone' is no contact field", "columns.b needs a profile field, a contact field or a list",
         "columns.c: clear is for contact fields", "columns.d: there is no default", "two columns go to 9",
         "columns.g: null is one of", "columns.g has no option more", "budget has no sends",
         "budget.imports is written as",

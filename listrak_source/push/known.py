@@ -1,0 +1,101 @@
+"""What Listrak holds as far as is known: what the last pull brought, overlaid by what push has confirmed since."""
+
+from __future__ import annotations
+
+from listrak_source.push import phones
+from listrak_source.push.store import Store, text
+from listrak_source.push.sync import Sync
+from listrak_source.push.targets import CREATED, Target
+
+
+def of(store: Store, sync: Sync, targets: list[Target]) -> str:
+    """SQL for one row per contact of the sender code: ``phone_number`` as Listrak stores it, ``phone`` for comparing,
+    ``opted_out``, and for each target ``n`` but a stop what is held, ``held_n``: text, as it came.
+    """
+    pulled, joins = _pulled(store, sync, targets)
+    columns = "".join(f", {sql} AS pulled_{index}" for index, sql in pulled.items())
+    none = "".join(", CAST(NULL AS TEXT)" for _ in pulled)
+    alive = _alive(store, "contacts", "c.")
+    of_sender = f"sender_code_id = {sync.sender_code_id}"
+    # A load's id is the moment when it began, so what was confirmed later is newer than what the load brought.
+    contacts = (
+        f"SELECT c.phone_number, {phones.plain('c.phone_number')} AS phone, c.opted_out, "
+        f"CAST(c._dlt_load_id AS DOUBLE) AS pulled_at{columns} FROM contacts AS c{joins} WHERE c.{of_sender}{alive}"
+    )
+    created = (
+        f"SELECT p.phone_number, {phones.plain('p.phone_number')}, FALSE, 0.0{none} FROM push_confirmed AS p "
+        f"WHERE p.{of_sender} AND p.target = '{CREATED}' AND NOT EXISTS (SELECT 1 FROM contacts AS c "
+        f"WHERE c.{of_sender} AND c.phone_number = p.phone_number{_or_newer(alive)})"
+    )
+    if not store.one(f"SELECT COUNT(*) FROM push_confirmed WHERE {of_sender}"):
+        held = "".join(f", {_held(targets[index], f'pulled_{index}')} AS held_{index}" for index in pulled)
+        return (
+            "SELECT phone_number, COALESCE(phone, phone_number) AS phone, COALESCE(opted_out, FALSE) AS opted_out"
+            f"{held} FROM ({contacts}) AS pulled"
+        )
+    confirmed = "".join(
+        f", MAX(CASE WHEN p.target = {text(one.id)} THEN 1 END) AS is_confirmed_{index}"
+        f", MAX(CASE WHEN p.target = {text(one.id)} THEN p.confirmed_value END) AS confirmed_{index}"
+        for index, one in enumerate(targets)
+    )
+    overlaid = "".join(
+        f", CASE WHEN b.is_confirmed_{index} = 1 THEN NULLIF(b.confirmed_{index}, '') "
+        f"ELSE {_held(targets[index], f'a.pulled_{index}')} END AS held_{index}"
+        for index in pulled
+    )
+    stop = next((f"OR COALESCE(b.confirmed_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_stop), "")
+    return (
+        f"SELECT a.phone_number, COALESCE(a.phone, a.phone_number) AS phone, "
+        f"(COALESCE(a.opted_out, FALSE) {stop}) AS opted_out{overlaid} "
+        f"FROM ({contacts} UNION ALL {created}) AS a LEFT JOIN ("
+        f"SELECT p.phone_number{confirmed} FROM push_confirmed AS p LEFT JOIN contacts AS c ON c.{of_sender} "
+        f"AND c.phone_number = p.phone_number{alive} WHERE p.{of_sender} "
+        "AND (c._dlt_load_id IS NULL OR p.confirmed_at > CAST(c._dlt_load_id AS DOUBLE)) GROUP BY p.phone_number"
+        ") AS b ON b.phone_number = a.phone_number"
+    )
+
+
+def _held(target: Target, pulled: str) -> str:
+    """Who is a contact is on a list, or is not."""
+    return f"COALESCE({pulled}, '0')" if target.is_list else pulled
+
+
+def _or_newer(alive: str) -> str:
+    """Of a contact that is marked as gone, only what was created after that is there."""
+    return f" AND (TRUE{alive} OR CAST(c._dlt_load_id AS DOUBLE) > p.confirmed_at)" if alive else ""
+
+
+def _alive(store: Store, table: str, prefix: str = "") -> str:
+    return f" AND {prefix}removed_at IS NULL" if "removed_at" in store.tables[table] else ""
+
+
+def _pulled(store: Store, sync: Sync, targets: list[Target]) -> tuple[dict[int, str], str]:
+    """By number of a target, SQL for what was pulled of it; and the joins to the contacts ``c`` that bring it."""
+    pulled, joins = {}, ""
+    profile = [index for index, one in enumerate(targets) if one.is_profile]
+    lists = [index for index, one in enumerate(targets) if one.is_list]
+    for index, one in enumerate(targets):
+        if not one.is_stop:
+            pulled[index] = f"CAST(c.{one.id} AS TEXT)" if one.is_own else "CAST(NULL AS TEXT)"
+    if profile and "contact_profile_values" in store.tables:
+        cells = {index: (f"segmentation_field_id = {targets[index].field_id}", "value") for index in profile}
+        joins += _side(store, sync, "contact_profile_values", "v", cells)
+        pulled |= {index: f"v.cell_{index}" for index in profile}
+    if lists and "list_memberships" in store.tables:
+        cells = {index: (f"phone_list_id = {targets[index].column.phone_list}", "'1'") for index in lists}
+        joins += _side(store, sync, "list_memberships", "m", cells)
+        pulled |= {index: f"m.cell_{index}" for index in lists}
+    return pulled, joins
+
+
+def _side(store: Store, sync: Sync, table: str, alias: str, cells: dict[int, tuple[str, str]]) -> str:
+    """A join to a table of several rows a contact, as one row: by number, a condition and what it holds then."""
+    columns = ", ".join(
+        f"MAX(CASE WHEN {which} THEN {held} END) AS cell_{index}" for index, (which, held) in cells.items()
+    )
+    some = " OR ".join(which for which, _ in cells.values())
+    return (
+        f" LEFT JOIN (SELECT phone_number, {columns} FROM {table} WHERE sender_code_id = {sync.sender_code_id} "
+        f"AND ({some}){_alive(store, table)} GROUP BY phone_number) AS {alias} "
+        f"ON {alias}.phone_number = c.phone_number"
+    )

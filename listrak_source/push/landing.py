@@ -1,0 +1,122 @@
+"""The rows that a dlt load brings as Parquet, in a DuckDB of their own: what is sent of them, and what is set aside.
+
+There need be no warehouse, so nothing is compared: every row that says something is sent. The database takes about as
+much disk as the rows, while it lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dlt.destinations import duckdb
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+
+from listrak_source.push import wanted
+from listrak_source.push.diff import changes_of, rejected_of
+from listrak_source.push.ledger import REASON, SAME
+from listrak_source.push.rejects import NO_PHONE
+from listrak_source.push.store import Store, name, text
+from listrak_source.push.sync import Sync
+from listrak_source.push.targets import Target
+from listrak_source.push.values import canonical
+
+ROW = "row_of_file"
+"""The key of rows that have no name of their own: where a row stands in its file, from 1."""
+_ELSEWHERE = " of another file"
+_LIMITS = {"memory_limit": "128MB", "threads": 2, "preserve_insertion_order": False}
+"""Of DuckDB: what is more goes to its file."""
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Store]:
+    """A new database in a folder."""
+    credentials = DuckDbCredentials(str(folder / "rows.duckdb"))
+    credentials.global_config = dict(_LIMITS)
+    credentials.resolve()
+    with DuckDbSqlClient("main", "main_staging", credentials, duckdb().capabilities()) as client:
+        yield Store(client, {})
+
+
+def relation(file: Path, others: Sequence[Path], phone: str) -> str:
+    """SQL for the rows of a file, and for whom the rows of ``others`` are about: the same person may stand there."""
+    rows = f"SELECT * EXCLUDE (file_row_number), CAST(file_row_number + 1 AS TEXT) AS {ROW} FROM {_read([file])}"
+    if not others:
+        return f"({rows})"
+    row = f"CAST(file_row_number + 1 AS TEXT) || '{_ELSEWHERE}' AS {ROW}"
+    return f"({rows} UNION ALL BY NAME SELECT {name(phone)}, {row} FROM {_read(others)})"
+
+
+def land(store: Store, sync: Sync, targets: list[Target]) -> None:
+    """Make two tables of the sync's rows, by the names that ``diff`` gives them: changes and rejected rows."""
+    rows, twins = wanted.make(store, sync, targets)
+    indexes = range(len(targets))
+    values = "".join(
+        f", said_{index}, {canonical(f'said_{index}', targets[index].kind)} AS value_{index}" for index in indexes
+    )
+    judged = "".join(f", value_{index}, {_bad(targets[index], index)} AS bad_{index}" for index in indexes)
+    store.make(
+        "judged",
+        f"SELECT j.*, t.first_key, t.last_key FROM (SELECT row_key, phone{judged} FROM (SELECT row_key, phone{values} "
+        f"FROM {rows} WHERE row_key NOT LIKE '%{_ELSEWHERE}') AS canon) AS j "
+        f"LEFT JOIN {twins} AS t ON t.phone = j.phone",
+    )
+    other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
+    reasons = [
+        (sync.phone, text(NO_PHONE), "phone IS NULL"),
+        (sync.phone, f"{text(SAME)} || {other}", "first_key IS NOT NULL"),
+    ]
+    for index, target in enumerate(targets):
+        limit = f", {target.max_length} characters at the most" if target.max_length else ""
+        unfit = f"does not fit: {target.title} is a {target.kind.value}{limit}"
+        reasons.append((target.column.name, text(unfit), f"bad_{index}"))
+    store.make(
+        rejected_of(sync),
+        " UNION ALL ".join(
+            f"SELECT row_key, {text(column)} AS column_name, {reason} AS reason FROM judged WHERE {condition}"
+            for column, reason, condition in reasons
+        ),
+    )
+    fits = " AND ".join(f"NOT bad_{index}" for index in indexes)
+    says = " OR ".join(f"value_{index} IS NOT NULL" for index in indexes)
+    after = "".join(f", value_{index} AS after_{index}" for index in indexes)
+    store.make(
+        changes_of(sync),
+        f"SELECT row_key, phone AS phone_number{after} FROM judged "
+        f"WHERE phone IS NOT NULL AND first_key IS NULL AND {fits} AND ({says})",
+    )
+    for table in (rows, twins, "judged"):
+        store.run(f"DROP TABLE {table}")
+
+
+def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, int]:
+    """Write the rows of a file that the table ``reasons`` names (``row_key``, ``column_name``, ``reason``) to ``path``,
+    Parquet: as they came, with ``reject_column`` and ``reject_reason``. No file where there are none.
+
+    Returns how many there are, by column and reason.
+    """
+    counts = store.rows(f"SELECT {REASON}, COUNT(*) FROM {reasons} GROUP BY 1 ORDER BY 2 DESC, 1")
+    if not counts:
+        return {}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    store.run(
+        f"COPY (SELECT r.column_name AS reject_column, r.reason AS reject_reason, f.* EXCLUDE (file_row_number) "
+        f"FROM {reasons} AS r JOIN {_read([file])} AS f ON CAST(f.file_row_number + 1 AS TEXT) = r.row_key) "
+        f"TO {text(str(unfinished))} (FORMAT PARQUET)"
+    )
+    unfinished.replace(path)
+    return {str(reason): int(count) for reason, count in counts}
+
+
+def _bad(target: Target, index: int) -> str:
+    """It says something that its field does not take."""
+    too_long = f" OR LENGTH(said_{index}) > {target.max_length}" if target.max_length else ""
+    return f"said_{index} IS NOT NULL AND (value_{index} IS NULL{too_long})"
+
+
+def _read(files: Sequence[Path]) -> str:
+    paths = ", ".join(text(str(file)) for file in files)
+    return f"READ_PARQUET([{paths}], union_by_name = TRUE, file_row_number = TRUE)"

@@ -1,0 +1,91 @@
+"""Who is put on a list or taken off it, and who is created. Nobody who said stop is put anywhere.
+
+Listrak opts in whom it is told to subscribe. So each contact is asked for its stop right before that, whatever the last
+pull knew; only a stop in the moment between the two requests could be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from listrak_source.api import ContactStateError, NotFoundError, each_record
+from listrak_source.api.records import PhoneAttribute, SMSContact
+from listrak_source.push.ledger import OPTED_OUT, SENT
+from listrak_source.push.one_by_one import Act
+from listrak_source.push.reading_back import OFF, states
+from listrak_source.push.targets import CREATED, of_ids
+from listrak_source.push.updates import changed
+from listrak_source.push.work import Work
+
+
+def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
+    """The act that puts a contact on lists, unless it said stop."""
+    sender_code_id = work.run.sender_code_id
+
+    def act(phone: str, wanted: Mapping[str, str]) -> str:
+        held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
+        for one in of_ids(wanted, ()):
+            phone_list_id = int(one.column.phone_list or 0)
+            if held.get(phone_list_id, OFF) != OFF:
+                continue
+            if work.client.get_contact(sender_code_id, phone).get("optedOut"):
+                return OPTED_OUT
+            with _unless("ERROR_SUBSCRIBED_PHONE_NUMBER", "ERROR_PENDING_PHONE_NUMBER"):
+                work.client.subscribe_contact(sender_code_id, phone, phone_list_id)
+        return SENT
+
+    return act
+
+
+def unsubscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
+    """The act that takes a contact off lists. Its other lists and its opt-out state stay as they are."""
+    sender_code_id = work.run.sender_code_id
+
+    def act(phone: str, wanted: Mapping[str, str]) -> str:
+        held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
+        for one in of_ids(wanted, ()):
+            phone_list_id = int(one.column.phone_list or 0)
+            if held.get(phone_list_id, OFF) != OFF:
+                with _unless("ERROR_PHONE_NUMBER_NOT_SUBSCRIBED"):
+                    work.client.unsubscribe_contact(sender_code_id, phone, phone_list_id)
+        return SENT
+
+    return act
+
+
+def create(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
+    """The act that creates a contact on a list, with its values. One that is there by now is left as it is."""
+    sender_code_id = work.run.sender_code_id
+
+    def act(phone: str, wanted: Mapping[str, str]) -> str:
+        try:
+            there = work.client.get_contact(sender_code_id, phone)
+        except NotFoundError:
+            (phone_list_id,) = (one.column.phone_list for one in of_ids(wanted, ()) if one.is_list)
+            with _unless("ERROR_PHONE_NUMBER_FOUND"):
+                work.client.create_contact(sender_code_id, int(phone_list_id or 0), _new(phone, wanted))
+            return SENT
+        return OPTED_OUT if there.get("optedOut") else SENT
+
+    return act
+
+
+@contextmanager
+def _unless(*codes: str) -> Iterator[None]:
+    """Take a refusal that says that it is so already; reading back tells."""
+    try:
+        yield
+    except ContactStateError as error:
+        if error.code not in codes:
+            raise
+
+
+def _new(phone: str, wanted: Mapping[str, str]) -> SMSContact:
+    """A contact with its wanted values."""
+    targets = [one for one in of_ids(wanted, ()) if one.id != CREATED]
+    own = {one.id: wanted[one.id] for one in targets if one.is_own}
+    values = [{"segmentationFieldId": one.field_id, "value": wanted[one.id]} for one in targets if one.is_profile]
+    body: dict[str, Any] = {"phoneNumber": phone, "segmentationFieldValues": values}
+    return cast("SMSContact", changed(body, own))

@@ -1,0 +1,94 @@
+"""What goes one contact at a time: claimed in the ledger, read, written where that is needed, and read back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from listrak_source.api import ListrakError, NotFoundError
+from listrak_source.push import ledger
+from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT
+from listrak_source.push.progress import Steps
+from listrak_source.push.reading_back import read_back
+from listrak_source.push.store import text
+from listrak_source.push.targets import Target
+from listrak_source.push.values import sent
+from listrak_source.push.work import Work
+
+_WRITES = ("update_contact", "create_contact", "subscribe_contact", "unsubscribe_contact")
+TOGETHER = 200
+"""Contacts whose intent is written down at once."""
+
+Act = Callable[[str, Mapping[str, str]], str]
+"""Does what is wanted of one contact: its number, and by target the value. Gives the status."""
+
+
+def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> None:
+    """Carry out what is not settled yet of an operation of a run, and read all of it back.
+
+    What an earlier process was about to send when it was killed is read first, as every contact is: where the change is
+    there already, nothing is sent. Raises ``ListrakError`` where Listrak cannot be reached; the next start goes on.
+    """
+    store, run = work.store, work.run
+    of_run = f"run_id = {text(run.run_id)} AND operation = '{operation}'"
+    open_ones = f"{of_run} AND status IN ('{PLANNED}', '{SENDING}')"
+    steps = Steps(work.say, int(store.one(f"SELECT COUNT(DISTINCT phone_number) FROM push_changes WHERE {open_ones}")))
+    while True:
+        work.renew()
+        found = store.rows(
+            f"SELECT DISTINCT phone_number FROM push_changes WHERE {open_ones} ORDER BY 1 LIMIT {TOGETHER}"
+        )
+        phones = [str(phone) for (phone,) in found]
+        if not phones:
+            break
+        some = ledger.among("phone_number", phones)
+        these = f"operation = '{operation}' AND {some}"
+        ledger.mark_changes(store, run.run_id, SENDING, f"{these} AND status = '{PLANNED}'")
+        wanted: dict[str, dict[str, str]] = defaultdict(dict)
+        for phone, target, value in store.rows(
+            f"SELECT phone_number, target, {_as_sent(targets)} FROM push_changes WHERE {of_run} AND {some} "
+            f"AND status = '{SENDING}'"
+        ):
+            wanted[str(phone)][str(target)] = str(value)
+
+        def one(phone: str, wanted: dict[str, dict[str, str]] = wanted) -> str:
+            return _outcome(act, phone, wanted[phone])
+
+        with ThreadPoolExecutor(work.workers) as pool:
+            outcomes = list(pool.map(one, phones))
+        for status in sorted(set(outcomes)):
+            those = [phone for phone, outcome in zip(phones, outcomes, strict=True) if outcome == status]
+            ledger.mark_changes(
+                store, run.run_id, status, f"{these} AND status = '{SENDING}' AND {ledger.among('phone_number', those)}"
+            )
+        _read(work, operation, targets, [one for one, status in zip(phones, outcomes, strict=True) if status == SENT])
+        steps.done(len(phones))
+    # Sent, and the process was killed before it read them back.
+    rest = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND status = '{SENT}' ORDER BY 1")
+    _read(work, operation, targets, [str(row[0]) for row in rest])
+
+
+def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) -> None:
+    where = f"operation = '{operation}' AND status = '{SENT}'"
+    read_back(work, targets, phones, where)
+
+
+def _outcome(act: Act, phone: str, wanted: Mapping[str, str]) -> str:
+    try:
+        return act(phone, wanted)
+    except NotFoundError:
+        return NOT_FOUND
+    except ListrakError as error:
+        if error.operation in _WRITES:
+            if error.may_have_acted:
+                return SENT  # reading back tells
+            if not (error.retriable or error.status is None or error.status in (401, 403)):
+                return REFUSED
+        raise
+
+
+def _as_sent(targets: list[Target]) -> str:
+    """SQL for ``after_value`` as Listrak writes values of a profile field; what it holds besides is sent as it is."""
+    forms = " ".join(f"WHEN {text(one.id)} THEN {sent('after_value', one.kind)}" for one in targets if one.is_profile)
+    return f"CASE target {forms} ELSE after_value END" if forms else "after_value"

@@ -1,0 +1,146 @@
+"""A sync with its warehouse and its Listrak open: check, plan, apply, retry, verify, undo.
+
+The same from a program as from the command:
+
+    with sync_session(pipeline, load("listrak_push.toml")["loyalty"]) as loyalty:
+        print(loyalty.plan().counts)
+        loyalty.apply(print)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import dlt
+
+from listrak_source.api import ConfigurationError, ListrakClient
+from listrak_source.connect import client_of
+from listrak_source.push import apply as applying
+from listrak_source.push import ledger, plan, rejects, undo
+from listrak_source.push.apply import Outcome
+from listrak_source.push.check import checked
+from listrak_source.push.diff import rejected_of
+from listrak_source.push.ledger import Run
+from listrak_source.push.lock import Lock
+from listrak_source.push.plan import Plan
+from listrak_source.push.store import Store
+from listrak_source.push.sync import Sync
+from listrak_source.push.targets import Target
+from listrak_source.push.verify import verify
+from listrak_source.push.work import Work
+from listrak_source.settings import resolve
+
+Say = Callable[[str], None]
+
+
+class MovedError(Exception):
+    """The plan is not the one that was to be applied."""
+
+
+class OverBudgetError(Exception):
+    """The plan changes more than its sync allows."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """What can be done with a sync."""
+
+    sync: Sync
+    store: Store
+    client: ListrakClient
+    workers: int
+
+    def check(self) -> tuple[list[Target], list[str]]:
+        """The sync's targets, and everything that is wrong with it, in sentences."""
+        return checked(self.store, self.client, self.sync)
+
+    def plan(self) -> Plan:
+        """Work out what would change. Raises :class:`ConfigurationError` with all that is wrong."""
+        targets, problems = self.check()
+        if problems:
+            raise ConfigurationError(f"sync {self.sync.name}: " + "; ".join(problems))
+        return plan.make(self.store, self.sync, targets)
+
+    def apply(self, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
+        """Finish what was cut short, then apply what is left; None where nothing is.
+
+        ``only`` is the hash of the plan to apply and no other; ``accept`` that of one that may go over the budget.
+        Raises :class:`MovedError` or :class:`OverBudgetError`, before anything is sent.
+        """
+        with Lock(self.store, self.sync.name) as lock:
+            return self._apply(lock, say, self.plan, only=only, accept=accept)
+
+    def retry(self, say: Say, *, accept: str | None = None) -> Outcome | None:
+        """Finish what was cut short, then apply what is left and what was tried in vain before; None for nothing."""
+        with Lock(self.store, self.sync.name) as lock:
+            rejects.forget(self.store, self.sync.name)
+            return self._apply(lock, say, self.plan, accept=accept)
+
+    def verify(self, sample: int | None, say: Say) -> dict[tuple[str, str], int] | None:
+        """Read back again what the last run has confirmed; None where there is no run."""
+        with Lock(self.store, self.sync.name) as lock:
+            run = ledger.last(self.store, self.sync.name)
+            return verify(self._work(run, lock, say), sample) if run else None
+
+    def plan_undo(self, run: Run) -> Plan:
+        """Work out what would bring back what was before a run."""
+        return undo.plan_of(self.store, self.client, run, self.sync.budget)
+
+    def undo(self, run: Run, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
+        """Bring back what was before a run; None where nothing can be. The rest is as in :meth:`apply`."""
+        with Lock(self.store, self.sync.name) as lock:
+            again = partial(self.plan_undo, run)
+            return self._apply(lock, say, again, only=only, accept=accept, undoes=run.run_id)
+
+    def _apply(
+        self,
+        lock: Lock,
+        say: Say,
+        make: Callable[[], Plan],
+        *,
+        only: str | None = None,
+        accept: str | None = None,
+        undoes: str | None = None,
+    ) -> Outcome | None:
+        finished = None
+        if run := ledger.unfinished(self.store, self.sync.name):
+            say(f"Run {run.run_id} was cut short: it is finished first.")
+            finished = applying.finish(self._work(run, lock, say))
+            if not finished.finished:
+                return finished
+        found = make()
+        if only and found.hash != only:
+            raise MovedError(
+                f"the plan is {found.hash} now and not {only}: the table or what is known of Listrak has moved. "
+                "Look at the plan again"
+            )
+        if found.rejected:
+            reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.rejected.items())
+            say(f"Rows that are not sent, named in the table {rejected_of(found.sync)}: {reasons}.")
+        if found.is_empty:
+            return finished
+        if found.hash != accept and (over := found.over_budget()):
+            raise OverBudgetError(
+                f"{'; '.join(over)}. Nothing was sent. With --accept {found.hash} exactly this plan goes through"
+            )
+        begun = applying.begin(self.store, found, undoes=undoes)
+        return applying.finish(self._work(begun, lock, say))
+
+    def _work(self, run: Run, lock: Lock, say: Say) -> Work:
+        return Work(self.store, self.client, run, lock.renew, say, self.workers)
+
+
+@contextmanager
+def sync_session(pipeline: dlt.Pipeline, sync: Sync, **options: Any) -> Iterator[Session]:
+    """Open a sync on the warehouse of ``pipeline``, which must hold its schema (``pipeline.sync_destination()``).
+
+    ``options`` are those of the source, for credentials and addresses; what is not given comes from dlt's settings.
+    """
+    settings = resolve(options)
+    with Store.of(pipeline) as store, client_of(settings) as client:
+        ledger.prepare(store)
+        yield Session(sync, store, client, settings.workers)

@@ -1,0 +1,172 @@
+"""Any table, any state of Listrak, killed at any point: what holds afterwards, whatever happened."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from listrak_source.push import lock
+from listrak_source.push.sync import Sync
+from listrak_source.sandbox.errors import Refused
+from tests.pull.warehouse import truth
+from tests.push import wishes
+from tests.push.killing import Killed, count_down
+from tests.push.pushing import Pushing
+from tests.push.wishes import COLUMNS, Row
+
+NEW = ["13125550101", "13125550102", "13125550103"]
+EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit"])
+Life = list[tuple[str, int]]
+
+
+def live(pushing: Pushing, events: Life, people: list[str], *, edits: bool) -> None:
+    """What people do. Edits are left out after the last pull: no plan can know of them."""
+    world, sender = pushing.world, pushing.sender_code_id
+    phone_list = pushing.lists()[0]
+    text = pushing.field("Text").field_id
+    for what, number in events:
+        phone = people[number % len(people)]
+        try:
+            if what == "opt_out":
+                world.opt_out(sender, phone)
+            elif what == "vanish":
+                world.vanish(phone)
+            elif what == "leave":
+                world.leave_list(sender, phone_list, phone)
+            elif what == "edit" and edits:
+                pushing.edit(phone, {text: "gold"}, firstName="Ann")
+            elif what.startswith("come"):
+                world.subscribe(sender, phone_list, phone)
+                if what == "come and stop":
+                    world.opt_out(sender, phone)
+        except Refused:
+            continue
+
+
+def sync_of(pushing: Pushing, table: list[Row], new_list: int) -> Sync:
+    kinds = {"tier": "Text", "points": "Number", "vip": "Checkbox"}
+    columns: dict[str, Any] = {column: pushing.field(kind).field_id for column, kind in kinds.items()}
+    columns |= {"born": {"contact": "birthday"}, "first": {"contact": "first_name"}}
+    columns |= {"stop": {"contact": "opted_out"}, "sale": {"list": new_list}}
+    pushing.customers(
+        ["id", "phone", *COLUMNS],
+        [row.cells() for row in table],
+    )
+    return pushing.sync(columns, modes=["create", "subscribe", "unsubscribe"], read_back="all")
+
+
+def state(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | None:
+    """What Listrak holds of somebody, by column; None where it knows nobody."""
+    told, key = truth(pushing.sandbox), (pushing.sender_code_id, phone)
+    row = told["contacts"].get(key) or told["unlisted_contacts"].get(key)
+    if row is None:
+        return None
+    values = pushing.contact(phone)["values"]
+    number = values.get(pushing.field("Number").field_id)
+    return {
+        "tier": values.get(pushing.field("Text").field_id), "points": wishes.rounded(number) if number else None,
+        "vip": values.get(pushing.field("Checkbox").field_id), "first": row["first_name"] or None,
+        "born": row["birthday"] and str(row["birthday"]), "stop": "1" if row["opted_out"] else "0",
+        "sale": "1" if (key[0], phone_list, phone) in told["list_memberships"] else "0",
+    }  # fmt: skip
+
+
+def promises(
+    pushing: Pushing, table: list[Row], pulled: set[str], phone_list: int, before: dict[str, dict[str, Any] | None]
+) -> None:
+    """What holds after an apply. ``pulled`` is whom the last pull brought, ``before`` what Listrak held."""
+    on_record = {phone for (phone,) in pushing.rows("SELECT DISTINCT phone_number FROM opt_outs")}
+    after = {phone: state(pushing, phone, phone_list) for phone in before}
+    twins, stopped = wishes.twins(table), wishes.stopped(table)
+    rejected = {int(key) for (key,) in pushing.rows("SELECT DISTINCT row_key FROM push_rejected_loyalty")}
+    meant = {row.phone for row in table}
+    for row in table:
+        phone = row.phone
+        good = phone is not None and phone not in twins and not row.is_bad
+        joins = row.says("sale") == "1" and phone not in stopped
+        created = good and joins and phone not in pulled and phone not in on_record and before[str(phone)] is None
+        if not good or (phone not in pulled and row.says("stop") != "1" and not (joins and phone not in on_record)):
+            assert row.key in rejected, ("every bad row is named", row)
+            continue
+        assert phone
+        was, now = before[phone], after[phone]
+        if created:
+            assert now, row
+        elif was is None or phone not in pulled:
+            continue  # gone, or come, since the last pull: found out by reading
+        assert now
+        for column in COLUMNS:
+            wanted = row.says(column)
+            if column == "sale" and (now["stop"] == "1" or phone in stopped):
+                assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
+            elif column == "stop":
+                continue
+            elif wanted is not None:
+                assert now[column] == wanted, (column, row, was)
+    for phone, was in before.items():
+        now = after[phone]
+        if was and now:
+            assert (now["stop"] == "1") == (was["stop"] == "1" or phone in stopped), (
+                "stops only, and all of them",
+                phone,
+            )
+            if was["stop"] == "1":
+                assert now["sale"] <= was["sale"], ("who said stop joins nothing", phone)
+        if phone not in meant:
+            assert now == was, "nobody else is touched"
+
+
+@pytest.mark.parametrize(
+    "examples", [pytest.param(15, id="some"), pytest.param(400, id="many", marks=pytest.mark.long)]
+)
+def test_any_table_any_state_any_kill(
+    in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: int
+) -> None:
+    monkeypatch.setattr(lock, "LEASE", -1.0)
+    pushing, database = in_duckdb, in_duckdb.warehouse.database
+    people = pushing.phones(8)
+    shutil.copy(database, start := tmp_path / "start.duckdb")
+
+    # An example takes a second: it is not made smaller, for that takes minutes.
+    phases = [Phase.explicit, Phase.generate]
+
+    @settings(
+        max_examples=examples, deadline=None, database=None, phases=phases, suppress_health_check=list(HealthCheck)
+    )
+    @given(
+        table=wishes.rows([*people, *NEW]),
+        earlier=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=5),
+        later=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=4),
+        kills=st.lists(st.integers(1, 160), max_size=2),
+    )
+    def play(table: list[Row], earlier: Life, later: Life, kills: list[int]) -> None:
+        pushing.sandbox.service.reset()
+        shutil.copy(start, database)
+        new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
+        live(pushing, earlier, [*people, *NEW], edits=True)
+        if earlier:
+            pushing.warehouse.pull(full=True)
+        pulled = {phone for (phone,) in pushing.rows("SELECT phone_number FROM contacts WHERE removed_at IS NULL")}
+        live(pushing, later, [*people, *NEW], edits=False)
+        sync = sync_of(pushing, table, new_list)
+        told = truth(pushing.sandbox)
+        everybody = [phone for _, phone in (*told["contacts"], *told["unlisted_contacts"])]
+        before = {phone: state(pushing, phone, new_list) for phone in (*everybody, *people, *NEW)}
+        for at in kills:
+            with monkeypatch.context() as patched:
+                count_down(patched, at)
+                try:
+                    pushing.apply(sync)
+                except Killed:
+                    continue
+        pushing.apply(sync)
+        promises(pushing, table, pulled, new_list, before)
+        plan = pushing.plan(sync)
+        assert plan.is_empty, (plan.counts, plan.sample)
+
+    play()
