@@ -39,7 +39,7 @@ def speed(cases: dict[str, Any], path: Path) -> None:
     _plain(axes)
     axes.set_xlim(0, max(wall for _, wall in found) * 1.12)
     axes.xaxis.set_visible(False)
-    figure.savefig(path, bbox_inches="tight")
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
 def growth(cases: dict[str, Any], path: Path) -> None:
@@ -66,7 +66,7 @@ def growth(cases: dict[str, Any], path: Path) -> None:
         axes.set_ylim(bottom=0)
         _plain(axes)
     both[0].legend(frameon=False)
-    figure.savefig(path, bbox_inches="tight")
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
 
 
 def _plain(axes: Any) -> None:
