@@ -11,10 +11,10 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check format bench lock clean
+.PHONY: help setup demo test test-long check format bench bench-long lock clean
 
 help:  ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## set up the environment
 
@@ -48,8 +48,12 @@ format: $(READY)  ## put the code in shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(READY)  ## time a pull against dlt's own rest_api source
-	@$(BIN)/python -m benchmarks
+bench: $(READY)  ## time a pull against what else there is (CASES="first merge", CONTACTS=1000000)
+	@$(BIN)/python -m benchmarks $(CASES) $(if $(CONTACTS),--contacts $(CONTACTS)) $(OPTIONS)
+
+# Two hours on two cores, and 4 GB of memory for the sandbox.
+bench-long: $(READY)  ## measure all that is to be reached, at full size
+	@$(BIN)/python -m benchmarks --large $(OPTIONS)
 
 lock:  ## lock the dependencies anew (needs uv)
 	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev --universal --python-version 3.10 --generate-hashes \

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from listrak_source.pull.asking import COUNTER, spoken
 from listrak_source.pull.tables import TABLES
+from pipelines.memory import give_back
 
 EVERY = 10.0
 """Seconds from one plain line about lookups to the next."""
@@ -81,6 +82,7 @@ class StepProgress(Collector):
 
     def _stop(self) -> None:
         took = time.monotonic() - self._started
+        give_back()
         if self._live:
             self._live.stop()
             self._live = None

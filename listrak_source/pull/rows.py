@@ -136,6 +136,8 @@ class Rows:
             if not unit.opted_out:
                 stopped = pc.or_(self._consents.opted_out(sender, phones), self.once.has(stops_of(sender), phones))
                 asked = pc.or_(asked, stopped)
+        if not pc.any(asked, min_count=0).as_py():
+            return records.slice(0, 0)
         asked = pc.and_not(asked, self.once.has(contacts_of(sender), phones))
         return self.once.first(asked_of(sender), records.filter(asked))
 

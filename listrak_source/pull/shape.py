@@ -179,7 +179,9 @@ def profile_values(
     values = pa.Table.from_struct_array(pc.list_flatten(lists))
     owners = pc.take(phones, pc.list_parent_indices(lists))
     given = {"sender_code_id": sender_code_id, "phone_number": owners, "is_removed": None}
-    rows = last_of_each(shape(values, CONTACT_PROFILE_VALUES, "UTC", given, rejects), ["phone_number", _FIELD_ID])
+    rows = shape(values, CONTACT_PROFILE_VALUES, "UTC", given, rejects)
+    if not _names_each_once(phones, pc.list_parent_indices(lists), values):
+        rows = last_of_each(rows, ["phone_number", _FIELD_ID])
     empty = phones.filter(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), True))
     if into_empty or len(empty) == 0:
         return rows
@@ -187,6 +189,19 @@ def profile_values(
     given |= {"phone_number": empty, "segmentation_field_id": _NO_FIELD, "is_removed": True}
     gone = shape(none.drop_columns("phone"), CONTACT_PROFILE_VALUES, "UTC", given)
     return pa.concat_tables([rows, gone], promote_options="default")
+
+
+def _names_each_once(phones: pa.ChunkedArray, owners: pa.Array, values: pa.Table) -> bool:
+    """Whether no contact has two values of one field, as almost always: told by numbers alone, in a tenth of the time
+    that it takes to look at each phone number.
+    """
+    fields = values["segmentationFieldId"]
+    bounds = pc.min_max(fields).as_py()
+    if fields.null_count or values.num_rows == 0 or not 0 <= bounds["min"] <= bounds["max"] < 2**31:
+        return False
+    pairs = pc.add(pc.multiply(owners.cast(INTEGER), 2**31), fields)
+    distinct = pc.count_distinct(pairs).as_py() == values.num_rows
+    return bool(distinct and pc.count_distinct(phones, mode="all").as_py() == len(phones))
 
 
 def last_of_each(rows: pa.Table, key: list[str]) -> pa.Table:

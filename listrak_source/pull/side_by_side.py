@@ -10,8 +10,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_WAITING = 2
-"""Results that may wait, per worker: enough to keep workers busy, few enough to keep memory flat."""
+_WAITING = 1
+"""Results that may wait, per worker, besides the one in its hand: so nobody waits for a worker, and memory stays flat
+while no result is asked for."""
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: it ends a worker whose results nobody wants any more

@@ -18,8 +18,8 @@ reached are read before those who stopped, so that nobody who changes sides mean
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -39,6 +39,10 @@ from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import small_tables
 from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
+from listrak_source.pull.windows import Window
+
+TOGETHER = 40_000
+"""Rows of lists that are worked on together, about."""
 
 LOOKUP = 25
 """A contact that is asked one by one takes about as long as this many rows of a page."""
@@ -152,15 +156,38 @@ class Walk:
         yield from self._read_lists(self.plan.whole)
 
     def _read_lists(self, units: list[ContactUnit]) -> Iterator[Step]:
-        for reading in self._read_contacts(units, goes_on=True):
-            unit, records = reading.unit, reading.records
-            before = self.rows.once.written(unit.stream)
-            batch = self.rows.memberships(unit, records)
-            # What a unit that began again brings once more is no work, or a load would hold nothing else.
-            yield Step(batch, self.rows.once.written(unit.stream) - before, counts=True)
-            yield from self._contacts(unit, records)
+        for readings in self._together(self._read_contacts(units, goes_on=True)):
+            people: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
+            for reading in readings:
+                unit, records = reading.unit, reading.records
+                before = self.rows.once.written(unit.stream)
+                batch = self.rows.memberships(unit, records)
+                # What a unit that began again brings once more is no work, or a load would hold nothing else.
+                yield Step(batch, self.rows.once.written(unit.stream) - before, counts=True)
+                # A contact is the same on whichever list it is found.
+                people[replace(unit, phone_list_id=0, window=Window(unit.window.start))].append(records)
+            for anywhere, parts in people.items():
+                yield from self._contacts(anywhere, pa.concat_tables(parts, promote_options="default"))
             # Only now is everything of these records handed over.
-            yield Step({}, 0, unit, reading.position)
+            for reading in readings:
+                yield Step({}, 0, reading.unit, reading.position)
+
+    def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
+        """The readings, some at a time: who was written before is looked for among a million keys, and that costs the
+        same for one page as for ten. In small loads fewer wait, for another process would have to read them again; none
+        where everybody is looked up, which takes many loads.
+        """
+        most = 0 if self.plan.asks_everyone else min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10)
+        waiting: list[Reading[ContactUnit]] = []
+        rows = 0
+        for reading in readings:
+            waiting.append(reading)
+            rows += reading.records.num_rows
+            if rows >= most:
+                yield waiting
+                waiting, rows = [], 0
+        if waiting:
+            yield waiting
 
     def _contacts(self, unit: ContactUnit, records: pa.Table) -> Iterator[Step]:
         asked = self.rows.to_ask(unit, records)

@@ -1,10 +1,11 @@
 """The same job by dlt's own ``rest_api`` source, written the way its documentation says: what a user would use instead.
 
-It reads lists, contacts in both opt-out states with their profile values, and opt-outs, into DuckDB by Parquet files.
+It reads lists, contacts in both opt-out states with their profile values, and opt-outs, into DuckDB.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -61,6 +62,9 @@ def peer(base_url: str, token_url: str, client_id: str, client_secret: str, disp
 
 
 if __name__ == "__main__":
-    *address, disposition, database = sys.argv[1:]
+    database, disposition, *file_format = sys.argv[1:]
+    names = ("BASE_URL", "TOKEN_URL", "CLIENT_ID", "CLIENT_SECRET")
+    source = peer(*(os.environ[f"SOURCES__LISTRAK__{name}"] for name in names), disposition=disposition)
     pipeline = dlt.pipeline("peer", destination=dlt.destinations.duckdb(database), dataset_name="peer")
-    pipeline.run(peer(*address, disposition=disposition), loader_file_format="parquet")
+    # Without a file format dlt takes its default for DuckDB: files of INSERT statements.
+    pipeline.run(source, loader_file_format=file_format[0] if file_format else None)
