@@ -27,22 +27,17 @@ def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Targe
     """The targets of a sync's columns, and what is wrong with it, in sentences. Raises ``ListrakError`` where Listrak
     cannot be asked.
     """
-    targets, problems = _asked(client, sync)
-    columns, unreadable = _columns(store, sync)
+    targets, problems = at_listrak(client, sync)
+    columns, unreadable = columns_of(store, sync)
     problems += unreadable
     if columns:
-        problems += _unfit(sync, targets, columns)
-    problems += list(_warehouse(store, sync))
-    for target in targets:
-        if target.column.null == DEFAULT:
-            default = text(target.column.default)
-            too_long = target.max_length is not None and len(target.column.default) > target.max_length
-            if too_long or store.one(f"SELECT {canonical(default, target.kind)}") is None:
-                problems.append(f"column {target.column.name}: its default does not fit {target.title}, {_a(target)}")
+        problems += unfit(sync, targets, columns)
+    problems += [*_warehouse(store, sync), *unfit_defaults(store, targets)]
     return targets, problems
 
 
-def _asked(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
+def at_listrak(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
+    """The targets of a sync's columns, and what Listrak says against them."""
     try:
         sender = client.get_sender_code(sync.sender_code_id)
         if str(sender.get("status") or "").lower() in ("disabled", "inactive"):
@@ -58,8 +53,8 @@ def _asked(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
         return [], [f"sender code {sync.sender_code_id} is off at Listrak"]
 
 
-def _columns(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str]]:
-    """The columns of the sync's table or query, by name."""
+def columns_of(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str]]:
+    """The types of the columns of the sync's table or query, by name; and why they cannot be told."""
     try:
         schema = store.arrow(f"SELECT * FROM {sync.relation} AS source LIMIT 1").schema
     except Exception as error:  # noqa: BLE001 - each database tells by errors of its own
@@ -68,7 +63,8 @@ def _columns(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str
     return {field.name: field.type for field in schema}, []
 
 
-def _unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) -> Iterator[str]:
+def unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) -> Iterator[str]:
+    """Columns that the table does not have, or that can never fit their fields."""
     named = dict.fromkeys([sync.phone, sync.key, *(column.name for column in sync.columns)])
     for name in named:
         if name not in columns:
@@ -77,6 +73,16 @@ def _unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) -
         kind = columns.get(target.column.name)
         if kind is not None and (pa.types.is_nested(kind) or any(is_a(kind) for is_a in _UNFIT.get(target.kind, ()))):
             yield f"column {target.column.name} is of type {kind} and does not fit {target.title}, {_a(target)}"
+
+
+def unfit_defaults(store: Store, targets: list[Target]) -> Iterator[str]:
+    """Defaults that do not fit their fields."""
+    for target in targets:
+        if target.column.null == DEFAULT:
+            default = text(target.column.default)
+            too_long = target.max_length is not None and len(target.column.default) > target.max_length
+            if too_long or store.one(f"SELECT {canonical(default, target.kind)}") is None:
+                yield f"column {target.column.name}: its default does not fit {target.title}, {_a(target)}"
 
 
 def _warehouse(store: Store, sync: Sync) -> Iterator[str]:

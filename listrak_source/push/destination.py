@@ -24,11 +24,11 @@ from dlt.common.storages.load_package import ParsedLoadJobFileName, commit_load_
 from listrak_source.api import ConfigurationError, ListrakClient, ListrakError
 from listrak_source.connect import client_of
 from listrak_source.push import landing
-from listrak_source.push.check import _asked, _columns, _unfit
+from listrak_source.push.check import at_listrak, columns_of, unfit, unfit_defaults
 from listrak_source.push.delivery import UNCONFIRMED, Delivery
 from listrak_source.push.diff import rejected_of
 from listrak_source.push.store import Store
-from listrak_source.push.sync import Sync, _sync
+from listrak_source.push.sync import Sync, parsed
 from listrak_source.push.targets import Target
 from listrak_source.settings import Settings, resolve
 
@@ -105,7 +105,7 @@ def _checked_by_itself(given: dict[str, Any]) -> Sync:
         for column, what in given["columns"].items()
         if isinstance(what, dict) and {"contact", "list"} & what.keys()
     ]
-    sync = None if problems else _sync(NAME, given, problems)
+    sync = None if problems else parsed(NAME, given, problems)
     if sync is None:
         raise ConfigurationError("; ".join(problems))
     return replace(sync, key=landing.ROW)
@@ -154,12 +154,13 @@ def _others(package: Path, job: ParsedLoadJobFileName) -> list[Path]:
 
 def _targets(store: Store, client: ListrakClient, sync: Sync, table: str) -> list[Target]:
     """The fields of the sync's columns. Raises :class:`ConfigurationError` with everything that is wrong."""
-    targets, problems = _asked(client, sync)
-    columns, unreadable = _columns(store, sync)
+    targets, problems = at_listrak(client, sync)
+    columns, unreadable = columns_of(store, sync)
     columns = {
         column: kind for column, kind in columns.items() if not column.startswith("_dlt_") and column != sync.key
     }
-    problems += [*unreadable, *(_unfit(replace(sync, key=sync.phone), targets, columns) if columns else ())]
+    problems += [*unreadable, *(unfit(replace(sync, key=sync.phone), targets, columns) if columns else ())]
+    problems += unfit_defaults(store, targets)
     if problems:
         raise ConfigurationError(f"{NAME}, table {table}: nothing was sent. {'; '.join(problems)}")
     return targets

@@ -94,13 +94,15 @@ def load(path: Path) -> dict[str, Sync]:
     except (TOMLKitError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: this is no TOML: {error}") from error
     problems: list[str] = []
-    syncs = {name: _sync(name, given, problems) for name, given in found.items()}
+    syncs = {name: parsed(name, given, problems) for name, given in found.items()}
     if problems:
         raise ConfigurationError(f"{path}: " + "; ".join(problems))
     return {name: sync for name, sync in syncs.items() if sync}
 
 
-def _sync(name: str, given: Any, problems: list[str]) -> Sync | None:
+def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
+    """The sync of a TOML table; what is wrong with it is added to ``problems``."""
+
     def wrong(what: str) -> None:
         problems.append(f"[{name}] {what}")
 
