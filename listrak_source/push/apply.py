@@ -12,7 +12,7 @@ from listrak_source.push.ledger import CREATE, IMPORT, PLANNED, SENDING, SENT, S
 from listrak_source.push.one_by_one import carry_out
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, text
-from listrak_source.push.targets import CREATED, of_ids
+from listrak_source.push.targets import CREATED, described, of_ids
 from listrak_source.push.work import Work
 
 _SINGLE = {
@@ -71,11 +71,11 @@ def begin(store: Store, plan: Plan, *, undoes: str | None = None) -> Run:
             f"WHERE {file.group.condition}) AS placed "
             f"WHERE place > {file.first} AND place <= {file.first + file.contacts}"
         )
-        ids = [plan.targets[index].id for index in file.group.targets]
-        for index, one in zip(file.group.targets, ids, strict=True):
-            note(IMPORT, one, f"before_{index}", f"after_{index}", placed, str(file.number))
+        some = [plan.targets[index] for index in file.group.targets]
+        for index, target in zip(file.group.targets, some, strict=True):
+            note(IMPORT, target.id, f"before_{index}", f"after_{index}", placed, str(file.number))
         ledger.add_file(
-            store, run_id, file.number, " ".join(ids), contacts=file.contacts, size=file.size, sha256=file.sha256
+            store, run_id, file.number, described(some), contacts=file.contacts, size=file.size, sha256=file.sha256
         )
     store.run(
         f"INSERT INTO push_rejected SELECT {text(run_id)}, {text(sync.name)}, row_key, column_name, reason, {time()!r} "
@@ -104,7 +104,7 @@ def finish(work: Work) -> Outcome:
             carry_out(work, operation, of_ids([str(one) for (one,) in ids], fields), act(work, fields))
     finished = True
     for file in ledger.files(store, run.run_id):
-        finished &= imports.carry_out(work, file, of_ids(file.fields.split(), fields))
+        finished &= imports.carry_out(work, file)
     if finished:
         rejects.remember(store, run.run_id)
         ledger.end(store, run.run_id)

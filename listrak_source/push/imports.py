@@ -17,7 +17,7 @@ from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSE
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import TOGETHER, keep, read_back
 from listrak_source.push.store import Store, text
-from listrak_source.push.targets import Target
+from listrak_source.push.targets import Target, of_description
 from listrak_source.push.work import Work
 
 ENDED, SETTLED = "ended", "settled"
@@ -27,9 +27,9 @@ PAUSE = 1.0
 """Seconds between the first two questions whether an import has ended; later ones are further apart."""
 
 
-def carry_out(work: Work, file: File, targets: list[Target]) -> bool:
+def carry_out(work: Work, file: File) -> bool:
     """Carry out what is not done yet of a file; False where its import has not ended within :data:`PATIENCE`."""
-    store, run = work.store, work.run
+    store, run, targets = work.store, work.run, of_description(file.fields)
     if file.status in (PLANNED, SENDING):
         work.renew()
         work.say(f"Sending file {file.number + 1}: {file.contacts:,} contacts, {file.size:,} bytes.")
@@ -51,7 +51,9 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
     with TemporaryDirectory(prefix="listrak-push-") as folder:
         (written,) = write(of_run(store, run.run_id, file.number, targets), targets, Path(folder))
         if written.sha256 != file.sha256:
-            raise RuntimeError(f"file {file.number} of run {run.run_id} is not the one that was planned")
+            # Nothing but the plan is sent, and the run comes to its end: the next plan has these rows again.
+            _refuse(store, run, file, "made anew, it was not the file that was planned")
+            return
         body = Path(folder) / "body.json"
         write_body(written.path, f"{run.sync_name}-{run.plan_hash}-{file.number}.csv", targets, body)
         note = "sent again: whether it arrived the first time is not known" if file.status == SENDING else ""
@@ -64,8 +66,7 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
         except ListrakError as error:
             if error.retriable or error.may_have_acted or error.status is None or error.status in (401, 403):
                 raise
-            ledger.mark_file(store, run.run_id, file, REFUSED, note=str(error)[:500])
-            ledger.mark_changes(store, run.run_id, REFUSED, _of(file))
+            _refuse(store, run, file, str(error)[:500])
             return
         ledger.mark_file(store, run.run_id, file, SENT, import_file_id=import_file_id)
         ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PLANNED}'")
@@ -119,6 +120,11 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
     ledger.mark_changes(store, run.run_id, ASSUMED, where)
     keep(store, run)
     ledger.mark_file(store, run.run_id, file, SETTLED)
+
+
+def _refuse(store: Store, run: ledger.Run, file: File, why: str) -> None:
+    ledger.mark_file(store, run.run_id, file, REFUSED, note=why)
+    ledger.mark_changes(store, run.run_id, REFUSED, _of(file))
 
 
 def _of(file: File) -> str:

@@ -66,7 +66,7 @@ class File:
 
     number: int
     fields: str
-    """The ids of its profile fields, apart by blanks."""
+    """Its profile fields, as ``targets.described`` tells them."""
     contacts: int
     size: int
     sha256: str

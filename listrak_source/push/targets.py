@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -98,6 +99,18 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
             kind = Kind.CHECKBOX if one == CREATED else _CONTACT.get(one, Kind.TEXT)
             found.append(Target(Column(one, contact=one), kind, title=one))
     return found
+
+
+def described(targets: Iterable[Target]) -> str:
+    """Profile fields as they are when they are planned, for a ledger: a file made of them later is the same."""
+    return json.dumps([[one.field_id, one.title, one.kind.value] for one in targets], ensure_ascii=False)
+
+
+def of_description(text: str) -> list[Target]:
+    """The targets that :func:`described` told, whatever Listrak calls these fields now."""
+    return [
+        Target(Column(title, field_id), Kind(kind), field_id, title=title) for field_id, title, kind in json.loads(text)
+    ]
 
 
 def _sort(found: Target | str, targets: list[Target], problems: list[str]) -> None:

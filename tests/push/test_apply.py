@@ -266,6 +266,18 @@ def test_a_request_that_fails_is_sent_again_by_the_next_start(in_duckdb: Pushing
     assert "not known" in note
 
 
+def test_a_field_that_is_renamed_in_between_holds_up_nothing(in_duckdb: Pushing) -> None:
+    """A file that is made anew is the one that was planned, whatever Listrak calls its fields by then."""
+    sync, text = tiers(in_duckdb), in_duckdb.field("Text")
+    in_duckdb.sandbox.faults.add(Fault("drop", "start_contact_import"))
+    with pytest.raises(Exception, match="start_contact_import"):
+        in_duckdb.apply(sync)
+    in_duckdb.world.change_profile_field(text.field_id, name="Another name")
+    outcome = in_duckdb.apply(sync)
+    assert outcome
+    assert outcome.counts == {(ledger.IMPORT, ledger.CONFIRMED): len(VALUES)}
+
+
 def test_what_was_confirmed_and_changed_since_is_found_by_verify(in_duckdb: Pushing) -> None:
     sync, text = tiers(in_duckdb), in_duckdb.field("Text")
     in_duckdb.apply(sync)
