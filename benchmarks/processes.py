@@ -100,15 +100,3 @@ def measure(
         errors = [line for line in said if re.match(r"[\w.]*(Error|Exception)\b", line)] or said
         raise RuntimeError(f"failed with exit code {process.returncode}: {errors[-1][:200]}")
     return Usage(*map(float, process.stdout.split()))
-
-
-def run(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> tuple[float, float]:
-    """Run a command in a new ``folder``; its wall seconds and its peak memory in MB."""
-    used = measure(command, folder, settings)
-    return used.wall, used.memory
-
-
-def run_again(command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> tuple[float, float]:
-    """The same in a ``folder`` as it is."""
-    used = measure(command, folder, settings, anew=False)
-    return used.wall, used.memory

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks.processes import LISTRAK, run, run_again, sandbox
+from benchmarks.processes import LISTRAK, measure, sandbox
 
 MOST = 600
 """MB that a pull takes at its peak, at the most."""
@@ -18,10 +18,10 @@ Record = Callable[[str, object], None]
 def peak(contacts: int, folder: Path, record: Record, *options: str) -> float:
     """Peak memory, in MB, of a first pull of so many contacts."""
     with sandbox(contacts) as settings:
-        took, memory = run([*LISTRAK, "pull", *options], folder, settings)
+        used = measure([*LISTRAK, "pull", *options], folder, settings)
     assert held(folder) == contacts
-    record(f"A first pull of {contacts:,} contacts", f"{memory:.0f} MB at the peak ({took:.0f} s)")
-    return memory
+    record(f"A first pull of {contacts:,} contacts", f"{used.memory:.0f} MB at the peak ({used.wall:.0f} s)")
+    return used.memory
 
 
 def held(folder: Path) -> int:
@@ -48,8 +48,8 @@ def test_a_million_and_two_million(tmp_path: Path, record_property: Record) -> N
 def test_a_complete_walk_over_a_million(tmp_path: Path, record_property: Record) -> None:
     """A merge of everything onto everything, within the memory that DuckDB is given."""
     with sandbox(1_000_000) as settings:
-        run([*LISTRAK, "pull"], tmp_path, settings)
-        took, memory = run_again([*LISTRAK, "pull", "--full"], tmp_path, settings)
+        measure([*LISTRAK, "pull"], tmp_path, settings)
+        used = measure([*LISTRAK, "pull", "--full"], tmp_path, settings, anew=False)
     assert held(tmp_path) == 1_000_000
-    record_property("A complete walk over 1,000,000 contacts", f"{memory:.0f} MB at the peak ({took:.0f} s)")
-    assert memory < MOST
+    record_property("A complete walk over 1,000,000 contacts", f"{used.memory:.0f} MB at the peak ({used.wall:.0f} s)")
+    assert used.memory < MOST
