@@ -5,10 +5,8 @@ Nothing is checked, rejected or written down, and no two customers with one numb
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import tomlkit
@@ -24,8 +22,8 @@ CANONICAL = {
 """By column of the customers: its canonical form, as it is sent."""
 
 
-def main(database: str, syncs: str, folder: Path, settings: dict[str, Any]) -> None:
-    """Write the import files of the benchmark's sync into ``folder``, with these settings of DuckDB."""
+def main(database: str, syncs: str, folder: Path) -> None:
+    """Write the import files of the benchmark's sync into ``folder``."""
     sync = tomlkit.parse(Path(syncs).read_text()).unwrap()["bench"]
     fields, sender = sync["columns"], f"sender_code_id = {sync['sender_code']}"
     wanted = ", ".join(f"{form.replace('{}', f'CAST({name} AS TEXT)')} AS {name}" for name, form in CANONICAL.items())
@@ -36,7 +34,7 @@ def main(database: str, syncs: str, folder: Path, settings: dict[str, Any]) -> N
     after = ", ".join(f"CASE WHEN w.{name} IS DISTINCT FROM h.{name} THEN w.{name} END AS {name}" for name in fields)
     digits = "REGEXP_REPLACE(phone, '[^0-9]', '', 'g')"
     pattern = " || ".join(f"CASE WHEN {name} IS NULL THEN '0' ELSE '1' END" for name in fields)
-    with duckdb.connect(database, config=settings) as connection:
+    with duckdb.connect(database) as connection:
         titles = dict(
             connection.execute(
                 f"SELECT segmentation_field_id, segmentation_field_name FROM listrak_sms.profile_fields WHERE {sender}"
@@ -65,4 +63,4 @@ def main(database: str, syncs: str, folder: Path, settings: dict[str, Any]) -> N
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), json.loads(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
