@@ -16,6 +16,7 @@ from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
+from listrak_source.api.redact import redact
 from listrak_source.push.lock import LockedError
 from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.settings import Settings
@@ -69,7 +70,7 @@ def explain(error: BaseException) -> tuple[str, Exit]:
     # The innermost cause says what happened; what is around it says where in dlt.
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
-    return f"{type(inner).__name__}: {_first_line(inner)}", code
+    return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -36,8 +36,10 @@ class Outcome:
     """By operation and status: changes."""
 
 
-def begin(store: Store, plan: Plan, *, undoes: str | None = None) -> Run:
-    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back."""
+def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bool = False) -> Run:
+    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back. ``only_stops`` leaves
+    the rest of it to a later plan.
+    """
     sync, run_id = plan.sync, f"{int(time())}-{uuid4().hex[:8]}"
     changes, creates = diff.changes_of(sync), diff.creates_of(sync)
 
@@ -48,11 +50,13 @@ def begin(store: Store, plan: Plan, *, undoes: str | None = None) -> Run:
             f"phone_number, row_key, {number}, {text(target)}, {before}, {after}, '{PLANNED}' FROM {source}"
         )
 
-    note(CREATE, CREATED, "'0'", "'1'", creates)
+    if not only_stops:
+        note(CREATE, CREATED, "'0'", "'1'", creates)
     for index, target in enumerate(plan.targets):
         before, after = f"before_{index}", f"after_{index}"
         if target.is_stop:
             note(STOP, target.id, "'0'", "'1'", diff.stops_of(sync))
+        if target.is_stop or only_stops:
             continue
         if target.is_own:
             note(UPDATE, target.id, before, after, f"{changes} WHERE {after} IS NOT NULL")

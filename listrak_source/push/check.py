@@ -8,10 +8,12 @@ import pyarrow as pa
 
 from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each_record
 from listrak_source.api.records import PhoneList
+from listrak_source.api.redact import redact
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, Sync
 from listrak_source.push.targets import Target, bound
 from listrak_source.push.values import Kind, canonical
+from listrak_source.push.wanted import source_of
 
 _HASH = "^[0-9a-f]{64}$"
 _UNFIT = {
@@ -20,6 +22,7 @@ _UNFIT = {
     Kind.DATE: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time),
     Kind.EMAIL: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal),
 }
+_NO_PHONE = (pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_temporal)
 """By kind of field: types of columns that can never fit it. Text may always."""
 
 
@@ -56,10 +59,10 @@ def at_listrak(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[st
 def columns_of(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str]]:
     """The types of the columns of the sync's table or query, by name; and why they cannot be told."""
     try:
-        schema = store.arrow(f"SELECT * FROM {sync.relation} AS source LIMIT 1").schema
+        schema = store.arrow(f"SELECT * FROM {source_of(store, sync)} AS source LIMIT 1").schema
     except Exception as error:  # noqa: BLE001 - each database tells by errors of its own
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return {}, [f"the table cannot be read: {reason.strip()}"]
+        return {}, [f"the table cannot be read: {redact(reason.strip())}"]
     return {field.name: field.type for field in schema}, []
 
 
@@ -69,6 +72,9 @@ def unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) ->
     for name in named:
         if name not in columns:
             yield f"the table has no column {name}; it has {', '.join(columns)}"
+    phone = columns.get(sync.phone)
+    if phone is not None and (pa.types.is_nested(phone) or any(is_a(phone) for is_a in _NO_PHONE)):
+        yield f"column {sync.phone} is of type {phone}, and cannot hold phone numbers: take a text or a whole number"
     for target in targets:
         kind = columns.get(target.column.name)
         if kind is not None and (pa.types.is_nested(kind) or any(is_a(kind) for is_a in _UNFIT.get(target.kind, ()))):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push import known, ledger, rejects, wanted
+from listrak_source.push import known, ledger, phones, rejects, wanted
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import canonical, usual
+from listrak_source.push.values import canonical, same, usual
 
 
 def changes_of(sync: Sync) -> str:
@@ -71,11 +71,7 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     if CREATE not in sync.modes:
         may_create = "FALSE"
     # Who said stop and is gone at Listrak is not made anew there.
-    on_record = (
-        f"phone IN (SELECT phone_number FROM opt_outs WHERE sender_code_id = {sync.sender_code_id})"
-        if "opt_outs" in store.tables
-        else "FALSE"
-    )
+    on_record = f"phone IN ({_on_record(store, sync)})"
     afters = "".join(f", {_wanted_anew(targets[index], index)} AS after_{index}" for index in others)
     store.make(
         creates_of(sync),
@@ -85,6 +81,19 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
     store.run(f"DELETE FROM {changes_of(sync)} WHERE NOT {changed}")
     store.run(f"DROP TABLE {compared}")
+
+
+def _on_record(store: Store, sync: Sync) -> str:
+    """SQL for the numbers of everybody who is known to have said stop to the sender code, at any time."""
+    told = {"contacts": "opted_out", "push_changes": f"operation = '{ledger.STOP}' AND status = '{ledger.CONFIRMED}'"}
+    if "opt_outs" in store.tables:
+        told["opt_outs"] = "TRUE"
+    number = f"COALESCE({phones.plain('phone_number')}, phone_number)"
+    return " UNION ".join(
+        f"SELECT {number} FROM {table} WHERE sender_code_id = {sync.sender_code_id} AND phone_number IS NOT NULL "
+        f"AND {condition}"
+        for table, condition in told.items()
+    )
 
 
 def _consented(target: Target, index: int) -> str:
@@ -167,7 +176,7 @@ def _after(sync: Sync, target: Target, index: int) -> str:
         }
         return f"CASE {' '.join(way for mode, way in ways.items() if mode in sync.modes)} END"
     new = f"COALESCE({value}, '')" if clears(target) else value
-    return f"CASE WHEN {value} IS DISTINCT FROM {before} THEN {new} END"
+    return f"CASE WHEN {same(value, target.kind)} IS DISTINCT FROM {same(before, target.kind)} THEN {new} END"
 
 
 def _or(conditions: Iterable[str]) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
-from listrak_source.api import ListrakClient, ListrakError
+from listrak_source.api import ListrakClient, ListrakError, NotFoundError
 from listrak_source.push import ledger
 from listrak_source.push.files import of_run, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
@@ -23,6 +23,8 @@ from listrak_source.push.work import Work
 ENDED, SETTLED = "ended", "settled"
 PATIENCE = 3600.0
 """Seconds that an import may take."""
+GIVE_UP = 86_400.0
+"""Seconds after which an import that has not ended is read back all the same: nothing waits for it for ever."""
 PAUSE = 1.0
 """Seconds between the first two questions whether an import has ended; later ones are further apart."""
 
@@ -52,7 +54,7 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
         (written,) = write(of_run(store, run.run_id, file.number, targets), targets, Path(folder))
         if written.sha256 != file.sha256:
             # Nothing but the plan is sent, and the run comes to its end: the next plan has these rows again.
-            _refuse(store, run, file, "made anew, it was not the file that was planned")
+            _refuse(store, run, file, "made anew, it was not the file that was planned", ledger.DROPPED)
             return
         body = Path(folder) / "body.json"
         write_body(written.path, f"{run.sync_name}-{run.plan_hash}-{file.number}.csv", targets, body)
@@ -79,14 +81,24 @@ def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew
         raise RuntimeError(f"file {file.number} of run {run.run_id} has no import to wait for")
     while monotonic() - began < PATIENCE:
         renew()
-        if client.get_contact_import(run.sender_code_id, file_id).get("endDate"):
+        if note := _ended(client, run, file_id, file.changed_at):
             ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PENDING}'")
-            ledger.mark_file(store, run.run_id, file, ENDED)
+            ledger.mark_file(store, run.run_id, file, ENDED, **({"note": note} if note != ENDED else {}))
             return True
         sleep(pause)
         pause = min(30.0, pause * 1.5)
     ledger.mark_changes(store, run.run_id, PENDING, f"{_of(file)} AND status = '{SENT}'")
     return False
+
+
+def _ended(client: ListrakClient, run: ledger.Run, import_file_id: int, sent_at: float) -> str:
+    """Why an import counts as ended; nothing where it does not. Reading back tells what has come of it in any case."""
+    try:
+        if client.get_contact_import(run.sender_code_id, import_file_id).get("endDate"):
+            return ENDED
+    except NotFoundError:
+        return "Listrak knows the import no more"
+    return "given up: it has not ended" if time() - sent_at > GIVE_UP else ""
 
 
 def check(work: Work, file: File, targets: list[Target]) -> None:
@@ -109,7 +121,7 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
         read(f"MD5(phone_number || {text(run.run_id)})", sample)
     bad = store.one(
         f"SELECT COUNT(*) FROM push_changes WHERE run_id = {text(run.run_id)} AND {_of(file)} "
-        f"AND status IN ('{ledger.MISMATCHED}', '{ledger.NOT_FOUND}')"
+        f"AND {ledger.among('status', ledger.FAILED)}"
     )
     if bad and sample is not None:
         work.say(f"{bad:,} values of the sample are not as they were sent: all contacts of the file are read back.")
@@ -122,9 +134,9 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
     ledger.mark_file(store, run.run_id, file, SETTLED)
 
 
-def _refuse(store: Store, run: ledger.Run, file: File, why: str) -> None:
-    ledger.mark_file(store, run.run_id, file, REFUSED, note=why)
-    ledger.mark_changes(store, run.run_id, REFUSED, _of(file))
+def _refuse(store: Store, run: ledger.Run, file: File, why: str, status: str = REFUSED) -> None:
+    ledger.mark_file(store, run.run_id, file, status, note=why)
+    ledger.mark_changes(store, run.run_id, status, _of(file))
 
 
 def _of(file: File) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from listrak_source.push import phones
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
@@ -17,7 +19,6 @@ def of(store: Store, sync: Sync, targets: list[Target]) -> str:
     none = "".join(", CAST(NULL AS TEXT)" for _ in pulled)
     alive = _alive(store, "contacts", "c.")
     of_sender = f"sender_code_id = {sync.sender_code_id}"
-    # A load's id is the moment when it began, so what was confirmed later is newer than what the load brought.
     contacts = (
         f"SELECT c.phone_number, {phones.plain('c.phone_number')} AS phone, c.opted_out, "
         f"CAST(c._dlt_load_id AS DOUBLE) AS pulled_at{columns} FROM contacts AS c{joins} WHERE c.{of_sender}{alive}"
@@ -33,9 +34,10 @@ def of(store: Store, sync: Sync, targets: list[Target]) -> str:
             "SELECT phone_number, COALESCE(phone, phone_number) AS phone, COALESCE(opted_out, FALSE) AS opted_out"
             f"{held} FROM ({contacts}) AS pulled"
         )
+    since = _since(store, sync)
     confirmed = "".join(
-        f", MAX(CASE WHEN p.target = {text(one.id)} THEN 1 END) AS is_confirmed_{index}"
-        f", MAX(CASE WHEN p.target = {text(one.id)} THEN p.confirmed_value END) AS confirmed_{index}"
+        f", MAX(CASE WHEN p.target = {text(one.id)} AND {since(one)} THEN 1 END) AS is_confirmed_{index}"
+        f", MAX(CASE WHEN p.target = {text(one.id)} AND {since(one)} THEN p.confirmed_value END) AS confirmed_{index}"
         for index, one in enumerate(targets)
     )
     overlaid = "".join(
@@ -49,10 +51,31 @@ def of(store: Store, sync: Sync, targets: list[Target]) -> str:
         f"(COALESCE(a.opted_out, FALSE) {stop}) AS opted_out{overlaid} "
         f"FROM ({contacts} UNION ALL {created}) AS a LEFT JOIN ("
         f"SELECT p.phone_number{confirmed} FROM push_confirmed AS p LEFT JOIN contacts AS c ON c.{of_sender} "
-        f"AND c.phone_number = p.phone_number{alive} WHERE p.{of_sender} "
-        "AND (c._dlt_load_id IS NULL OR p.confirmed_at > CAST(c._dlt_load_id AS DOUBLE)) GROUP BY p.phone_number"
+        f"AND c.phone_number = p.phone_number{alive} WHERE p.{of_sender} GROUP BY p.phone_number"
         ") AS b ON b.phone_number = a.phone_number"
     )
+
+
+def _since(store: Store, sync: Sync) -> Callable[[Target], str]:
+    """By target, SQL: what was confirmed (``p``) is newer than what a pull has brought of it with the contact (``c``).
+
+    A load's id is the moment when it began. A table that a pull left out is as old as its own last load.
+    """
+    tables = {"is_profile": "contact_profile_values", "is_list": "list_memberships"}
+    latest = {
+        kind: store.one(f"SELECT MAX(_dlt_load_id) FROM {table} WHERE sender_code_id = {sync.sender_code_id}")
+        for kind, table in tables.items()
+        if table in store.tables
+    }
+
+    def of(target: Target) -> str:
+        newer = "c._dlt_load_id IS NULL OR p.confirmed_at > CAST(c._dlt_load_id AS DOUBLE)"
+        kind = next((kind for kind in tables if getattr(target, kind)), None)
+        if kind:
+            newer += f" OR p.confirmed_at > {float(latest.get(kind) or 0.0)!r}"
+        return f"({newer})"
+
+    return of
 
 
 def _held(target: Target, pulled: str) -> str:

@@ -25,7 +25,7 @@ TABLES = {
     "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
     "confirmed_at DOUBLE",
     "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
-    "sync_name TEXT, tried_at DOUBLE",
+    "operation TEXT, tried_at DOUBLE",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
     "push_locks": "sync_name TEXT PRIMARY KEY, owner TEXT, held_at DOUBLE",
 }
@@ -34,8 +34,9 @@ STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
 )  # fmt: skip
 """The operations, in the order in which they are carried out."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
-CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING = (
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED = (
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
+    "to be planned anew",
 )  # fmt: skip
 FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
@@ -73,6 +74,7 @@ class File:
     status: str
     import_file_id: int | None
     attempts: int
+    changed_at: float
 
 
 def prepare(store: Store) -> None:
@@ -147,8 +149,8 @@ def runs(store: Store, sync_name: str | None = None, most: int = 20) -> list[tup
 def files(store: Store, run_id: str) -> list[File]:
     """The import files of a run, in the order that they are sent."""
     found = store.rows(
-        "SELECT file_number, fields, contacts, file_bytes, sha256, status, import_file_id, attempts FROM push_files "
-        f"WHERE run_id = {text(run_id)} ORDER BY file_number"
+        "SELECT file_number, fields, contacts, file_bytes, sha256, status, import_file_id, attempts, "
+        f"changed_at FROM push_files WHERE run_id = {text(run_id)} ORDER BY file_number"
     )
     return [File(*row) for row in found]
 

@@ -12,9 +12,10 @@ from typing import Any, cast
 
 from listrak_source.api import ContactStateError, NotFoundError, each_record
 from listrak_source.api.records import PhoneAttribute, SMSContact
-from listrak_source.push.ledger import OPTED_OUT, SENT
+from listrak_source.push.ledger import OPTED_OUT, SENT, SUBSCRIBE
 from listrak_source.push.one_by_one import Act
-from listrak_source.push.reading_back import OFF, states
+from listrak_source.push.reading_back import LEFT, OFF, ON, WAITS, states
+from listrak_source.push.store import text
 from listrak_source.push.targets import CREATED, of_ids
 from listrak_source.push.updates import changed
 from listrak_source.push.work import Work
@@ -23,12 +24,16 @@ from listrak_source.push.work import Work
 def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     """The act that puts a contact on lists, unless it said stop."""
     sender_code_id = work.run.sender_code_id
+    ours = _taken_off_by_us(work)
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
         held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
         for one in of_ids(wanted, ()):
             phone_list_id = int(one.column.phone_list or 0)
-            if held.get(phone_list_id, OFF) != OFF:
+            now = held.get(phone_list_id, OFF)
+            if now == LEFT and (phone, one.id) not in ours:
+                return OPTED_OUT  # who left this list has said stop to it
+            if now in (ON, WAITS):
                 continue
             if work.client.get_contact(sender_code_id, phone).get("optedOut"):
                 return OPTED_OUT
@@ -39,6 +44,16 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     return act
 
 
+def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
+    """Whom of this run's people push itself has taken off a list, and nobody since as far as is known."""
+    found = work.store.rows(
+        "SELECT p.phone_number, p.target FROM push_confirmed AS p JOIN push_changes AS c "
+        "ON c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
+        f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}' AND p.confirmed_value = '{OFF}'"
+    )
+    return {(str(phone), str(target)) for phone, target in found}
+
+
 def unsubscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     """The act that takes a contact off lists. Its other lists and its opt-out state stay as they are."""
     sender_code_id = work.run.sender_code_id
@@ -47,7 +62,7 @@ def unsubscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
         held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
         for one in of_ids(wanted, ()):
             phone_list_id = int(one.column.phone_list or 0)
-            if held.get(phone_list_id, OFF) != OFF:
+            if held.get(phone_list_id, OFF) in (ON, WAITS):
                 with _unless("ERROR_PHONE_NUMBER_NOT_SUBSCRIBED"):
                     work.client.unsubscribe_contact(sender_code_id, phone, phone_list_id)
         return SENT

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from listrak_source.api import ListrakError, NotFoundError
+from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError
 from listrak_source.push import ledger
-from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT
+from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import read_back
 from listrak_source.push.store import text
@@ -17,6 +17,8 @@ from listrak_source.push.values import sent
 from listrak_source.push.work import Work
 
 _WRITES = ("update_contact", "create_contact", "subscribe_contact", "unsubscribe_contact")
+_NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
+"""How Listrak says that it has no such contact."""
 TOGETHER = 200
 """Contacts whose intent is written down at once."""
 
@@ -53,7 +55,7 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
             wanted[str(phone)][str(target)] = str(value)
 
         def one(phone: str, wanted: dict[str, dict[str, str]] = wanted) -> str:
-            return _outcome(act, phone, wanted[phone])
+            return _outcome(act, operation, phone, wanted[phone])
 
         with ThreadPoolExecutor(work.workers) as pool:
             outcomes = list(pool.map(one, phones))
@@ -74,11 +76,18 @@ def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) 
     read_back(work, targets, phones, where)
 
 
-def _outcome(act: Act, phone: str, wanted: Mapping[str, str]) -> str:
+def _outcome(act: Act, operation: str, phone: str, wanted: Mapping[str, str]) -> str:
     try:
         return act(phone, wanted)
-    except NotFoundError:
+    except NotFoundError as error:
+        # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
+        if operation == STOP and error.code not in _NOBODY:
+            raise
         return NOT_FOUND
+    except ContactStateError:
+        return REFUSED  # about this one contact: nobody else waits for it
+    except ContactValueError as error:
+        return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED
     except ListrakError as error:
         if error.operation in _WRITES:
             if error.may_have_acted:

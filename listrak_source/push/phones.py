@@ -6,12 +6,19 @@ libphonenumber, each different one once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import phonenumbers
 
 REGION = "US"
 """The country of numbers that name none: the API's own are American."""
+
+
+_DIGITS = 10
+"""Of a whole number, with its area code."""
+_WORD = re.compile(r"[+]?1?[ .(-]*8[0-9]{2}[ .)-]*[0-9A-Z]{3}[ .-]*[0-9A-Z]{4}")
+"""A toll-free number in letters."""
 
 
 def stripped(text: str) -> str:
@@ -30,22 +37,26 @@ def plain(text: str, digits: str | None = None) -> str:
     return (
         f"CASE WHEN REGEXP_MATCHES({text}, '^1[0-9]{{10}}$') THEN {text} "
         f"WHEN REGEXP_MATCHES({digits}, '^[+]?1[0-9]{{10}}$') THEN REPLACE({digits}, '+', '') "
-        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') THEN '1' || {digits} END"
+        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') AND NOT {text} LIKE '%.0' THEN '1' || {digits} END"
     )
 
 
 def numbers(given: Iterable[str]) -> dict[str, str | None]:
     """By text: its digits in international form, None where libphonenumber finds no possible number in it."""
-    found: dict[str, str | None] = {}
-    for text in given:
-        try:
-            number = phonenumbers.parse(text, REGION)
-        except phonenumbers.NumberParseException:
-            found[text] = None
-            continue
-        possible = phonenumbers.is_possible_number(number)
-        found[text] = f"{number.country_code}{phonenumbers.national_significant_number(number)}" if possible else None
-    return found
+    return {text: _number(text) for text in given}
+
+
+def _number(text: str) -> str | None:
+    # Words beside a number are no part of it, and a number that was a decimal one has lost or won digits.
+    if text.endswith(".0") or (sum(map(str.isdigit, text)) < _DIGITS and not _WORD.fullmatch(text.strip())):
+        return None
+    try:
+        number = phonenumbers.parse(text, REGION)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
 
 
 def masked(phone: str) -> str:

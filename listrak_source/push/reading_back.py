@@ -11,13 +11,13 @@ from itertools import islice
 from time import time
 from typing import Any, cast
 
-from listrak_source.api import NotFoundError, each_record
+from listrak_source.api import ContactValueError, NotFoundError, each_record
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
 from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
 from listrak_source.push.store import Store, text
 from listrak_source.push.targets import CREATED, Target
-from listrak_source.push.values import canonical
+from listrak_source.push.values import canonical, same
 from listrak_source.push.work import Work
 
 OWN = {
@@ -30,8 +30,8 @@ TOGETHER = 500
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-ON, OFF, WAITS = "1", "0", "pending"
-"""What a contact is to a list: on it, not on it, or waiting for the contact to confirm."""
+ON, OFF, WAITS, LEFT = "1", "0", "pending", "left"
+"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, or no more on it."""
 
 
 def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
@@ -40,14 +40,16 @@ def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
     for one in subscriptions:
         state = str(one.get("subscriptionState") or "").casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else OFF
+        off = LEFT if state == "unsubscribed" else OFF
+        found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else off
     return found
 
 
 def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
     if target.is_list:
-        return lists.get(int(target.column.phone_list or 0), OFF)
+        held = lists.get(int(target.column.phone_list or 0), OFF)
+        return OFF if held == LEFT else held
     if target.id == CREATED:
         return ON
     if not target.is_profile:
@@ -80,14 +82,18 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
 
 def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
     """Compare what was read with what was sent, and keep what is confirmed for the next diff."""
-    forms = " ".join(f"WHEN r.target = {text(one.id)} THEN {canonical('r.read_value', one.kind)}" for one in targets)
-    same = f"COALESCE(CASE {forms} END, '') = push_changes.after_value"
+    forms = " ".join(
+        f"WHEN r.target = {text(one.id)} THEN COALESCE({same(canonical('r.read_value', one.kind), one.kind)}, '') "
+        f"= {same('push_changes.after_value', one.kind)}"
+        for one in targets
+    )
+    is_so = f"CASE {forms} ELSE FALSE END"
     met = (
         "EXISTS (SELECT 1 FROM push_read AS r WHERE r.run_id = push_changes.run_id "
         "AND r.phone_number = push_changes.phone_number AND r.target = push_changes.target"
     )
-    ledger.mark_changes(store, run.run_id, CONFIRMED, f"({where}) AND {met} AND {same})")
-    waits = met.replace("r.target =", f"r.read_value = '{WAITS}' AND r.target =")
+    ledger.mark_changes(store, run.run_id, CONFIRMED, f"({where}) AND {met} AND {is_so})")
+    waits = met.replace("r.target =", f"r.target LIKE 'list:%' AND r.read_value = '{WAITS}' AND r.target =")
     ledger.mark_changes(store, run.run_id, PENDING, f"({where}) AND status <> '{CONFIRMED}' AND {waits})")
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
@@ -119,7 +125,7 @@ def _looked_up(
         try:
             contact = client.get_contact(sender_code_id, phone)
             lists = states(each_record(client.list_contact_subscriptions(sender_code_id, phone))) if with_lists else {}
-        except NotFoundError:
+        except (NotFoundError, ContactValueError):
             return phone, None, {}
         return phone, cast("Mapping[str, Any]", contact), lists
 

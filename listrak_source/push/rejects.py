@@ -55,25 +55,38 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
         return
 
-    def set_aside(source: str, column: str, target: str, value: str) -> str:
-        """Note the rows of a table whose change was tried; gives the condition that they fulfil."""
-        met = (
-            f"t.{of_sender} AND t.target = {text(target)} AND t.phone_number = {source}.phone_number "
-            f"AND t.tried_value = {value}"
+    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str]) -> str:
+        """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
+        what is wanted now. Gives the condition that they fulfil."""
+        same = f"{{0}}.{of_sender} AND {{0}}.phone_number = {source}.phone_number"
+        met = f"{same.format('t')} AND t.target = {text(one)} AND t.tried_value = {value}"
+        others = " OR ".join(
+            f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {wanted})"
+            for target, wanted in among.items()
+            if target != one
         )
+        if others:
+            met += f" AND NOT EXISTS (SELECT 1 FROM push_tried AS u WHERE {same.format('u')} AND ({others}))"
         store.run(
             f"INSERT INTO {table} SELECT {source}.row_key, {text(column)}, {text(TRIED)} || t.status "
             f"FROM {source} JOIN push_tried AS t ON {met}"
         )
         return f"EXISTS (SELECT 1 FROM push_tried AS t WHERE {met})"
 
+    wanted = {one.id: f"after_{index}" for index, one in enumerate(targets) if not one.is_stop}
+    own = {one.id: f"{changes}.{wanted[one.id]}" for one in targets if one.is_own}
+    gone = []
     for index, one in enumerate(targets):
         if one.is_stop:
-            store.run(f"DELETE FROM {stops} WHERE {set_aside(stops, one.column.name, one.id, repr('1'))}")
+            store.run(f"DELETE FROM {stops} WHERE {set_aside(stops, one.column.name, one.id, repr('1'), {})}")
         else:
-            known = set_aside(changes, one.column.name, one.id, f"{changes}.after_{index}")
-            store.run(f"UPDATE {changes} SET after_{index} = NULL WHERE {known}")
-    store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'))}")
+            together = own if one.is_own else {}
+            known = set_aside(changes, one.column.name, one.id, f"{changes}.after_{index}", together)
+            gone.append(f"after_{index} = CASE WHEN {known} THEN NULL ELSE after_{index} END")
+    if gone:
+        store.run(f"UPDATE {changes} SET {', '.join(gone)}")
+    row = {target: f"{creates}.{value}" for target, value in wanted.items()}
+    store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")
 
 
 def remember(store: Store, run_id: str) -> None:
@@ -81,17 +94,31 @@ def remember(store: Store, run_id: str) -> None:
     # A stop is sent again and again, unless there is nobody to stop.
     lasting = f"(c.operation <> '{ledger.STOP}' OR c.status = '{ledger.NOT_FOUND}')"
     failed = f"c.run_id = {text(run_id)} AND {ledger.among('c.status', ledger.FAILED)} AND {lasting}"
-    same = "c.phone_number = push_tried.phone_number AND c.target = push_tried.target"
+    # A request that was made anew says anew what came of all that it holds.
+    same = (
+        "c.phone_number = push_tried.phone_number AND (c.target = push_tried.target "
+        f"OR (c.operation = '{ledger.UPDATE}' AND push_tried.operation = '{ledger.UPDATE}'))"
+    )
     store.run(
         "DELETE FROM push_tried WHERE EXISTS (SELECT 1 FROM push_changes AS c WHERE "
         f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same})"
     )
     store.run(
         "INSERT INTO push_tried SELECT c.sender_code_id, c.phone_number, c.target, c.after_value, c.status, "
-        f"r.sync_name, {time()!r} FROM push_changes AS c JOIN push_runs AS r ON r.run_id = c.run_id WHERE {failed}"
+        f"c.operation, {time()!r} FROM push_changes AS c WHERE {failed}"
     )
 
 
-def forget(store: Store, sync_name: str) -> None:
-    """Have everything tried again."""
-    store.run(f"DELETE FROM push_tried WHERE sync_name = {text(sync_name)}")
+def forget(store: Store, sender_code_id: int) -> None:
+    """Have everything of a sender code tried again."""
+    store.run(f"DELETE FROM push_tried WHERE sender_code_id = {sender_code_id}")
+
+
+def withdraw(store: Store, sync_name: str, stops: str) -> None:
+    """Of what earlier plans are still to do, opt nobody in who stands in the table ``stops`` now."""
+    store.run(
+        f"UPDATE push_changes SET status = '{ledger.OPTED_OUT}' WHERE operation IN ('{ledger.CREATE}', "
+        f"'{ledger.SUBSCRIBE}') AND status IN ('{ledger.PLANNED}', '{ledger.SENDING}') "
+        f"AND phone_number IN (SELECT phone_number FROM {stops}) AND run_id IN (SELECT run_id FROM push_runs "
+        f"WHERE sync_name = {text(sync_name)} AND status = '{ledger.RUNNING}')"
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,12 +23,12 @@ from listrak_source.push import apply as applying
 from listrak_source.push import ledger, plan, rejects, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked
-from listrak_source.push.diff import rejected_of
+from listrak_source.push.diff import rejected_of, stops_of
 from listrak_source.push.ledger import Run
 from listrak_source.push.lock import Lock
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store
-from listrak_source.push.sync import Sync
+from listrak_source.push.sync import OPTED_OUT, Sync
 from listrak_source.push.targets import Target
 from listrak_source.push.verify import verify
 from listrak_source.push.work import Work
@@ -60,6 +60,10 @@ class Session:
 
     def plan(self) -> Plan:
         """Work out what would change. Raises :class:`ConfigurationError` with all that is wrong."""
+        with Lock(self.store, self.sync.name):  # an apply reads the tables that a plan makes
+            return self._plan()
+
+    def _plan(self) -> Plan:
         targets, problems = self.check()
         if problems:
             raise ConfigurationError(f"sync {self.sync.name}: " + "; ".join(problems))
@@ -72,13 +76,19 @@ class Session:
         Raises :class:`MovedError` or :class:`OverBudgetError`, before anything is sent.
         """
         with Lock(self.store, self.sync.name) as lock:
-            return self._apply(lock, say, self.plan, only=only, accept=accept)
+            finished = self._finish(lock, say)
+            if finished and not finished.finished:
+                return finished
+            return self._apply(lock, say, self._plan, only=only, accept=accept) or finished
 
     def retry(self, say: Say, *, accept: str | None = None) -> Outcome | None:
         """Finish what was cut short, then apply what is left and what was tried in vain before; None for nothing."""
         with Lock(self.store, self.sync.name) as lock:
-            rejects.forget(self.store, self.sync.name)
-            return self._apply(lock, say, self.plan, accept=accept)
+            finished = self._finish(lock, say)
+            if finished and not finished.finished:
+                return finished
+            rejects.forget(self.store, self.sync.sender_code_id)
+            return self._apply(lock, say, self._plan, accept=accept) or finished
 
     def verify(self, sample: int | None, say: Say) -> dict[tuple[str, str], int] | None:
         """Read back again what the last run has confirmed; None where there is no run."""
@@ -88,13 +98,22 @@ class Session:
 
     def plan_undo(self, run: Run) -> Plan:
         """Work out what would bring back what was before a run."""
+        with Lock(self.store, self.sync.name):
+            return self._plan_undo(run)
+
+    def _plan_undo(self, run: Run) -> Plan:
         return undo.plan_of(self.store, self.client, run, self.sync.budget)
 
     def undo(self, run: Run, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
         """Bring back what was before a run; None where nothing can be. The rest is as in :meth:`apply`."""
         with Lock(self.store, self.sync.name) as lock:
-            again = partial(self.plan_undo, run)
-            return self._apply(lock, say, again, only=only, accept=accept, undoes=run.run_id)
+            finished = self._finish(lock, say)
+            if finished and not finished.finished:
+                return finished
+            # Who says stop by now is not put back on a list.
+            self._stops_first(lock, say, strict=True)
+            again = partial(self._plan_undo, run)
+            return self._apply(lock, say, again, only=only, accept=accept, undoes=run.run_id) or finished
 
     def _apply(
         self,
@@ -106,12 +125,6 @@ class Session:
         accept: str | None = None,
         undoes: str | None = None,
     ) -> Outcome | None:
-        finished = None
-        if run := ledger.unfinished(self.store, self.sync.name):
-            say(f"Run {run.run_id} was cut short: it is finished first.")
-            finished = applying.finish(self._work(run, lock, say))
-            if not finished.finished:
-                return finished
         found = make()
         if only and found.hash != only:
             raise MovedError(
@@ -122,13 +135,42 @@ class Session:
             reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.rejected.items())
             say(f"Rows that are not sent, named in the table {rejected_of(found.sync)}: {reasons}.")
         if found.is_empty:
-            return finished
+            return None
         if found.hash != accept and (over := found.over_budget()):
             raise OverBudgetError(
                 f"{'; '.join(over)}. Nothing was sent. With --accept {found.hash} exactly this plan goes through"
             )
         begun = applying.begin(self.store, found, undoes=undoes)
         return applying.finish(self._work(begun, lock, say))
+
+    def _finish(self, lock: Lock, say: Say) -> Outcome | None:
+        """Finish what was cut short; None where nothing was. Who says stop by now is stopped before that."""
+        finished = None
+        if ledger.unfinished(self.store, self.sync.name):
+            self._stops_first(lock, say)
+        while run := ledger.unfinished(self.store, self.sync.name):
+            say(f"Run {run.run_id} was cut short: it is finished first.")
+            finished = applying.finish(self._work(run, lock, say))
+            if not finished.finished:
+                return finished
+        return finished
+
+    def _stops_first(self, lock: Lock, say: Say, *, strict: bool = False) -> None:
+        """Send the stops that the table holds now; no earlier plan opts any of these people in. Over the budget they
+        are left to the next plan, or raise :class:`OverBudgetError` where it is ``strict``.
+        """
+        if not any(column.contact == OPTED_OUT for column in self.sync.columns):
+            return
+        found = self._plan()
+        rejects.withdraw(self.store, self.sync.name, stops_of(self.sync))
+        stops = replace(found, files=[], counts=dict.fromkeys(found.counts, 0) | {"opt_outs": found.counts["opt_outs"]})
+        if over := stops.over_budget():
+            if strict:
+                raise OverBudgetError(f"{'; '.join(over)}. These stops go first, and nothing was sent: apply the sync")
+            return  # the plan that follows says so, and what was cut short has stops of its own
+        if not stops.is_empty:
+            begun = applying.begin(self.store, stops, only_stops=True)
+            applying.finish(self._work(begun, lock, say))
 
     def _work(self, run: Run, lock: Lock, say: Say) -> Work:
         return Work(self.store, self.client, run, lock.renew, say, self.workers)

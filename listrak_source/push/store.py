@@ -24,6 +24,7 @@ class Store:
     def __init__(self, client: SqlClientBase[Any], tables: dict[str, set[str]]) -> None:
         self._client = client
         self._dialect = client.capabilities.sqlglot_dialect or "duckdb"
+        self._verbatim: dict[str, str] = {}
         self.tables = tables
         """The columns of the tables that the pull has written."""
 
@@ -71,6 +72,11 @@ class Store:
             yield some
             last = str(some[key][-1].as_py())
 
+    def verbatim(self, query: str) -> str:
+        """A name that stands for a query in parentheses, which is in the database's own SQL already."""
+        name = f"push_verbatim_{len(self._verbatim)}_"
+        return self._verbatim.setdefault(query, name)
+
     def make(self, table: str, query: str) -> None:
         """Make ``table`` of a query, in place of one of that name."""
         self.run(f"DROP TABLE IF EXISTS {table}")
@@ -85,7 +91,10 @@ class Store:
                 pass
 
     def _ours(self, statement: str) -> str:
-        return sqlglot.transpile(statement, read="duckdb", write=self._dialect)[0]
+        ours = sqlglot.transpile(statement, read="duckdb", write=self._dialect)[0]
+        for query, name in self._verbatim.items():
+            ours = ours.replace(name, query)
+        return ours
 
 
 def text(value: str) -> str:

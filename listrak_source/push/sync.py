@@ -71,13 +71,15 @@ class Sync:
 
     name: str
     relation: str
-    """The table's name, or a query in parentheses; SQL of the warehouse."""
+    """The table's name, or a query in parentheses."""
     phone: str
     """The column of phone numbers."""
     sender_code_id: int
     columns: tuple[Column, ...]
     key: str
     """The column that names a row where rows are talked about; the phone column unless it says so."""
+    is_verbatim: bool = False
+    """Whether the query is the user's, in SQL of the warehouse."""
     modes: frozenset[str] = frozenset()
     """Which of :data:`MODES` are on."""
     budget: Mapping[str, Limit] = field(default_factory=lambda: BUDGET)
@@ -136,7 +138,8 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
     query = given.get("query")
     return Sync(
         name=name,
-        relation=f"({query.strip().rstrip(';')})" if query else given["table"],
+        relation=f"({query.strip().rstrip(';')}\n)" if query else given["table"],
+        is_verbatim=bool(query),
         phone=given["phone"],
         sender_code_id=sender,
         columns=columns,

@@ -16,6 +16,7 @@ from listrak_source.push.sync import OPTED_OUT
 from listrak_source.push.work import Work
 
 _NO_DATE = "0001-01-01"
+_DATES = ("subscribeDate", "unsubscribeDate")
 
 
 def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
@@ -34,11 +35,12 @@ def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
 
 
 def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
-    """A contact as it is to be sent: what the API told, without its dates, and without values of disabled fields, which
-    it would refuse."""
+    """A contact as it is to be sent: all that the API told, fields that are new to us too, without its dates, and
+    without values of disabled fields, which it would refuse."""
     birthday = read.get("birthday")
     values = read.get("segmentationFieldValues") or []
     return {
+        **{name: value for name, value in read.items() if name not in _DATES},
         "phoneNumber": read.get("phoneNumber"),
         **{name: read.get(name) for name in ("emailAddress", "firstName", "lastName", "postalCode")},
         "birthday": None if not birthday or str(birthday).startswith(_NO_DATE) else birthday,

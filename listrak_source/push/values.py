@@ -19,7 +19,9 @@ class Kind(Enum):
     EMAIL = "email address"
 
 
-_TRUE, _FALSE = ("1", "on", "true", "t"), ("0", "off", "false", "f")
+_TRUE = ("1", "on", "true", "t", "yes", "y", "1.0", "1.00")
+_FALSE = ("0", "off", "false", "f", "no", "n", "0.0", "0.00")
+_BLANKS = " \t\r\n"
 _NUMBER = "^[+-]?[0-9]{1,15}([.][0-9]+)?$"
 _EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
 # Regular expressions that know the calendar: one look at a value, and nothing is cast that could fail.
@@ -37,13 +39,13 @@ _ISO = (
 
 def canonical(text: str, kind: Kind) -> str:
     """SQL for the canonical form of the SQL expression ``text``; null where it is no such value, or blank."""
-    trimmed = f"TRIM({text})"
+    trimmed = f"TRIM({text}, '{_BLANKS}')"
     if kind is Kind.TEXT:
         return f"CASE WHEN {trimmed} <> '' THEN {text} END"
     if kind is Kind.EMAIL:
-        return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_EMAIL}') THEN LOWER({trimmed}) END"
+        return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_EMAIL}') THEN {trimmed} END"
     if kind is Kind.NUMBER:
-        number = f"CAST(CAST({trimmed} AS DECIMAL(17, 2)) AS TEXT)"
+        number = f"CAST(CAST({trimmed} AS DECIMAL(18, 2)) AS TEXT)"
         return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_NUMBER}') THEN {number} END"
     if kind is Kind.CHECKBOX:
         return (
@@ -51,6 +53,11 @@ def canonical(text: str, kind: Kind) -> str:
             f"WHEN LOWER({trimmed}) IN ({_texts(_FALSE)}) THEN '0' END"
         )
     return _date(trimmed)
+
+
+def same(value: str, kind: Kind) -> str:
+    """SQL for what is compared of the canonical ``value``: an email address is the same in small letters."""
+    return f"LOWER({value})" if kind is Kind.EMAIL else value
 
 
 def sent(value: str, kind: Kind) -> str:

@@ -7,7 +7,6 @@ from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
 
-_ODD = "push_phones"
 _TOGETHER = 10_000
 """Odd phone numbers that are in memory at once."""
 
@@ -29,10 +28,10 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         f"SELECT *, {phones.plain('given', 'digits')} AS phone FROM ("
         f"SELECT *, {phones.stripped('given')} AS digits FROM ("
         f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
-        f"CAST({name(sync.phone)} AS TEXT) AS given, {columns} FROM {sync.relation} AS source"
+        f"CAST({name(sync.phone)} AS TEXT) AS given, {columns} FROM {source_of(store, sync)} AS source"
         ") AS texts) AS stripped) AS told",
     )
-    _tell_odd(store, rows)
+    _tell_odd(store, rows, f"push_phones_{sync.name}")
     store.make(
         twins,
         f"SELECT phone, MIN(row_key) AS first_key, MAX(row_key) AS last_key FROM {rows} "
@@ -41,23 +40,28 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     return rows, twins
 
 
+def source_of(store: Store, sync: Sync) -> str:
+    """SQL for the user's table or query; a query stays in the user's own words."""
+    return store.verbatim(sync.relation) if sync.is_verbatim else sync.relation
+
+
 def said(targets: list[Target]) -> str:
     """SQL for what these rows say, ``said_n`` for each target ``n``: more columns of a query."""
     texts = (given(one, f"CAST(column_{index} AS TEXT)") for index, one in enumerate(targets))
     return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(texts))
 
 
-def _tell_odd(store: Store, rows: str) -> None:
+def _tell_odd(store: Store, rows: str, told_apart: str) -> None:
     """Fill in the phone numbers that SQL alone cannot tell."""
     odd = f"SELECT DISTINCT odd AS given FROM {rows} WHERE odd <> ''"
-    store.run(f"DROP TABLE IF EXISTS {_ODD}")
-    store.run(f"CREATE TABLE {_ODD} (given TEXT, phone TEXT)")
+    store.run(f"DROP TABLE IF EXISTS {told_apart}")
+    store.run(f"CREATE TABLE {told_apart} (given TEXT, phone TEXT)")
     for some in store.stream(odd, "given", _TOGETHER):
         told = phones.numbers(some["given"].to_pylist())
-        store.insert(_ODD, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
-    if store.one(f"SELECT COUNT(*) FROM {_ODD}"):
+        store.insert(told_apart, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
+    if store.one(f"SELECT COUNT(*) FROM {told_apart}"):
         store.run(
-            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {_ODD} AS o WHERE o.given = {rows}.odd) "
-            f"WHERE odd IN (SELECT given FROM {_ODD})"
+            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {told_apart} AS o WHERE o.given = {rows}.odd) "
+            f"WHERE odd IN (SELECT given FROM {told_apart})"
         )
-    store.run(f"DROP TABLE {_ODD}")
+    store.run(f"DROP TABLE {told_apart}")

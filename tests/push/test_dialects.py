@@ -57,7 +57,7 @@ LACKED: dict[str, set[str]] = {
 
 KNOWN = {
     "AND", "CASE", "CAST", "COALESCE", "COUNT", "EXISTS", "IF", "LENGTH", "LOWER", "MAX", "MD5", "MIN", "NULLIF", "OR",
-    "PAD", "REGEXP_LIKE", "REGEXP_REPLACE", "ROW_NUMBER", "SPLIT_PART", "SUBSTRING", "TRIM",
+    "PAD", "REGEXP_LIKE", "REPLACE", "ROW_NUMBER", "SUBSTRING", "TRIM",
 }  # fmt: skip
 """Functions that every one of these dialects has, by sqlglot's own names for them; and those that are forms above."""
 

@@ -45,7 +45,7 @@ def test_a_query_is_read_in_parentheses(tmp_path: Path) -> None:
     path = tmp_path / "push.toml"
     path.write_text(GOOD.replace('table = "marts.customers"', 'query = "SELECT * FROM a WHERE b ;"\nread_back = "all"'))
     sync = load(path)["loyalty"]
-    assert sync.relation == "(SELECT * FROM a WHERE b )"
+    assert sync.relation == "(SELECT * FROM a WHERE b \n)"
     assert sync.read_back is None
 
 

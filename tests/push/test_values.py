@@ -12,19 +12,23 @@ from listrak_source.push.values import Kind, canonical, sent
 from tests.push.pushing import Pushing
 
 FORMS: dict[Kind, dict[str, str | None]] = {
-    Kind.TEXT: {" a b ": " a b ", "  ": None, "007": "007", "Zoë 'x' \"y\"": "Zoë 'x' \"y\""},
+    Kind.TEXT: {" a b ": " a b ", "  ": None, "\t": None, "007": "007", "Zoë 'x' \"y\"": "Zoë 'x' \"y\""},
     Kind.NUMBER: {
         "10": "10.00", "10.0": "10.00", " +10.004 ": "10.00", "10.005": "10.01", "-3.5": "-3.50", "1e3": None,
         "1,000": None, "NaN": None, "": None, "1234567890123456": None, "ten": None,
+        "999999999999999.999": "1000000000000000.00",
     },
-    Kind.CHECKBOX: {"on": "1", "TRUE": "1", "1": "1", "off": "0", "false": "0", "yes": None, "2": None},
+    Kind.CHECKBOX: {
+        "on": "1", "TRUE": "1", "1": "1", "off": "0", "false": "0", "yes": "1", "n": "0",
+        "1.0": "1", "\tTRUE\n": "1", "perhaps": None, "2": None,
+    },
     Kind.DATE: {
         "2020-12-31": "2020-12-31", "12/31/2020": "2020-12-31", "2/9/2020": "2020-02-09", "soon": None,
         "2020-02-29 10:11:12": "2020-02-29", "2020-02-29T00:00:00": "2020-02-29", "2021-02-29": None,
         "1900-02-29": None, "2000-02-29": "2000-02-29", "13/01/2020": None, "0001-01-01T00:00:00": None,
         "2020-04-31": None, "20201231": None,
     },
-    Kind.EMAIL: {" Ann@Example.com": "ann@example.com", "ann@example": None, "a b@c.de": None},
+    Kind.EMAIL: {" Ann@Example.com": "Ann@Example.com", "ann@example": None, "a b@c.de": None},
 }  # fmt: skip
 
 
@@ -58,7 +62,7 @@ def test_dates_are_sent_as_listrak_writes_them(pushing: Pushing) -> None:
     ("given", "digits"),
     [("15551234567", "15551234567"), ("5551234567", "15551234567"), ("(555) 123-4567", "15551234567"),
      ("+1 555.123.4567", "15551234567"), ("25551234567", None), ("+5551234567", None), ("555123456", None),
-     ("1-800-FLOWERS", None), ("", None)],
+     ("1-800-FLOWERS", None), ("", None), ("555123456.0", None)],
 )  # fmt: skip
 def test_plain_numbers_need_no_library(pushing: Pushing, given: str, digits: str | None) -> None:
     assert pushing.rows(f"SELECT {phones.plain(text(given))}") == [(digits,)]
@@ -73,6 +77,11 @@ def test_odd_numbers_go_to_the_library() -> None:
         "nobody": None,
         "12": None,
     }
+
+
+def test_words_and_decimals_make_no_number_of_somebody_else() -> None:
+    given = ["555-1234 mom", "234-5678 abc", "call 555-1234", "n/a 212 5551", "555123456.0", "5551234"]
+    assert phones.numbers(given) == dict.fromkeys(given)
 
 
 def test_nobody_sees_a_whole_number() -> None:
