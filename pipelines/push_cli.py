@@ -105,7 +105,7 @@ def retry(
         _report(opened.retry(_say, accept=accept), "Nothing to send: Listrak holds what the table wants.")
 
 
-@app.command(epilog=example("listrak push undo 1795543200-3f9a0c1d", "listrak push undo 1795543200-3f9a0c1d --apply"))
+@app.command(epilog=example("listrak push undo 6925c0aa-3f9a0c", "listrak push undo 6925c0aa-3f9a0c --apply"))
 def undo(
     run: Annotated[str, typer.Argument(help="The run, as listrak push status names it.")],
     file: File = FILE,
@@ -148,7 +148,7 @@ def verify(
         _counts(counts)
 
 
-@app.command(epilog=example("listrak push status", "listrak push status 1795543200-3f9a0c1d"))
+@app.command(epilog=example("listrak push status", "listrak push status 6925c0aa-3f9a0c"))
 def status(
     run: Annotated[str | None, typer.Argument(help="A run, to see what came of it.")] = None,
     destination: Destination = "duckdb",
@@ -167,10 +167,10 @@ def status(
             show.table(out, "Rejected rows", ["column and reason", "rows"], ledger.rejected(store, run))
             return
         rows = [
-            (one, sync, f"{datetime.fromtimestamp(began, timezone.utc):%Y-%m-%d %H:%M}", state, *counts)
-            for one, sync, state, began, *counts, _ in ledger.runs(store)
+            (one, sync, f"{datetime.fromtimestamp(began, timezone.utc):%Y-%m-%d %H:%M}", state, contacts)
+            for one, sync, state, began, contacts in ledger.runs(store)
         ]
-    columns = ["run", "sync", "began (UTC)", "status", "contacts", "rejected"]
+    columns = ["run", "sync", "began (UTC)", "status", "contacts"]
     show.table(out, "Latest runs of push", columns, rows)
 
 

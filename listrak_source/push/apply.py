@@ -40,7 +40,7 @@ def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bo
     """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back. ``only_stops`` leaves
     the rest of it to a later plan.
     """
-    sync, run_id = plan.sync, f"{int(time())}-{uuid4().hex[:8]}"
+    sync, run_id = plan.sync, f"{int(time()):x}-{uuid4().hex[:6]}"
     changes, creates = diff.changes_of(sync), diff.creates_of(sync)
 
     def note(operation: str, target: str, before: str, after: str, source: str, number: str = "NULL") -> None:

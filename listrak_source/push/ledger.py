@@ -138,11 +138,11 @@ def _run(store: Store, where: str) -> Run | None:
 
 
 def runs(store: Store, sync_name: str | None = None, most: int = 20) -> list[tuple[Any, ...]]:
-    """The latest runs, newest first: id, sync, status, when it began, contacts, rejected rows, the run it undoes."""
+    """The latest runs, newest first: id, sync, status, when it began, contacts."""
     where = f"WHERE sync_name = {text(sync_name)} " if sync_name else ""
     return store.rows(
         "SELECT run_id, sync_name, status, began_at, opt_outs + unsubscribes + creates + subscribes + updates "
-        f"+ imports, rejected, undoes FROM push_runs {where}ORDER BY began_at DESC LIMIT {most}"
+        f"+ imports FROM push_runs {where}ORDER BY began_at DESC LIMIT {most}"
     )
 
 
