@@ -30,7 +30,7 @@ def keep_flat() -> None:
         mallopt(_ARENA_MAX, 2)
 
 
-PLANNING = {"memory_limit": "1GB", "threads": 2}
+PLANNING = {"memory_limit": "2GB", "threads": 2}
 """What DuckDB may take to compare whole tables: with less it spends more time on its own disk than on the work."""
 
 

@@ -124,6 +124,9 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
         f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
         f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
     )
+    # Each is told once, not in each place that asks for it.
+    told = "".join(f", {_differs(targets[index], index)} AS differs_{index}" for index in others)
+    joined = f"SELECT *{told} FROM ({joined}) AS joined"
     valued = "".join(_valued(targets[index], index) for index in others)
     says_stop = (
         f"COALESCE({canonical(f'said_{stop}', targets[stop].kind)} = '1', FALSE)" if stop is not None else "FALSE"
@@ -145,17 +148,23 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     store.make(
         table,
         f"SELECT * FROM (SELECT {who}, says_stop{afters} FROM (SELECT {who}, {says_stop} AS says_stop{valued} "
-        f"FROM ({joined}) AS joined) AS valued) AS compared WHERE {matters}",
+        f"FROM ({joined}) AS told) AS valued) AS compared WHERE {matters}",
     )
     store.run(f"DROP TABLE {rows}")
     store.run(f"DROP TABLE {twins}")
     return table
 
 
+def _differs(target: Target, index: int) -> str:
+    """Whether the texts differ of what the column says, as Listrak would write it, and what is held."""
+    said = usual(f"said_{index}", target.kind) if target.is_profile else f"said_{index}"
+    return f"{said} IS DISTINCT FROM held_{index}"
+
+
 def _valued(target: Target, index: int) -> str:
     """Canonical forms of both sides, made only where the texts differ: of most rows they do not."""
     said, held = f"said_{index}", f"held_{index}"
-    differs = f"{usual(said, target.kind) if target.is_profile else said} IS DISTINCT FROM {held}"
+    differs = f"differs_{index}"
     value = canonical(said, target.kind)
     too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
     return (
