@@ -149,6 +149,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
         table,
         f"SELECT * FROM (SELECT {who}, says_stop{afters} FROM (SELECT {who}, {says_stop} AS says_stop{valued} "
         f"FROM ({joined}) AS told) AS valued) AS compared WHERE {matters}",
+        for_now=True,
     )
     store.run(f"DROP TABLE {rows}")
     store.run(f"DROP TABLE {twins}")

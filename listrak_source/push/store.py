@@ -77,10 +77,16 @@ class Store:
         name = f"push_verbatim_{len(self._verbatim)}_"
         return self._verbatim.setdefault(query, name)
 
-    def make(self, table: str, query: str) -> None:
-        """Make ``table`` of a query, in place of one of that name."""
+    def make(self, table: str, query: str, *, for_now: bool = False) -> None:
+        """Make ``table`` of a query, in place of one of that name.
+
+        One that is ``for_now`` is dropped by whoever made it, and may be out of reach of :meth:`stream`.
+        """
+        # DuckDB compresses what it keeps, which takes longer than to write it. Elsewhere temporary tables are no gain
+        # (PostgreSQL reads them with one process) or unknown.
+        kind = "TEMPORARY TABLE" if for_now and self._dialect == "duckdb" else "TABLE"
         self.run(f"DROP TABLE IF EXISTS {table}")
-        self.run(f"CREATE TABLE {table} AS {query}")
+        self.run(f"CREATE {kind} {table} AS {query}")
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Add rows of plain values."""

@@ -19,8 +19,9 @@ class Kind(Enum):
     EMAIL = "email address"
 
 
-_TRUE = ("1", "on", "true", "t", "yes", "y", "1.0", "1.00")
-_FALSE = ("0", "off", "false", "f", "no", "n", "0.0", "0.00")
+# Not as lists of texts: DuckDB joins a table with each list of more than a few, for every row.
+_TRUE = "^(1|on|true|t|yes|y|1[.]00?)$"
+_FALSE = "^(0|off|false|f|no|n|0[.]00?)$"
 _BLANKS = " \t\r\n"
 _NUMBER = "^[+-]?[0-9]{1,15}([.][0-9]+)?$"
 _EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
@@ -49,8 +50,8 @@ def canonical(text: str, kind: Kind) -> str:
         return f"CASE WHEN REGEXP_MATCHES({trimmed}, '{_NUMBER}') THEN {number} END"
     if kind is Kind.CHECKBOX:
         return (
-            f"CASE WHEN LOWER({trimmed}) IN ({_texts(_TRUE)}) THEN '1' "
-            f"WHEN LOWER({trimmed}) IN ({_texts(_FALSE)}) THEN '0' END"
+            f"CASE WHEN REGEXP_MATCHES(LOWER({trimmed}), '{_TRUE}') THEN '1' "
+            f"WHEN REGEXP_MATCHES(LOWER({trimmed}), '{_FALSE}') THEN '0' END"
         )
     return _date(trimmed)
 
@@ -87,7 +88,3 @@ def _date(text: str) -> str:
         f"CASE WHEN REGEXP_MATCHES({text}, '{_ISO}') THEN SUBSTRING({text}, 1, 10) "
         f"WHEN REGEXP_MATCHES({text}, '{_AMERICAN}') THEN {american} END"
     )
-
-
-def _texts(values: tuple[str, ...]) -> str:
-    return ", ".join(f"'{value}'" for value in values)

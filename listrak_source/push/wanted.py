@@ -30,12 +30,14 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
         f"CAST({name(sync.phone)} AS TEXT) AS given, {columns} FROM {source_of(store, sync)} AS source"
         ") AS texts) AS stripped) AS told",
+        for_now=True,
     )
-    _tell_odd(store, rows, f"push_phones_{sync.name}")
+    _tell_odd(store, sync, rows)
     store.make(
         twins,
         f"SELECT phone, MIN(row_key) AS first_key, MAX(row_key) AS last_key FROM {rows} "
         "WHERE phone IS NOT NULL GROUP BY phone HAVING COUNT(*) > 1",
+        for_now=True,
     )
     return rows, twins
 
@@ -51,14 +53,16 @@ def said(targets: list[Target]) -> str:
     return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(texts))
 
 
-def _tell_odd(store: Store, rows: str, told_apart: str) -> None:
+def _tell_odd(store: Store, sync: Sync, rows: str) -> None:
     """Fill in the phone numbers that SQL alone cannot tell."""
-    odd = f"SELECT DISTINCT odd AS given FROM {rows} WHERE odd <> ''"
+    odd, told_apart = f"push_odd_{sync.name}", f"push_phones_{sync.name}"
+    store.make(odd, f"SELECT DISTINCT odd AS given FROM {rows} WHERE odd <> ''")
     store.run(f"DROP TABLE IF EXISTS {told_apart}")
     store.run(f"CREATE TABLE {told_apart} (given TEXT, phone TEXT)")
-    for some in store.stream(odd, "given", _TOGETHER):
+    for some in store.stream(f"SELECT given FROM {odd}", "given", _TOGETHER):
         told = phones.numbers(some["given"].to_pylist())
         store.insert(told_apart, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
+    store.run(f"DROP TABLE {odd}")
     if store.one(f"SELECT COUNT(*) FROM {told_apart}"):
         store.run(
             f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {told_apart} AS o WHERE o.given = {rows}.odd) "
