@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlglot
 import tomlkit
+from sqlglot.errors import TokenError
+from sqlglot.tokens import TokenType
 from tomlkit.exceptions import TOMLKitError
 
 from listrak_source.api import ConfigurationError
@@ -138,7 +142,7 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
     query = given.get("query")
     return Sync(
         name=name,
-        relation=f"({query.strip().rstrip(';')}\n)" if query else given["table"],
+        relation=f"({_unended(query)}\n)" if query else given["table"],
         is_verbatim=bool(query),
         phone=given["phone"],
         sender_code_id=sender,
@@ -148,6 +152,16 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
         budget=budget,
         read_back=None if read_back == "all" else read_back,
     )
+
+
+def _unended(query: str) -> str:
+    """A query without the semicolon at its end, and the comments after that: it goes into another one."""
+    with suppress(TokenError):  # the database will say what it cannot read
+        for token in reversed(sqlglot.tokenize(query)):
+            if token.token_type is not TokenType.SEMICOLON:
+                break
+            query = query[: token.start]
+    return query
 
 
 def _columns(given: Any, wrong: Any) -> tuple[Column, ...]:

@@ -13,7 +13,7 @@ from listrak_source.push.apply import Outcome
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import BUDGET
-from listrak_source.sandbox.profile import ProfileField
+from listrak_source.sandbox.profile import ProfileField, parse, values_of
 from tests.pull.warehouse import Warehouse, truth
 
 TYPES = {
@@ -109,8 +109,8 @@ class Pushing:
         """What Listrak holds of a contact, its profile values by field id."""
         told, key = truth(self.sandbox), (self.sender_code_id, phone)
         row = told["contacts"].get(key) or told["unlisted_contacts"][key]
-        values = {one[2]: value["value"] for one, value in told["contact_profile_values"].items() if one[:2] == key}
-        return row | {"values": values}
+        # Of the world itself: a listing, which the truth is about, tells no values of who is on no list.
+        return row | {"values": values_of(parse(self.world.rows[self.world.people[phone]]))}
 
     def sent(self) -> list[str]:
         """The methods of requests that wrote, in the order that they came in."""

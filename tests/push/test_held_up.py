@@ -223,10 +223,11 @@ def test_an_email_address_keeps_its_capitals(in_duckdb: Pushing) -> None:
     assert in_duckdb.plan(sync).is_empty
 
 
-def test_a_query_is_in_the_databases_own_words(pushing: Pushing) -> None:
+@pytest.mark.parametrize("end", [" -- whole numbers or not", ";", " ;; -- the end; of it\n"])
+def test_a_query_is_in_the_databases_own_words(pushing: Pushing, end: str) -> None:
     text, (phone,) = pushing.field("Text"), pushing.phones(1)
     pushing.customers(["id", "phone"], [(150, phone)])
-    query = "SELECT id, phone, CAST(id / 100 AS TEXT) AS tier FROM customers -- whole numbers or not"
+    query = f"SELECT id, phone, CAST(id / 100 AS TEXT) AS tier FROM customers{end}"
     sync = pushing.sync({"tier": text.field_id}, table=None, query=query)
     pushing.apply(sync)
     told = pushing.contact(phone)["values"][text.field_id]
