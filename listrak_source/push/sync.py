@@ -15,7 +15,6 @@ from typing import Any
 import sqlglot
 import tomlkit
 from sqlglot.errors import TokenError
-from sqlglot.tokens import TokenType
 from tomlkit.exceptions import TOMLKitError
 
 from listrak_source.api import ConfigurationError
@@ -158,7 +157,7 @@ def _unended(query: str) -> str:
     """A query without the semicolon at its end, and the comments after that: it goes into another one."""
     with suppress(TokenError):  # the database will say what it cannot read
         for token in reversed(sqlglot.tokenize(query)):
-            if token.token_type is not TokenType.SEMICOLON:
+            if token.token_type is not sqlglot.TokenType.SEMICOLON:
                 break
             query = query[: token.start]
     return query
