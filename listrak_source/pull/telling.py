@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import events
+from listrak_source.pull import events, progress
 from listrak_source.pull.consents import Consents, stops_among
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import stops_of
@@ -27,6 +27,8 @@ class Telling:
         self._tells = CONSENT_EVENTS.name in plan.wanted
         self._has_events = bool(columns_of(CONSENT_EVENTS))
         """Whether events may be there: also those of a pull that began and never came to its end."""
+        self._asks_few = not (self._has_events or progress.looked_up() or plan.asks_everyone)
+        """Whether this is a first pull, which looks nobody up but who stands among the opt-outs and is reachable."""
 
     def of_memberships(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
         """Events of rows of ``list_memberships`` that nobody else tells of."""
@@ -36,6 +38,9 @@ class Telling:
         # One pull tells a fact once: a lookup may have told that somebody is on the list now, or be about to.
         told = told.filter(pc.invert(self._once.has(_by_lookup(unit.stream), told["phone_number"])))
         undated = told.filter(told["subscribed_from"].is_null())
+        if self._asks_few:
+            # Opt-outs are read before lists; of everybody else no lookup will tell, and a key of each takes memory.
+            undated = undated.filter(self._once.has(stops_of(unit.sender_code_id), undated["phone_number"]))
         self._once.add(_by_list(unit.stream), phone_keys(undated["phone_number"]))
         return events.of_memberships(told, self._plan.now)
 

@@ -77,3 +77,21 @@ def test_stops_are_looked_up_however_many_they_are(warehouse: Warehouse, monkeyp
         assert remarks(warehouse.pipeline()) == [], "nothing is missing"
         told, held = truth(warehouse.sandbox)["contacts"], warehouse.rows("contacts")
         assert {phone: held[sender, phone] for phone in stopped} == {phone: told[sender, phone] for phone in stopped}
+
+
+@pytest.mark.parametrize("into_empty", [False, True])
+def test_who_stands_among_the_opt_outs_and_on_an_undated_list(warehouse: Warehouse, into_empty: bool) -> None:
+    """The list tells that somebody is on it, and so does the lookup: whoever is on both sides is looked up."""
+    someone, phone = somebody(warehouse.sandbox), "15550109001"
+    warehouse.sandbox.world.import_undated(someone.sender_code_id, someone.phone_list_id, phone)
+    warehouse.sandbox.traffic.clear()
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith("/OptOut") and answer["data"]:
+            answer["data"] += [answer["data"][0] | {"phoneNumber": phone}]
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull(base_url=base_url, into_empty=into_empty)
+    assert warehouse.sandbox.traffic.counts["list_contact_subscriptions"], "who is on both sides is looked up"
+    events = [key for key in warehouse.rows("consent_events") if key[2:4] == (phone, "subscribed")]
+    assert [key[:2] for key in events] == [(someone.sender_code_id, someone.phone_list_id)]
