@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.pipeline import PipelineContext
 from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
@@ -49,7 +52,9 @@ def held(query: str) -> Iterator[pa.Table]:
 
 def _dataset() -> dlt.Dataset:
     """One for all queries of a load: for each new one, dlt looks its settings up again."""
-    pipeline, load_id = dlt.current.pipeline(), load_package_state()["load_id"]
+    # Not dlt.current.pipeline(), which looks settings up as well: each batch of rows asks several times.
+    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    load_id = load_package_state()["load_id"]
     of_load, dataset = _datasets.get(pipeline, (None, None))
     if dataset is None or of_load != load_id:
         dataset = pipeline.dataset()
