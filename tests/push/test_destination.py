@@ -335,14 +335,8 @@ def test_memory_stays_flat(importing: Importing, record_property: Any) -> None:
                 f"FROM RANGE({rows}) AS t(i)) TO '{path}'"
             )
         how = importing.how({"tier": "Tier", "note": "Notes"}, read_back=10)
-        command = [
-            sys.executable,
-            "-m",
-            "tests.push.import_once",
-            str(importing.folder / "p"),
-            str(path),
-            json.dumps(how),
-        ]
+        arguments = [str(importing.folder / "p"), str(path), json.dumps(how)]
+        command = [sys.executable, "-m", "tests.push.import_once", *arguments]
         done = subprocess.run(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, check=True)
         peaks[rows] = float(done.stdout.split()[-1])
     record_property(
