@@ -67,8 +67,8 @@ class Result:
             print(f"{of.name:{width}} {of.why_not}")
             return
         used, ours = of.usage, self.timed[0].usage
-        speed, ratio = self.contacts / used.wall, used.wall / ours.wall
-        figures = f"{used.wall:9.2f}{used.cpu:9.2f}{used.memory:9.0f}{speed:12,.0f}{ratio:8.2f}"
+        speed = f"{self.contacts / used.wall:,.0f}" if self.contacts else ""
+        figures = f"{used.wall:9.2f}{used.cpu:9.2f}{used.memory:9.0f}{speed:>12}{used.wall / ours.wall:8.2f}"
         print(f"{of.name:{width}}{len(of.runs):5}{figures}")
 
     def ratio(self, name: str, to: str) -> float | None:

@@ -11,6 +11,7 @@ from listrak_source.push import diff, imports, ledger, lists, rejects, updates
 from listrak_source.push.ledger import CREATE, IMPORT, PLANNED, SENDING, SENT, STOP, SUBSCRIBE, UNSUBSCRIBE, UPDATE, Run
 from listrak_source.push.one_by_one import carry_out
 from listrak_source.push.plan import Plan
+from listrak_source.push.reading_back import keep
 from listrak_source.push.store import Store, text
 from listrak_source.push.targets import CREATED, described, of_ids
 from listrak_source.push.work import Work
@@ -109,6 +110,8 @@ def finish(work: Work) -> Outcome:
     finished = True
     for file in ledger.files(store, run.run_id):
         finished &= imports.carry_out(work, file)
+    # What was confirmed right before the process was killed, too: nothing else asks for it again.
+    keep(store, run)
     if finished:
         rejects.remember(store, run.run_id)
         ledger.end(store, run.run_id)

@@ -70,8 +70,9 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
                 raise
             _refuse(store, run, file, str(error)[:500])
             return
-        ledger.mark_file(store, run.run_id, file, SENT, import_file_id=import_file_id)
+        # The file last: where the process is killed in between, the file is sent again, and no change is left behind.
         ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PLANNED}'")
+        ledger.mark_file(store, run.run_id, file, SENT, import_file_id=import_file_id)
 
 
 def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew: Callable[[], None]) -> bool:
@@ -135,8 +136,8 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
 
 
 def _refuse(store: Store, run: ledger.Run, file: File, why: str, status: str = REFUSED) -> None:
-    ledger.mark_file(store, run.run_id, file, status, note=why)
     ledger.mark_changes(store, run.run_id, status, _of(file))
+    ledger.mark_file(store, run.run_id, file, status, note=why)
 
 
 def _of(file: File) -> str:

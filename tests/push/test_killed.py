@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from itertools import cycle
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count, cycle
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from listrak_source.push import lock
+from listrak_source.push import ledger, lock, reading_back
 from tests.pull.warehouse import truth
 from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
@@ -70,9 +74,47 @@ def test_killed_at_any_point(
         assert pushing.plan(sync).is_empty, at
         assert pushing.rows("SELECT COUNT(*) FROM push_runs WHERE status <> 'done'") == [(0,)]
         assert pushing.rows("SELECT DISTINCT column_name FROM push_rejected") == [("phone",)]
+        assert nothing_is_open(pushing), at
         # One for each stop and update. One for the new contact, one for the list, and one or two for the file.
         assert pushing.sent().count("PUT") == 3, at
         assert pushing.sent().count("POST") <= 2 + 2, at
         assert pushing.sent().index("PUT") < pushing.sent().index("POST"), "stops go first"
     assert {"before run", "after run", "before send", "after send"} <= reached.keys()
     assert sum(reached.values()) > 20
+
+
+def nothing_is_open(pushing: Pushing) -> bool:
+    """Whether every change of every run has come to an end."""
+    of_runs = "FROM push_changes AS c JOIN push_runs AS r ON r.run_id = c.run_id"
+    return pushing.rows(f"SELECT 1 {of_runs} WHERE c.status IN ('planned', 'sending', 'sent')") == []
+
+
+def killed_at(at: int, real: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is killed where it is called for the ``at``-th time, counted from zero."""
+    calls = count()
+
+    def called(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == at:
+            raise Killed
+        return real(*arguments, **named)
+
+    return called
+
+
+@pytest.mark.parametrize("target", [{"contact": "first_name"}, {"field": "Loyalty id"}], ids=["single", "file"])
+@pytest.mark.parametrize("before", [(reading_back, "keep"), (ledger, "mark_changes"), (ledger, "mark_file")])
+def test_killed_between_two_notes_of_one_thing(
+    in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, target: dict[str, str], before: tuple[ModuleType, str]
+) -> None:
+    """The run that is finished leaves nothing open, and nothing for another run."""
+    monkeypatch.setattr(lock, "LEASE", -1.0)
+    sync = in_duckdb.sync({"value": target})
+    for at, phone in enumerate(in_duckdb.phones(4)):
+        in_duckdb.customers(["id", "phone", "value"], [(1, phone, "Zoë")])
+        with monkeypatch.context() as patched, suppress(Killed):
+            patched.setattr(*before, killed_at(at, getattr(*before)))
+            in_duckdb.apply(sync)
+        in_duckdb.apply(sync)
+        assert nothing_is_open(in_duckdb), at
+        assert in_duckdb.rows("SELECT COUNT(*) FROM push_runs") == [(at + 1,)], at
+        assert in_duckdb.plan(sync).is_empty, at
