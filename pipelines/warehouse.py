@@ -27,7 +27,7 @@ from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
-from pipelines.memory import limited
+from pipelines.memory import LOADED_TOGETHER, limited
 
 NAME = "listrak"
 DATASET = "listrak_sms"
@@ -71,8 +71,12 @@ class Warehouse:
     def _limited(self, limits: Mapping[str, Any]) -> AnyDestination | None:
         """The destination as dlt is to use it; DuckDB with a limit to its memory."""
         config = self._configuration
-        credentials = limited(config.credentials, **limits) if config.destination_type == "duckdb" else None
-        return Destination.from_reference(self.destination, credentials=credentials)
+        if config.destination_type != "duckdb":
+            return Destination.from_reference(self.destination)
+        credentials = limited(config.credentials, **limits)
+        return Destination.from_reference(
+            self.destination, credentials=credentials, max_parallel_load_jobs=LOADED_TOGETHER
+        )
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
