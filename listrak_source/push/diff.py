@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from listrak_source.api import ConfigurationError
 from listrak_source.push import known, ledger, phones, rejects, wanted
 from listrak_source.push.store import Store
-from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
+from listrak_source.push.sync import CREATE, OPTED_OUT, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
 from listrak_source.push.values import canonical, same, usual
 
@@ -51,11 +51,17 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
     bad = _or(f"bad_{index}" for index in range(len(targets)))
     good = f"first_key IS NULL AND NOT {bad}"
-    # A stop is believed whatever else is wrong with its row, and whoever else has the same number.
+    # A stop is believed whatever else is wrong with its row, and whoever else has the same number. Of somebody whom no
+    # pull has brought, only what was confirmed is known.
+    confirmed = (
+        f"SELECT p.phone_number FROM push_confirmed AS p WHERE p.sender_code_id = {sync.sender_code_id} "
+        f"AND p.target = '{OPTED_OUT}' AND p.confirmed_value = '1'"
+    )
     store.make(
         stops_of(sync),
         f"SELECT MIN(row_key) AS row_key, COALESCE(phone_number, phone) AS phone_number FROM {compared} "
         "WHERE says_stop AND phone IS NOT NULL AND NOT COALESCE(opted_out, FALSE) "
+        f"AND NOT (phone_number IS NULL AND phone IN ({confirmed})) "
         "GROUP BY COALESCE(phone_number, phone)",
     )
     others = [index for index in range(len(targets)) if index != stop]

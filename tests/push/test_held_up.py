@@ -242,3 +242,16 @@ def test_phone_numbers_that_are_no_texts(in_duckdb: Pushing) -> None:
     with in_duckdb.session(sync) as session:
         (problem,) = session.check()[1]
     assert "cannot hold phone numbers" in problem
+
+
+def test_a_stop_of_somebody_whom_no_pull_has_brought_is_sent_once(pushing: Pushing) -> None:
+    phone, sender = "13125550101", pushing.sender_code_id
+    pushing.world.subscribe(sender, pushing.lists()[0], phone)
+    sync = stops(pushing, [(1, phone, True)])
+    pushing.apply(sync)
+    assert pushing.contact(phone)["opted_out"] is True
+    assert pushing.plan(sync).is_empty
+    pushing.world.resubscribe(sender, phone)
+    pushing.world.clock.advance(hours=1)
+    pushing.warehouse.pull()
+    assert pushing.plan(sync).counts["opt_outs"] == 1, "a pull has brought them back since, and the row still says stop"
