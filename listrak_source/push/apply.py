@@ -110,7 +110,7 @@ def finish(work: Work) -> Outcome:
     finished = True
     for file in ledger.files(store, run.run_id):
         finished &= imports.carry_out(work, file)
-    # What was confirmed right before the process was killed, too: nothing else asks for it again.
+    # Also what was confirmed right before the process was killed: or the next plan would have it once more.
     keep(store, run)
     if finished:
         rejects.remember(store, run.run_id)
