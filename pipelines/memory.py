@@ -9,8 +9,9 @@ from typing import Any
 
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8
 """glibc's names for these two, from ``malloc.h``."""
-_LARGE = 256 * 1024
-"""Blocks from this size on are the system's own as soon as they are free: pages, Arrow's buffers."""
+_LARGE = 4 * 1024 * 1024
+"""Blocks from this size on are the system's own as soon as they are free. With smaller ones, the system clears memory
+for each page and each of Arrow's buffers again: 0.7 s of 9 at 500,000 contacts, to save 20 MB."""
 _DUCKDB = {"memory_limit": "160MB", "threads": 1, "preserve_insertion_order": False}
 """DuckDB's cache grows with the data otherwise, up to most of the machine's memory. Each thread needs a share of it;
 dlt loads tables side by side on threads of its own, so DuckDB has none. Rows that keep no order need not wait for each

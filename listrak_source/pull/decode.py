@@ -61,14 +61,11 @@ def page_decoder(
         # Arrow's reader crashes on a bare null, so nothing but an object goes there.
         if not body.lstrip().startswith(b"{"):
             raise ValueError("the answer is no page: it is no object")
-        # Its reader does not check the encoding, its cast does.
-        try:
-            pa.scalar(body, pa.binary()).cast(TEXT)
-        except pa.ArrowInvalid:
+        if not _is_utf8(body):
             body = body.decode(errors="replace").encode()
         try:
             # A copy of what is known by now: other threads learn too.
-            page = None if _NUL in body else _decode_fast(body, records, dict(dates))
+            page = None if _has_nul(body) else _decode_fast(body, records, dict(dates))
         except _LooksLikeDate as found:
             dates[str(found)] = TEXT
             return decode(body)
@@ -80,6 +77,22 @@ def page_decoder(
         return page
 
     return decode
+
+
+def _is_utf8(body: bytes) -> bool:
+    """Whether all of it is. Arrow's JSON reader does not check, its cast does: without a copy, and while other threads
+    run."""
+    ends = pa.array([0, len(body)], pa.int32()).buffers()[1]
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(body)]).cast(TEXT)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _has_nul(body: bytes) -> bool:
+    # Most pages have no backslash, and one character is found ten times as fast as six.
+    return b"\\" in body and _NUL in body
 
 
 def _lacks_phones(rows: pa.Table) -> bool:

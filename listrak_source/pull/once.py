@@ -24,18 +24,11 @@ class Once:
     def first(self, group: str, records: pa.Table, columns: tuple[str, ...] = ("phoneNumber",)) -> pa.Table:
         """The records whose ``columns`` the group sees for the first time; from now on they count as written."""
         keys = keys_of(records.select(columns))
-        fresh = records
-        if pc.count_distinct(keys).as_py() < len(keys):
-            # A page that came twice: of each key the first.
-            numbered = pa.table({"key": keys, "row": pa.array(range(len(keys)))})
-            rows = numbered.group_by("key").aggregate([("row", "min")])
-            firsts = pc.sort_indices(rows["row_min"])
-            fresh, keys = records.take(rows["row_min"].take(firsts)), rows["key"].take(firsts).combine_chunks()
-        mask = pc.invert(self.has_keys(group, keys))
-        if not pc.all(mask, min_count=0).as_py():
-            fresh, keys = fresh.filter(mask), keys.filter(mask)
+        fresh = pc.and_not(_first_of_each(keys), self.has_keys(group, keys))
+        if not pc.all(fresh, min_count=0).as_py():
+            records, keys = records.filter(fresh), keys.filter(fresh)
         self.add(group, keys)
-        return fresh
+        return records
 
     def add(self, group: str, keys: pa.Array) -> None:
         """Count keys of :func:`keys_of` as written."""
@@ -48,7 +41,19 @@ class Once:
 
     def has(self, group: str, phones: pa.ChunkedArray) -> pa.Array:
         """Which phone numbers the group has seen, as booleans."""
+        if not self._written.get(group):
+            return _none_of(phones)
         return self.has_keys(group, phone_keys(phones))
+
+    def seen(self, group: str, rows: pa.Table) -> pa.Table:
+        """The rows of a table whose phone number the group has seen."""
+        return rows.filter(self.has(group, rows["phone_number"]))
+
+    def unseen(self, group: str, rows: pa.Table) -> pa.Table:
+        """The rows of a table whose phone number the group has not seen."""
+        if not self._written.get(group):
+            return rows
+        return rows.filter(pc.invert(self.has(group, rows["phone_number"])))
 
     def count(self, *groups: str) -> int:
         """How many different keys the groups have written, together."""
@@ -63,11 +68,24 @@ class Once:
         """The same, of keys of :func:`keys_of`."""
         before = self._written.get(group)
         if not before:
-            return pa.repeat(pa.scalar(False), len(keys))
+            return _none_of(keys)
         # The new ones are the small side, so they make the hash table.
         written = pa.chunked_array(before)
         again = written.filter(pc.is_in(written, value_set=keys))
         return pc.is_in(keys, value_set=again.combine_chunks())
+
+
+def _none_of(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return pa.repeat(pa.scalar(False), len(values))
+
+
+def _first_of_each(keys: pa.Array) -> pa.Array:
+    """Which keys come for the first time, as booleans."""
+    if len(keys) == 0:
+        return _none_of(keys)
+    rows = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int32()), len(keys)))
+    # Where a value stands for the first time, counted from zero.
+    return pc.equal(pc.index_in(keys, value_set=keys), pc.subtract(rows, 1))
 
 
 def keys_of(rows: pa.Table) -> pa.Array:

@@ -15,6 +15,7 @@ from dlt.common import logger
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from listrak_source.pull.dates import placed
+from listrak_source.pull.once import phone_keys
 from listrak_source.pull.privacy import RAW_PHONE
 from listrak_source.pull.records import SET_ASIDE, VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
@@ -50,6 +51,8 @@ _SUBSCRIBED = "subscribed"
 _UNNAMED = "unnamed"
 """The column of a field whose name is empty."""
 _FIELD_ID = "segmentation_field_id"
+_FEW = 20
+"""Values of one contact that are compared with each other; of more, each is looked up."""
 _NO_FIELD = 0
 """The contract keeps field id 0 for the phone number, so no profile field has it."""
 
@@ -180,7 +183,7 @@ def profile_values(
     owners = pc.take(phones, pc.list_parent_indices(lists))
     given = {"sender_code_id": sender_code_id, "phone_number": owners, "is_removed": None}
     rows = shape(values, CONTACT_PROFILE_VALUES, "UTC", given, rejects)
-    if not _names_each_once(phones, pc.list_parent_indices(lists), values):
+    if not _names_each_once(phones, lists):
         rows = last_of_each(rows, ["phone_number", _FIELD_ID])
     empty = phones.filter(pc.fill_null(pc.equal(pc.list_value_length(lists), 0), True))
     if into_empty or len(empty) == 0:
@@ -191,17 +194,25 @@ def profile_values(
     return pa.concat_tables([rows, gone], promote_options="default")
 
 
-def _names_each_once(phones: pa.ChunkedArray, owners: pa.Array, values: pa.Table) -> bool:
+def _names_each_once(phones: pa.ChunkedArray, lists: pa.ListArray) -> bool:
     """Whether no contact has two values of one field, as almost always: told by numbers alone, in a tenth of the time
     that it takes to look at each phone number.
     """
-    fields = values["segmentationFieldId"]
-    bounds = pc.min_max(fields).as_py()
-    if fields.null_count or values.num_rows == 0 or not 0 <= bounds["min"] <= bounds["max"] < 2**31:
+    fields = pc.struct_field(pc.list_flatten(lists), "segmentationFieldId")
+    keys = phone_keys(phones)
+    if fields.null_count or pc.count_distinct(keys).as_py() < len(keys):
         return False
-    pairs = pc.add(pc.multiply(owners.cast(INTEGER), 2**31), fields)
-    distinct = pc.count_distinct(pairs).as_py() == values.num_rows
-    return bool(distinct and pc.count_distinct(phones, mode="all").as_py() == len(phones))
+    owners = pc.list_parent_indices(lists)
+    longest = pc.max(pc.list_value_length(lists)).as_py() or 0
+    if longest > _FEW:
+        pairs = pa.table({"owner": owners, "field": fields})
+        return bool(pairs.group_by(["owner", "field"]).aggregate([]).num_rows == pairs.num_rows)
+    # The values of a contact stand together: two of one field are no further apart than its list is long.
+    same = (
+        pc.and_(pc.equal(owners[apart:], owners[:-apart]), pc.equal(fields[apart:], fields[:-apart]))
+        for apart in range(1, longest)
+    )
+    return not any(pc.any(some).as_py() for some in same)
 
 
 def last_of_each(rows: pa.Table, key: list[str]) -> pa.Table:

@@ -36,11 +36,11 @@ class Telling:
             return events.none()
         told = self._new_on_list(unit, rows)
         # One pull tells a fact once: a lookup may have told that somebody is on the list now, or be about to.
-        told = told.filter(pc.invert(self._once.has(_by_lookup(unit.stream), told["phone_number"])))
+        told = self._once.unseen(_by_lookup(unit.stream), told)
         undated = told.filter(told["subscribed_from"].is_null())
         if self._asks_few:
             # Opt-outs are read before lists; of everybody else no lookup will tell, and a key of each takes memory.
-            undated = undated.filter(self._once.has(stops_of(unit.sender_code_id), undated["phone_number"]))
+            undated = self._once.seen(stops_of(unit.sender_code_id), undated)
         self._once.add(_by_list(unit.stream), phone_keys(undated["phone_number"]))
         return events.of_memberships(told, self._plan.now)
 
@@ -53,8 +53,7 @@ class Telling:
         told = [events.of_subscriptions(_ended_alone(subscriptions, contacts), now)]
         for key, rows in [] if contacts is None else by_group(contacts, ["sender_code_id"]):
             sender = int(key[0])
-            stopped = rows.filter(rows["opted_out"])
-            stopped = stopped.filter(pc.invert(self._once.has(stops_of(sender), stopped["phone_number"])))
+            stopped = self._once.unseen(stops_of(sender), rows.filter(rows["opted_out"]))
             reachable = rows.filter(pc.invert(rows["opted_out"]))
             latest = self._consents.latest_among(sender, reachable["phone_number"])
             told += [
@@ -94,7 +93,7 @@ class Telling:
             return events.none()
         now = self._plan.now
         if unit.opted_out:
-            rows = rows.filter(pc.invert(self._once.has(stops_of(unit.sender_code_id), rows["phone_number"])))
+            rows = self._once.unseen(stops_of(unit.sender_code_id), rows)
         if not self._has_events:
             return events.of_contacts(rows, now, events.OPTED_OUT) if unit.opted_out else events.none()
         if unit.window.start is None:
@@ -132,8 +131,8 @@ class Telling:
         parts = [both.slice(0, 0)]
         for (phone_list,), part in by_group(both.filter(pc.and_not(later, on)), ["phone_list_id"]):
             stream = ContactUnit(sender_code_id, int(phone_list), False, EVERYTHING).stream
-            told = self._once.has(_by_list(stream), part["phone_number"])
-            parts.append(self._once.first(_by_lookup(stream), part.filter(pc.invert(told)), ("phone_number",)))
+            untold = self._once.unseen(_by_list(stream), part)
+            parts.append(self._once.first(_by_lookup(stream), untold, ("phone_number",)))
         return events.of_returns(pa.concat_tables(parts), self._plan.now)
 
 

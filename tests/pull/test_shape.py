@@ -162,6 +162,20 @@ def test_values_of_a_part_of_a_page_belong_to_their_owners() -> None:
     assert owners == set(pieces["phoneNumber"].to_pylist())
 
 
+@pytest.mark.parametrize("others", [0, 1, 3, 30])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_field_that_comes_twice_has_its_last_value(others: int, *, first: bool) -> None:
+    """Beside each other or far apart, in a contact with few values or many, in whatever order."""
+    between = [{"segmentationFieldId": 100 - n, "value": f"other {n}"} for n in range(others)]
+    values = [{"segmentationFieldId": 5, "value": "old"}, *between, {"segmentationFieldId": 5, "value": "new"}]
+    other = {"phoneNumber": "2", "segmentationFieldValues": [{"segmentationFieldId": 5, "value": "its own"}]}
+    twice = {"phoneNumber": "1", "segmentationFieldValues": values}
+    found = profile_values(from_records([twice, other] if first else [other, twice], CONTACTS), 9).to_pylist()
+    assert [row["value"] for row in found if (row["phone_number"], row["segmentation_field_id"]) == ("1", 5)] == ["new"]
+    assert [row["value"] for row in found if row["phone_number"] == "2"] == ["its own"]
+    assert len(found) == others + 2
+
+
 def test_unknown_reason_is_kept() -> None:
     records = [
         {"phoneNumber": "1", "optOutDate": "2026-01-01T00:00:00", "optOutReason": why} for why in ("3", "New", None)

@@ -1,0 +1,43 @@
+"""Each row once, whatever comes again."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from listrak_source.pull.once import Once
+
+
+def page(*phones: str) -> pa.Table:
+    return pa.table({"phoneNumber": pa.chunked_array([list(phones[:2]), list(phones[2:])], pa.string())})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "fresh"),
+    [
+        ((), ("1", "2", "3"), ("1", "2", "3")),
+        ((), ("1", "2", "1", "3", "2"), ("1", "2", "3")),
+        (("2",), ("1", "2", "1", "3", "2"), ("1", "3")),
+        (("1", "2", "3"), ("3", "1", "1"), ()),
+        (("1",), (), ()),
+        (("01", "+1"), ("1", "01", "+1", "n/a", "n/a"), ("1", "n/a")),
+    ],
+)
+def test_what_comes_again_is_left_out(before: tuple[str, ...], now: tuple[str, ...], fresh: tuple[str, ...]) -> None:
+    """On one page or on two, in the order in which they came."""
+    once = Once()
+    once.first("group", page(*before))
+    assert once.first("group", page(*now))["phoneNumber"].to_pylist() == list(fresh)
+    assert once.first("group", page(*now)).num_rows == 0
+    assert once.first("another", page(*now)).num_rows == len(set(now))
+    assert once.count("group") == once.written("group") == len({*before, *now})
+
+
+def test_who_was_seen() -> None:
+    once = Once()
+    rows = pa.table({"phone_number": ["1", "2", "3"]})
+    assert once.unseen("group", rows) == rows
+    assert once.seen("group", rows).num_rows == 0
+    once.first("group", page("2"))
+    assert once.seen("group", rows)["phone_number"].to_pylist() == ["2"]
+    assert once.unseen("group", rows)["phone_number"].to_pylist() == ["1", "3"]
