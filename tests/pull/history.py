@@ -135,6 +135,7 @@ class History(Life):
         told = truth(self.sandbox)
         touched = frozenset().union(*map(self._touched, older))
         if pull.unloaded:
+            promises.nothing_is_worse(before, self.tables, told, touched, marks=bool(self.unloaded))
             self.unloaded = _Unloaded(self._pending_in_state(), now)
             return False
         if not ended:
@@ -203,6 +204,8 @@ class History(Life):
         try:
             if pull.unloaded:
                 pipeline.sync_destination()
+                if pipeline.has_pending_data:  # as ``load`` does: two packages never wait at once
+                    pipeline.run()
                 pipeline.extract(listrak_sms(**options))
                 pipeline.normalize()
                 return False, False

@@ -43,6 +43,17 @@ def test_package_of_a_killed_first_pull(history: History) -> None:
     assert history.pull()
 
 
+def test_packages_of_two_killed_processes(history: History) -> None:
+    """The second loads what the first has left, before it reads anything: only one ever waits."""
+    history.pull()
+    history.happen("subscribe", STRANGER, FIRST)
+    history.pull(unloaded=True)
+    history.happen("leave", STRANGER, FIRST)
+    history.pull(unloaded=True, full=True, chunk_rows=5)
+    history.pull(loads=1, full=True, chunk_rows=5, lookups="all")
+    assert history.pull(full=True)
+
+
 def test_number_that_comes_back_has_nothing_of_who_had_it(history: History) -> None:
     history.pull()
     history.happen("subscribe", STRANGER, FIRST)
