@@ -165,7 +165,10 @@ class History(Life):
         )
         promises.check(pulled, self.tables)
         consent_state.state_is_true(pulled, self.connection, self.world.clock.now())
-        self.known.advance(min([began, *older]), pulled.lists, pulled.lookups)
+        # A first pull looks nobody up, whatever another one had begun before it with other options.
+        first = pulled.lists - self.known.looked.keys()
+        self.known.advance(began, first, pulled.lookups)
+        self.known.advance(min([began, *older]), pulled.lists - first, pulled.lookups)
         self.pending = self.unloaded = None
         if pull.full:
             consent_state.past_is_true(self.walks, self.connection)

@@ -54,6 +54,17 @@ def test_packages_of_two_killed_processes(history: History) -> None:
     assert history.pull(full=True)
 
 
+def test_first_pull_that_is_begun_anew_with_other_options(history: History) -> None:
+    """It looks nobody up: neither who subscribed since the first try, nor does the next one."""
+    assert not history.pull(loads=1, chunk_rows=5, lookups="all")
+    history.happen("subscribe", STRANGER, FIRST)
+    history.happen("import", STRANGER, SECOND)
+    history.wait(days=3)
+    assert history.pull()
+    history.wait(days=6)
+    assert history.pull(full=True)
+
+
 def test_number_that_comes_back_has_nothing_of_who_had_it(history: History) -> None:
     history.pull()
     history.happen("subscribe", STRANGER, FIRST)
