@@ -66,9 +66,10 @@ class Result:
         if of.why_not:
             print(f"{of.name:{width}} {of.why_not}")
             return
-        used, ours = of.usage, self.timed[0].usage
+        used = of.usage
         speed = f"{self.contacts / used.wall:,.0f}" if self.contacts else ""
-        figures = f"{used.wall:9.2f}{used.cpu:9.2f}{used.memory:9.0f}{speed:>12}{used.wall / ours.wall:8.2f}"
+        ratio = f"{used.wall / self.timed[0].usage.wall:8.2f}" if self.timed[0].runs else ""
+        figures = f"{used.wall:9.2f}{used.cpu:9.2f}{used.memory:9.0f}{speed:>12}{ratio}"
         print(f"{of.name:{width}}{len(of.runs):5}{figures}")
 
     def ratio(self, name: str, to: str) -> float | None:

@@ -63,7 +63,7 @@ class Settings(BaseConfiguration):
     huge list. Contacts without a subscribe date are in no slice; a complete walk, which is never sliced, finds them."""
     chunk_rows: Optional[int] = None  # noqa: UP045
     """Contacts and opt-outs that one load takes, about; the next run of the source goes on. Everything in one load when
-    empty. A contact that is looked up counts as 100."""
+    empty. A contact that is looked up counts as 25."""
     hash_columns: Optional[list[str]] = None  # noqa: UP045
     """Personal columns that are written as a keyed hash: phone_number, email_address, first_name, last_name, birthday,
     postal_code. Needs ``hash_key``."""

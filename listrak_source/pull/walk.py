@@ -44,7 +44,7 @@ from listrak_source.pull.windows import Window
 TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
 
-LOOKUP = 100
+LOOKUP = 25
 """A contact that is asked one by one takes about as long as this many rows of a page."""
 
 
