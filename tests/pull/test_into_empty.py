@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from listrak_source import load
-from listrak_source.pull import run
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request, somebody
 from tests.pull.warehouse import Warehouse, truth
@@ -49,13 +47,3 @@ def test_what_comes_twice_is_there_once(warehouse: Warehouse, kind: str) -> None
     warehouse.pull(*TABLES, into_empty=True, workers=1, page_size=15, lists=lists)
     for name in TABLES:
         assert warehouse.rows(name), "each key once"
-
-
-def test_loads_are_larger_where_nothing_is_merged(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A merge takes memory by the size of what it merges."""
-    monkeypatch.setattr(run, "CHUNK_ROWS", 50)
-    options = warehouse.options() | {"page_size": 10}
-    assert len(list(load(warehouse.pipeline(), "contacts", **options, into_empty=True))) == 1
-    told = truth(warehouse.sandbox)["contacts"]
-    assert len(list(load(warehouse.pipeline(), "contacts", **options, full=True))) > len(told) // 100
-    assert warehouse.rows("contacts").keys() == told.keys()
