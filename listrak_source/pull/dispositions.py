@@ -31,6 +31,8 @@ from listrak_source.settings import Settings
 
 FILESYSTEM = "dlt.destinations.filesystem"
 _POSTGRES = "dlt.destinations.postgres"
+_DUCKDB = "duckdb"
+"""The dialect of DuckDB, MotherDuck and DuckLake."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Dispositions:
     table_format: str | None = None
     file_format: str | None = None
     """Set where dlt would choose one that is slower, or that keeps no types."""
+    dialect: str | None = None
+    """The destination's SQL, by sqlglot's name."""
 
     @property
     def keeps_the_stop(self) -> bool:
@@ -69,9 +73,12 @@ class Dispositions:
             return hints
         if table.merge_hints:
             hints["columns"] = {name: {"name": name, **extra} for name, extra in table.merge_hints.items()}
+        how = {"disposition": "merge", "strategy": strategy}
         if table.merge_key and strategy == "delete-insert":
             hints["merge_key"] = list(table.merge_key)
-        return hints | {"write_disposition": {"disposition": "merge", "strategy": strategy}}
+            if self.dialect == _DUCKDB:
+                how["destination_scope"] = _mentioned(table)
+        return hints | {"write_disposition": how}
 
     def fitted(self, rows: pa.Table, table: Table) -> pa.Table:
         """``rows`` as the destination's way needs them: what its merge cannot do itself is done here."""
@@ -106,7 +113,8 @@ def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, 
             f"sources.listrak.table_format: {name} keeps no {table_format} tables; leave the setting out"
         )
     strategies = frozenset(merge_strategies(capabilities, table_format))
-    ours = Dispositions(strategies, settings.into_empty, table_format, _file_format(capabilities, destination_type))
+    file_format, dialect = _file_format(capabilities, destination_type), capabilities.sqlglot_dialect
+    ours = Dispositions(strategies, settings.into_empty, table_format, file_format, dialect)
     if "delete-insert" in strategies or (destination_type == FILESYSTEM and table_format == "delta"):
         return ours
     if destination_type == FILESYSTEM and not table_format:
@@ -121,6 +129,17 @@ def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, 
         f"{name} cannot merge rows, so what is read again would stand there twice: "
         + (f"set sources.listrak.table_format to {formats[0]}" if formats else "take another destination")
     )
+
+
+def _mentioned(table: Table) -> str:
+    """The condition for rows of the destination whose ``merge_key`` is staged, with dlt's placeholders.
+
+    dlt itself asks for the primary key *or* the merge key, though the one implies the other. DuckDB joins on that only
+    after it has sorted out every key that the table holds: 4 s among 9,000,000 rows, for 3,000 that are staged, instead
+    of 0.3 s.
+    """
+    same = " AND ".join(f"staged.{name} = {{table}}.{name}" for name in table.merge_key)
+    return f"EXISTS (SELECT 1 FROM {{staging_table}} AS staged WHERE {same})"  # noqa: S608 - our own names
 
 
 def merge_strategies(capabilities: DestinationCapabilitiesContext, table_format: str | None) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from dlt.common.destination import Destination
+from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
@@ -64,6 +66,29 @@ def test_delta_takes_upsert_and_plain_files_are_added_to() -> None:
     assert set(strategies(plain).values()) == {"append"}
     assert plain.hints(TABLES["contacts"])["file_format"] == "parquet"
     assert choice("athena", table_format="iceberg").hints(TABLES["contacts"])["table_format"] == "iceberg"
+
+
+@pytest.mark.parametrize("name", [*MERGING, *DELETE_INSERT])
+def test_duckdb_alone_is_told_in_one_condition_what_a_merge_replaces(name: str) -> None:
+    hints = choice(name).hints(TABLES["contact_profile_values"])
+    assert hints["merge_key"] == ["sender_code_id", "phone_number"]
+    assert ("destination_scope" in hints["write_disposition"]) == (name in ("duckdb", "motherduck", "ducklake"))
+    assert "destination_scope" not in choice(name).hints(TABLES["contacts"])["write_disposition"]
+
+
+def test_duckdb_finds_what_is_replaced_by_the_few_staged_keys() -> None:
+    """By dlt's own condition it sorts out all keys of the table first; when it no longer does, ours can go."""
+    scope = choice("duckdb").hints(TABLES["contact_profile_values"])["write_disposition"]["destination_scope"]
+    ours = f"DELETE FROM held WHERE {scope.format(table='main.held', staging_table='main.came')}"
+    dlts = SqlMergeFollowupJob.gen_key_table_clauses(
+        "held", "came", TABLES["contact_profile_values"].key, ("sender_code_id", "phone_number"), for_delete=True
+    )
+    with duckdb.connect() as connection:
+        columns = "sender_code_id BIGINT, phone_number VARCHAR, segmentation_field_id BIGINT"
+        for name in ("held", "came"):
+            connection.execute(f"CREATE TABLE {name} ({columns})")
+        plans = [str(connection.execute(f"EXPLAIN {one}").fetchall()) for one in (ours, f"DELETE {dlts[0]}")]
+    assert ["DELIM" in plan for plan in plans] == [False, True]
 
 
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
