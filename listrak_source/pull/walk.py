@@ -174,10 +174,11 @@ class Walk:
 
     def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
         """The readings, some at a time: who was written before is looked for among a million keys, and that costs the
-        same for one page as for ten. In small loads fewer wait, for another process would have to read them again; none
-        where everybody is looked up, which takes many loads.
+        same for one page as for ten; and lookups of the next people wait for the last ones. They are a tenth of a load's
+        work at the most, for another process would have to read them again.
         """
-        most = 0 if self.plan.asks_everyone else min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10)
+        each = LOOKUP if self.plan.asks_everyone else 1
+        most = min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10) // each
         waiting: list[Reading[ContactUnit]] = []
         rows = 0
         for reading in readings:
