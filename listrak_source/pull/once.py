@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,21 +25,25 @@ class Once:
 
     def first(self, group: str, records: pa.Table, columns: tuple[str, ...] = ("phoneNumber",)) -> pa.Table:
         """The records whose ``columns`` the group sees for the first time; from now on they count as written."""
-        keys = keys_of(records.select(columns))
+        return self.first_of_each(group, [records], columns)[0]
+
+    def first_of_each(
+        self, group: str, parts: Sequence[pa.Table], columns: tuple[str, ...] = ("phoneNumber",)
+    ) -> list[pa.Table]:
+        """The same of several tables, one after the other: what was written is gone through once for all of them."""
+        keys = keys_of(pa.concat_tables([part.select(columns) for part in parts]))
         fresh = pc.and_not(_first_of_each(keys), self.has_keys(group, keys))
-        if not pc.all(fresh, min_count=0).as_py():
-            records, keys = records.filter(fresh), keys.filter(fresh)
-        self.add(group, keys)
-        return records
+        if pc.all(fresh, min_count=0).as_py():
+            self.add(group, keys)
+            return list(parts)
+        self.add(group, keys.filter(fresh))
+        starts = accumulate((part.num_rows for part in parts), initial=0)
+        return [part.filter(fresh.slice(start, part.num_rows)) for part, start in zip(parts, starts, strict=False)]
 
     def add(self, group: str, keys: pa.Array) -> None:
         """Count keys of :func:`keys_of` as written."""
         if len(keys):
             self._written[group].append(keys)
-
-    def written(self, group: str) -> int:
-        """How many keys the group has written, one that was counted twice as two."""
-        return sum(map(len, self._written.get(group, ())))
 
     def has(self, group: str, phones: pa.ChunkedArray) -> pa.Array:
         """Which phone numbers the group has seen, as booleans."""

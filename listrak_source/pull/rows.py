@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -64,7 +64,21 @@ class Rows:
 
     def memberships(self, unit: ContactUnit, records: pa.Table, *, tell: bool = True) -> Batch:
         """Rows of who is on a list; ``tell`` where nobody else tells what they consented to."""
-        phones = self.once.first(unit.stream, records.select(["phoneNumber"]))
+        return self._memberships(unit, self.once.first(unit.stream, records.select(["phoneNumber"])), tell=tell)
+
+    def memberships_of_each(self, read: Sequence[tuple[ContactUnit, pa.Table]]) -> Iterator[tuple[Batch, int]]:
+        """The same of several units' records, and of each how many are new."""
+        by_stream: dict[str, list[int]] = defaultdict(list)
+        for at, (unit, _) in enumerate(read):
+            by_stream[unit.stream].append(at)
+        new: dict[int, pa.Table] = {}
+        for stream, places in by_stream.items():
+            phones = [read[at][1].select(["phoneNumber"]) for at in places]
+            new |= zip(places, self.once.first_of_each(stream, phones), strict=True)
+        for at, (unit, _) in enumerate(read):
+            yield self._memberships(unit, new[at], tell=True), new[at].num_rows
+
+    def _memberships(self, unit: ContactUnit, phones: pa.Table, *, tell: bool) -> Batch:
         rows = self._on_list(unit, phones)
         told = self._telling.of_memberships(unit, rows) if tell else events.none()
         if unit.window.start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):

@@ -39,7 +39,7 @@ from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import small_tables
 from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
-from listrak_source.pull.windows import Window
+from listrak_source.pull.windows import FIRST_SMS, Window
 
 TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
@@ -157,25 +157,25 @@ class Walk:
 
     def _read_lists(self, units: list[ContactUnit]) -> Iterator[Step]:
         for readings in self._together(self._read_contacts(units, goes_on=True)):
-            people: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
-            for reading in readings:
-                unit, records = reading.unit, reading.records
-                before = self.rows.once.written(unit.stream)
-                batch = self.rows.memberships(unit, records)
+            read = [(reading.unit, reading.records) for reading in readings]
+            for batch, new in self.rows.memberships_of_each(read):
                 # What a unit that began again brings once more is no work, or a load would hold nothing else.
-                yield Step(batch, self.rows.once.written(unit.stream) - before, counts=True)
-                # A contact is the same on whichever list it is found.
-                people[replace(unit, phone_list_id=0, window=Window(unit.window.start))].append(records)
-            for anywhere, parts in people.items():
-                yield from self._contacts(anywhere, pa.concat_tables(parts, promote_options="default"))
+                yield Step(batch, new, counts=True)
+            people: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
+            for unit, records in read:
+                # A contact is the same on whichever list it is found, and in whichever window that has a beginning.
+                anyone = replace(unit, phone_list_id=0, window=Window(unit.window.start and FIRST_SMS))
+                people[anyone].append(records)
+            for anyone, parts in people.items():
+                yield from self._contacts(anyone, pa.concat_tables(parts, promote_options="default"))
             # Only now is everything of these records handed over.
             for reading in readings:
                 yield Step({}, 0, reading.unit, reading.position)
 
     def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
-        """The readings, some at a time: who was written before is looked for among a million keys, and that costs the
-        same for one page as for ten; and lookups of the next people wait for the last ones. They are a tenth of a load's
-        work at the most, for another process would have to read them again.
+        """The readings, some at a time: who was written before is looked for among a million keys, which costs the same
+        for one page as for ten; and lookups of the next people wait for the last ones. They are a tenth of a load's work
+        at the most, for another process would have to read them again.
         """
         each = LOOKUP if self.plan.asks_everyone else 1
         most = min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10) // each
