@@ -18,7 +18,8 @@ from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
-from listrak_source.pull.walk import Step, Walk, place_of
+from listrak_source.pull.units import place_of
+from listrak_source.pull.walk import Step, Walk
 from listrak_source.settings import Settings
 
 TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")

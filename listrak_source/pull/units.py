@@ -101,3 +101,8 @@ class OptOutUnit:
 
 Unit = ContactUnit | OptOutUnit
 AnyUnit = TypeVar("AnyUnit", ContactUnit, OptOutUnit)
+
+
+def place_of(unit: Unit) -> str:
+    """A unit's name among all units."""
+    return f"{unit.stream} {unit.name}"

@@ -38,7 +38,7 @@ from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import small_tables
 from listrak_source.pull.tables import SUBSCRIPTIONS
-from listrak_source.pull.units import AnyUnit, ContactUnit, Unit
+from listrak_source.pull.units import AnyUnit, ContactUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
 
 TOGETHER = 40_000
@@ -174,8 +174,8 @@ class Walk:
 
     def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
         """The readings, some at a time: who was written before is looked for among a million keys, which costs the same
-        for one page as for ten; and lookups of the next people wait for the last ones. They are a tenth of a load's work
-        at the most, for another process would have to read them again.
+        for one page as for ten; and lookups of the next people wait for the last. They are a tenth of a load's work at
+        the most, for another process would have to read them again.
         """
         each = LOOKUP if self.plan.asks_everyone else 1
         most = min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10) // each
@@ -299,8 +299,3 @@ def people_of(unit: Unit, records: pa.Table) -> list[Person]:
     """The people of records, to be looked up."""
     phones, numbers = records["phoneNumber"].to_pylist(), raw_phones(records).to_pylist()
     return [Person(unit.sender_code_id, *one) for one in zip(phones, numbers, strict=True)]
-
-
-def place_of(unit: Unit) -> str:
-    """A unit's name among all units."""
-    return f"{unit.stream} {unit.name}"
