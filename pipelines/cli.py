@@ -9,12 +9,24 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from pipelines.messages import Exit, explain
 from pipelines.push_cli import app as push_app
 from pipelines.screen import Dataset, Destination, err, example, out
 
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Typer itself would end an interrupted one with a code of its own, and no word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise RuntimeError("interrupted") from error
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="listrak",
     help="Listrak SMS in your warehouse.",
     no_args_is_help=True,

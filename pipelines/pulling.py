@@ -10,10 +10,12 @@ from typing import Any
 import dlt
 
 from listrak_source.pull.asking import COUNTER
+from listrak_source.pull.pending import is_unfinished
 from listrak_source.pull.run import load
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
 from listrak_source.settings import resolve
 from pipelines import status
+from pipelines.interrupts import noticed
 from pipelines.warehouse import is_empty, loaded_rows
 
 _FIRST = (
@@ -84,10 +86,13 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
     """One pull, all of its loads; what it has done is added to ``found``."""
     counts: Counter[str] = Counter()
     loads: list[str] = []
-    for info in load(pipeline, *tables, **options):
-        if info.loads_ids:
-            loads += info.loads_ids
-            counts.update(loaded_rows(pipeline))
+    with noticed() as stop_if_interrupted:
+        for info in load(pipeline, *tables, **options):
+            if info.loads_ids:
+                loads += info.loads_ids
+                counts.update(loaded_rows(pipeline))
+            if is_unfinished(pipeline):
+                stop_if_interrupted()
     found.remarks = status.remarks(pipeline)
     if CONSENT_EVENTS.name in counts:
         # Most of what a complete walk tells is known: such rows are handed over, and not written.
