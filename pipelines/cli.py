@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Any
 
@@ -178,7 +179,8 @@ def sandbox(
         sys.stdout.flush()
 
     world = World(seed, contacts, sender_codes, lists, values)
-    serve(world, port=port, on_listen=announce, delay=delay)
+    with suppress(KeyboardInterrupt):  # the way to end it
+        serve(world, port=port, on_listen=announce, delay=delay)
 
 
 @app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from threading import Thread
 
@@ -33,6 +35,17 @@ def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monke
     code, _, err = listrak("status")
     assert code == Exit.TRY_AGAIN
     assert err.startswith("listrak: Interrupted: ")
+
+
+def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
+    command = [sys.executable, "-u", "-m", "pipelines.console", "sandbox", "--contacts", "50", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert any("Ctrl-C ends it" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
 
 
 def test_on_another_thread_nothing_is_noticed() -> None:
