@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -35,6 +36,14 @@ def sandbox(server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     for name, value in settings.items():
         monkeypatch.setenv(f"SOURCES__LISTRAK__{name}", value)
     return server
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """This process and those that it starts heed an interrupt: what a shell runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pipelines.warehouse import Warehouse
 from tests.pipelines.conftest import Listrak
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_that_was_swallowed_is_noticed_once() -> None:
     with noticed() as stop_if_interrupted:
         stop_if_interrupted()
@@ -37,6 +38,7 @@ def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monke
     assert err.startswith("listrak: Interrupted: ")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
     command = [sys.executable, "-u", "-m", "pipelines.console", "sandbox", "--contacts", "50", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

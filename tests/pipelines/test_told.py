@@ -90,6 +90,7 @@ def test_each_load_has_a_number(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f" {people} contacts" in out, "of all loads together"
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number: signal.Signals) -> None:
     command = [sys.executable, "-u", "-m", "pipelines.console", "pull", "--chunk-rows", "100"]
