@@ -13,7 +13,7 @@ from benchmarks.processes import LISTRAK, measure, sandbox
 MOST = 600
 """MB that a pull takes at its peak, at the most."""
 TWICE = 1.15
-"""What a pull of twice the contacts takes more, at the most. It is 1.07 to 1.11: peaks differ by 15 MB from run to run."""
+"""How much a pull of twice the contacts may take more: it takes 1.07 to 1.11, and peaks vary by 15 MB."""
 Record = Callable[[str, object], None]
 
 
