@@ -47,5 +47,5 @@ def give_back() -> None:
 def limited(credentials: Any, **also: Any) -> dict[str, Any]:
     """DuckDB's resolved ``credentials``, within limits of ours unless they have a ``global_config`` of their own.
     ``also`` goes before what a load is given, as :data:`PLANNING` does."""
-    given = {name: credentials[name] for name in credentials.get_resolvable_fields() if credentials[name] is not None}
-    return {"global_config": _DUCKDB | also} | given
+    given = {name: credentials[name] for name in credentials.get_resolvable_fields()}
+    return given | {"global_config": given["global_config"] or _DUCKDB | also}

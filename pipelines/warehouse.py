@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 import dlt
+from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
@@ -68,15 +69,13 @@ class Warehouse:
             config.pipeline_name = NAME  # names the file of a destination that has no address
         return factory.configuration(config)
 
-    def _limited(self, limits: Mapping[str, Any]) -> AnyDestination | None:
-        """The destination as dlt is to use it; DuckDB with a limit to its memory."""
+    def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
+        """The destination with all of its settings; DuckDB with a limit to its memory."""
         config = self._configuration
-        if config.destination_type != "duckdb":
-            return Destination.from_reference(self.destination)
-        credentials = limited(config.credentials, **limits)
-        return Destination.from_reference(
-            self.destination, credentials=credentials, max_parallel_load_jobs=LOADED_TOGETHER
-        )
+        given = settings_of(config)
+        if config.destination_type == "duckdb":
+            given |= {"credentials": limited(config.credentials, **limits), "max_parallel_load_jobs": LOADED_TOGETHER}
+        return Destination.from_reference(self.destination, **given)
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
@@ -117,9 +116,17 @@ class Warehouse:
         self, scratch: Path, limits: Mapping[str, Any] = MappingProxyType({}), **options: Any
     ) -> dlt.Pipeline:
         pipeline: dlt.Pipeline = dlt.pipeline(
-            NAME, pipelines_dir=str(scratch), destination=self._limited(limits), dataset_name=self.dataset, **options
+            NAME, pipelines_dir=str(scratch), destination=self._resolved(limits), dataset_name=self.dataset, **options
         )
         return pipeline
+
+
+def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:
+    """Every setting of a resolved destination, as its arguments: dlt looks up what it is not given, in all places and
+    two dozen times a run.
+    """
+    fields = config.get_resolvable_fields().items()
+    return {name: config[name] for name, hint in fields if not is_hint_not_resolvable(hint)}
 
 
 def is_empty(pipeline: dlt.Pipeline) -> bool:

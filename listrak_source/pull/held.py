@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -41,13 +42,23 @@ def held(query: str) -> Iterator[pa.Table]:
 
     ``query`` is in DuckDB's dialect and becomes the destination's.
     """
-    relation = _dataset().query(query, query_dialect="duckdb")
     try:
-        for rows in relation.iter_arrow(chunk_size=ROWS):
+        for rows in _found(query):
             yield _as_ours(rows)
     except (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity):
         # A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors.
         return
+
+
+def _found(query: str) -> Iterator[pa.Table]:
+    dataset = _dataset()
+    client = dataset.sql_client
+    if client.capabilities.sqlglot_dialect != "duckdb":
+        yield from dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
+        return
+    # DuckDB's SQL is DuckDB's already: to parse it, name its columns and write it again takes longer than to run it.
+    with nullcontext() if client.native_connection else client, client.execute_query(query) as cursor:
+        yield from cursor.iter_arrow(chunk_size=ROWS)
 
 
 def _dataset() -> dlt.Dataset:
