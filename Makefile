@@ -11,7 +11,7 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long check format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,14 +30,17 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 	@$(BIN)/listrak demo
 
-test: $(READY)  ## run the tests
+test: $(READY)  ## run the tests that every commit needs: four minutes
 	@$(BIN)/python -m pytest -n auto
+
+test-full: $(READY)  ## run these and all others but the full sizes: half an hour
+	@$(BIN)/python -m pytest -n auto --tier full
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
 test-long: $(READY)  ## run the full sizes: histories, memory, every destination
-	@$(BIN)/python -m pytest -m long -n auto
+	@$(BIN)/python -m pytest -n auto --tier long
 	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
-		$(BIN)/python -m pytest -n auto --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
+		$(BIN)/python -m pytest -n auto --tier full --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
 
 check: $(READY)  ## lint, format and types
 	@$(BIN)/ruff check .

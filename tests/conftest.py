@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
+from tests import tiers
 from tests.destinations import servers
 from tests.destinations.places import PLACES, Place
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=list(tiers.TIERS), default="test", help="which tests, and in which sizes")
     parser.addoption("--place", choices=list(PLACES), default="duckdb", help="where the warehouses of tests/pull are")
+    parser.addini("cpu_budget", "seconds of processors that a test of the default tier may take", default="8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(tiers.Tiers(config))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -23,10 +30,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for name, value in report.user_properties:
             if isinstance(value, int):
                 counts[name] += value
-            else:
+            elif isinstance(value, str):
                 terminalreporter.write_line(f"{name}: {value}")
     if counts:
         terminalreporter.write_line(" · ".join(f"{count:,} {name}" for name, count in counts.items()))
+    tiers.summary(terminalreporter)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dlt.pipeline.pipeline import Pipeline
 from listrak_source.pull.dispositions import Dispositions, chosen
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
-from tests.destinations.places import Place
+from tests.destinations.places import DATASET, Place
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 Load = dict[str, pa.Table]
@@ -69,7 +69,7 @@ class Lake:
         return dlt.pipeline(
             "compact",
             destination=self.place.destination(self.folder),
-            dataset_name=self.place.dataset(self.folder),
+            dataset_name=DATASET,
             pipelines_dir=str(self.folder / "pipelines"),
         )
 
@@ -87,7 +87,7 @@ class Lake:
 
     def held(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows, but for dlt's own column."""
-        dataset = dlt.dataset(self.place.destination(self.folder), self.place.dataset(self.folder))
+        dataset = dlt.dataset(self.place.destination(self.folder), DATASET)
         found = {}
         for table in (CONTACTS, CONTACT_PROFILE_VALUES, CONSENT_EVENTS):
             names = [column.name for column in table.columns]

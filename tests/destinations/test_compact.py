@@ -58,6 +58,7 @@ def split(lake: Lake) -> None:
             file.unlink()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["parquet", "parquet-s3"], indirect=True)
 @pytest.mark.parametrize("seed", range(3))
 def test_same_rows_as_a_merge(place: Place, tmp_path: Path, seed: int) -> None:
@@ -71,6 +72,7 @@ def test_same_rows_as_a_merge(place: Place, tmp_path: Path, seed: int) -> None:
     assert settle(lake.pipeline()) == [], "nothing to do"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["parquet"], indirect=True)
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_any_step_it_ends_with_the_same_rows(
@@ -137,6 +139,7 @@ def test_a_layout_without_load_ids_is_one_clear_sentence(place: Place, tmp_path:
         settle(other)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("place", ["duckdb", "delta"], indirect=True)
 def test_where_dlt_merges_there_is_nothing_to_do(place: Place, tmp_path: Path) -> None:
     lake = Lake(place, tmp_path / "lake")

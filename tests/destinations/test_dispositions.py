@@ -91,6 +91,7 @@ def test_duckdb_finds_what_is_replaced_by_the_few_staged_keys() -> None:
     assert ["DELIM" in plan for plan in plans] == [False, True]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 @pytest.mark.parametrize(("options", "taken"), [({}, "parquet"), ({"loader_file_format": "csv"}, "csv")])
 def test_postgres_is_loaded_by_adbc_unless_the_run_says_otherwise(
@@ -126,6 +127,7 @@ def test_a_plain_run_on_plain_files_is_refused_before_anything_is_asked(warehous
     assert not plain.sandbox.traffic.counts
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["postgres", "delete-insert", "delta"], indirect=True)
 @pytest.mark.parametrize("seed", range(2))
 def test_same_rows_whatever_the_way(place: Place, tmp_path: Path, seed: int) -> None:

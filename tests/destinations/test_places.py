@@ -18,16 +18,39 @@ from tests.pull.asking import somebody
 from tests.pull.test_truth import SMALL, without_dates
 from tests.pull.warehouse import Warehouse, truth
 
-everywhere = pytest.mark.parametrize("place", PLACES, indirect=True)
 REMOTE = ("parquet-s3", "delta-s3", "ducklake")
 """Where each load takes many requests: make test-long kills them too."""
-killed_everywhere = pytest.mark.parametrize(
-    "place",
-    [pytest.param(name, marks=[pytest.mark.long] if name in REMOTE else []) for name in PLACES],
-    indirect=True,
-)
 
 
+def places(marks: dict[str, pytest.MarkDecorator]) -> pytest.MarkDecorator:
+    """All places, some of them in a later tier than the test."""
+    marked = [pytest.param(name, marks=marks.get(name, ())) for name in PLACES]
+    return pytest.mark.parametrize("place", marked, indirect=True)
+
+
+full, long = pytest.mark.full, pytest.mark.long
+OTHERS = [name for name in PLACES if name != "duckdb"]
+everywhere = places({})
+killed_everywhere = places(dict.fromkeys(OTHERS, full) | dict.fromkeys(REMOTE, long))
+in_short = places(dict.fromkeys(("parquet-s3", "delta-s3", "delete-insert"), full))
+
+
+@in_short
+def test_a_stop_after_the_first_pull(warehouse: Warehouse) -> None:
+    """A short story of the tables that a stop stands in."""
+    sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
+    for _ in range(2):
+        warehouse.pull("contacts", "opt_outs", lookups="none")
+        sandbox.world.opt_out(*someone.key)
+        sandbox.world.clock.advance(days=1)
+    contacts, opt_outs, told = warehouse.rows("contacts"), warehouse.rows("opt_outs"), truth(sandbox)
+    assert opt_outs == told["opt_outs"]
+    assert someone.key in {key[:2] for key in opt_outs}
+    assert contacts.keys() == told["contacts"].keys()
+    assert contacts[someone.key]["opted_out"] is False, "nobody was looked up"
+
+
+@pytest.mark.full
 @everywhere
 def test_first_pull_later_pull_and_complete_walk(warehouse: Warehouse) -> None:
     sandbox, world, someone = warehouse.sandbox, warehouse.sandbox.world, somebody(warehouse.sandbox)
@@ -94,6 +117,7 @@ def test_first_pull_later_pull_and_complete_walk(warehouse: Warehouse) -> None:
     assert warehouse.rows("consent_events") == events
 
 
+@pytest.mark.cases(1)
 @killed_everywhere
 @pytest.mark.parametrize("starts_bare", [False, True])
 def test_killed_while_it_loads_and_started_again(warehouse: Warehouse, starts_bare: bool) -> None:

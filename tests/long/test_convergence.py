@@ -10,20 +10,15 @@ import pytest
 from listrak_source.sandbox import Sandbox, World
 from tests.pull.life import COUNTS
 from tests.pull.machine import run
+from tests.tiers import sizes
 
 PARTS = 20
-HISTORIES = 10
-"""In each part."""
-STEPS = 30
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 def test_any_history(part: int, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    COUNTS.clear()
     with Sandbox(World(seed=part, contacts=30, sender_codes=1 + part % 2, lists=3)) as sandbox:
-        run(sandbox, tmp_path, HISTORIES, STEPS, seed=part)
-    for name, count in COUNTS.items():
-        record_property(name, count)
-    assert COUNTS["histories"] >= HISTORIES
-    assert COUNTS["steps"] >= HISTORIES * STEPS
+        run(sandbox, tmp_path, part, record_property)
+    assert COUNTS["histories"] >= sizes().histories
+    assert COUNTS["steps"] >= sizes().histories * sizes().steps

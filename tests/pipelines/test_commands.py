@@ -20,6 +20,7 @@ README = (ROOT / "README.md").read_text()
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
+@pytest.mark.full
 def test_status_tells_loads_rows_and_watermarks(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     sandbox.world.live(2)
@@ -41,6 +42,7 @@ def test_status_of_nothing(listrak: Listrak, sandbox: Sandbox) -> None:
     assert not Path("listrak.duckdb").exists(), "a look makes nothing"
 
 
+@pytest.mark.full
 def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
     # The demo sets these for its process: here they must not outlive the test.
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "")

@@ -13,6 +13,7 @@ from tests.destinations import servers
 from tests.pipelines.conftest import Listrak
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("table_format", ["", "delta"])
 def test_pull_again_and_status(
     listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table_format: str

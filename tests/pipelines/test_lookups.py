@@ -29,6 +29,7 @@ def alive(table: str) -> int:
     return int(row[0])
 
 
+@pytest.mark.full
 def test_into_an_empty_warehouse_the_lists_come_first(listrak: Listrak, sandbox: Sandbox) -> None:
     code, out, err = listrak("pull", "--lookups", "all")
     assert (code, err) == (0, "")
@@ -43,6 +44,7 @@ def test_into_an_empty_warehouse_the_lists_come_first(listrak: Listrak, sandbox:
     assert alive("subscriptions") > 0
 
 
+@pytest.mark.full
 def test_a_later_one_begins_with_the_estimate(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     before = asked(sandbox)
@@ -60,6 +62,7 @@ def test_a_later_one_begins_with_the_estimate(listrak: Listrak, sandbox: Sandbox
     assert asked(sandbox) - before == row[0]
 
 
+@pytest.mark.full
 def test_no_estimate_without_lookups_of_everybody(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     sandbox.world.live(2)
@@ -87,6 +90,7 @@ def test_durations_are_spoken(seconds: float, text: str) -> None:
     assert spoken(seconds) == text
 
 
+@pytest.mark.full
 def test_everybody_in_files(
     listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

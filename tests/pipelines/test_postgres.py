@@ -34,6 +34,7 @@ def keys(address: str, name: str) -> set[Any]:
     return set(rows)
 
 
+@pytest.mark.full
 def test_pull_again_and_status(
     listrak: Listrak, sandbox: Sandbox, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def test_writes_here_with_no_file_at_all(listrak: Listrak, sandbox: Sandbox) -> 
     assert "Nothing new at Listrak" in out
 
 
+@pytest.mark.full
 def test_another_folder_is_another_warehouse(
     listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,7 @@ def test_settings_from_files(server: Sandbox) -> None:
     assert count(Path("listrak.duckdb"), "lists") > 0
 
 
+@pytest.mark.full
 def test_a_deleted_or_older_file_is_filled_again(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     database = Path("listrak.duckdb")
@@ -102,6 +104,7 @@ def test_two_at_once_are_refused(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "wait until it has ended" in err
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("moment", [0.2, 0.5, 0.8])
 def test_killed_and_started_again(listrak: Listrak, sandbox: Sandbox, moment: float) -> None:
     truth = sandbox.world.truth()

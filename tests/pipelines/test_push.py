@@ -81,6 +81,7 @@ def test_from_check_to_verify(listrak: Listrak, phones: list[str]) -> None:
     assert listrak("status")[0] == 0
 
 
+@pytest.mark.full
 def test_a_run_is_shown_and_undone(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:
     before = sandbox.world.truth()["contact_profile_values"]
     assert listrak("push", "apply", "loyalty")[0] == 0

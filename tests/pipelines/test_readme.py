@@ -1,35 +1,52 @@
-"""The README's guarantees: each names the tests that show it, and there are such tests."""
+"""The README's guarantees: each names the tests that show it, and says which make target runs them."""
 
 from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from tests.tiers import TIERS, tier_of
+
 ROOT = Path(__file__).parents[2]
-SECTION = re.search(
-    r"^## What is guaranteed, and what is not\n(.*?)^## ", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
-)
+README = (ROOT / "README.md").read_text("utf-8")
+SECTION = re.search(r"^## What is guaranteed, and what is not\n(.*?)^## ", README, re.M | re.S)
 LINES = re.findall(r"^- .*?(?=^\S|^$)", SECTION[1], re.M | re.S) if SECTION else []
-NAMED = re.compile(r"`((?:tests/|test_)[\w/]+\.py)(?:::(\w+))?`")
+ROWS = [line for line in README.splitlines() if line.startswith("| ") and "`tests/" in line and "::" in line]
+NAMED = re.compile(r"`((?:tests/|test_)[\w/]+\.py)(?:::(\w+))?`(?:\s+by\s+`make\s+([\w-]+)`)?")
+TARGETS = {name: "test" if name == "test" else f"test-{name}" for name in TIERS}
 
 
-def named_in(file: Path) -> set[str]:
+@cache
+def tiers_in(file: Path) -> dict[str, str]:
+    """The tests of a file, and the make target that runs each first."""
     tree = ast.parse(file.read_text("utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    tests = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return {test.name: TARGETS[tier_of(frozenset(map(_mark, test.decorator_list)))] for test in tests}
+
+
+def _mark(decorator: ast.expr) -> str:
+    """The name of a mark: ``pytest.mark.NAME``, with or without arguments."""
+    named = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return named.attr if isinstance(named, ast.Attribute) else ""
 
 
 def test_there_are_guarantees() -> None:
     assert len(LINES) > 30
+    assert len(ROWS) > 20
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: " ".join(line.split()[1:6]))
-def test_each_line_names_tests_that_exist(line: str) -> None:
+@pytest.mark.parametrize("line", [*LINES, *ROWS], ids=lambda line: " ".join(line.split()[1:6]))
+def test_each_names_tests_that_exist_and_says_which_target_runs_them(line: str) -> None:
     named = NAMED.findall(line)
     assert named, "it names no test"
-    for place, test in named:
+    for place, test, target in named:
         file = ROOT / place if place.startswith("tests/") else ROOT / "tests" / "pull" / place
         assert file.exists(), place
-        assert not test or test in named_in(file), f"{place} has no {test}"
+        tiers = tiers_in(file)
+        assert not test or test in tiers, f"{place} has no {test}"
+        runs = tiers[test] if test else min(tiers.values(), key=list(TARGETS.values()).index)
+        assert (target or "test") == runs, f"say that {test or place} is run by `make {runs}`"

@@ -18,6 +18,7 @@ from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 
 
+@pytest.mark.full
 def test_what_was_set_aside(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     def spoil(path: str, body: dict[str, Any]) -> None:
         if path.endswith("/OptOut"):
@@ -45,6 +46,7 @@ def test_what_was_set_aside(listrak: Listrak, sandbox: Sandbox, monkeypatch: pyt
     assert re.search(rf"rejected_rows +{told[1]} ", listrak("status")[1])
 
 
+@pytest.mark.full
 def test_what_was_not_read(listrak: Listrak, sandbox: Sandbox) -> None:
     sender = next(iter(sandbox.world.sender_codes))
     sandbox.world.disable_sender_code(sender)
@@ -60,6 +62,7 @@ def test_what_was_not_read(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f"Sender code {sender} is disabled" not in listrak("pull")[1]
 
 
+@pytest.mark.full
 def test_what_is_gone(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     one = somebody(sandbox)
@@ -80,6 +83,7 @@ def test_what_is_gone(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "gone at Listrak and" not in listrak("pull", "--full")[1]
 
 
+@pytest.mark.full
 def test_each_load_has_a_number(listrak: Listrak, sandbox: Sandbox) -> None:
     _, out, _ = listrak("pull", "--chunk-rows", "100")
     assert out.startswith("Reading: ")
@@ -90,6 +94,7 @@ def test_each_load_has_a_number(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f" {people} contacts" in out, "of all loads together"
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number: signal.Signals) -> None:

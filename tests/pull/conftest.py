@@ -15,6 +15,13 @@ from tests.pull.warehouse import Warehouse
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Sandbox]:
+    with Sandbox(World(seed=3, contacts=100, sender_codes=1, lists=3)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def crowded() -> Iterator[Sandbox]:
+    """For tests of pages: three times as many people."""
     with Sandbox(World(seed=3, contacts=300, sender_codes=1, lists=3)) as sandbox:
         yield sandbox
 

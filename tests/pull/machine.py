@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.history import History, Pull
 from tests.pull.life import COUNTS
+from tests.tiers import sizes
 
 MOVES = (
     "subscribe", "subscribe", "subscribe", "subscribe_named", "confirm", "confirm", "edit_name", "edit_value",
@@ -116,20 +118,22 @@ class Machine(RuleBasedStateMachine):
             self.history.close()
 
 
-def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | None = None) -> None:
-    """Play so many histories of so many steps each, the same ones each time. Raises what a history finds, shortened."""
-    machine = type("Machine", (Machine,), {"sandbox": sandbox, "folder": folder})
-    if seed is not None:
-        machine = hypothesis.seed(seed)(machine)
+def run(sandbox: Sandbox, folder: Path, seed: int, record: Callable[[str, object], None]) -> None:
+    """Play as many histories of as many steps as the profile says, the same ones for each seed.
+
+    Raises what a history finds, shortened. ``record`` gets the counts of what they held.
+    """
+    COUNTS.clear()
+    steps = sizes().steps
+    machine = hypothesis.seed(seed)(type("Machine", (Machine,), {"sandbox": sandbox, "folder": folder}))
     # The beginning is a step of its own.
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=histories,
+            # The first that Hypothesis tries is the simplest: in it hardly anything happens, and nobody pulls.
+            max_examples=sizes().histories + 1,
             stateful_step_count=steps + 1,
-            derandomize=seed is None,
             database=None,
-            deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
             print_blob=False,
@@ -138,3 +142,6 @@ def run(sandbox: Sandbox, folder: Path, histories: int, steps: int, seed: int | 
         ),
         _min_steps=steps + 1,
     )
+    assert COUNTS["pulls"] >= sizes().histories, "something was pulled"
+    for name, count in COUNTS.items():
+        record(name, count)

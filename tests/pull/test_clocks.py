@@ -46,6 +46,7 @@ def watermarks(warehouse: Warehouse) -> set[datetime]:
     return {datetime.fromisoformat(at) for some in every for at in some.get("watermarks", {}).values()}
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("hours", [3, 11])
 def test_a_wrong_time_zone_loses_no_row_over_several_pulls(
     zoned: tuple[Sandbox, str], hours: int, tmp_path: Path, place: Place
@@ -71,6 +72,7 @@ def test_a_wrong_time_zone_loses_no_row_over_several_pulls(
     assert stopped == {key: row["opted_out"] for key, row in told.items()}
 
 
+@pytest.mark.full
 def test_a_wrong_time_zone_that_is_set_right_loses_no_row(
     zoned: tuple[Sandbox, str], tmp_path: Path, place: Place
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_wrong_time_zone_that_is_set_right_loses_no_row(
         world.clock.advance(hours=2)
 
 
+@pytest.mark.full
 def test_who_comes_back_while_a_walk_runs_is_not_marked_in_a_wrong_time_zone_either(
     zoned: tuple[Sandbox, str], tmp_path: Path, place: Place
 ) -> None:
@@ -93,7 +96,7 @@ def test_who_comes_back_while_a_walk_runs_is_not_marked_in_a_wrong_time_zone_eit
     warehouse, world, someone = Warehouse(sandbox, tmp_path, place), sandbox.world, somebody(sandbox)
     world.opt_out(*someone.key)
     world.clock.advance(days=3)
-    warehouse.pull(timezone=setting)
+    warehouse.begin(timezone=setting)
     world.clock.advance(days=3)
     whole = 0
 
@@ -115,7 +118,7 @@ def test_who_comes_back_while_a_walk_runs_is_not_marked_in_a_wrong_time_zone_eit
 def test_a_clock_that_is_ahead_moves_no_watermark_past_now(warehouse: Warehouse) -> None:
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
     sandbox.world.clock.advance(days=10)
-    warehouse.pull()
+    warehouse.begin()
     sandbox.service.reset()
     sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
     sandbox.world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109001")
@@ -126,6 +129,7 @@ def test_a_clock_that_is_ahead_moves_no_watermark_past_now(warehouse: Warehouse)
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
+@pytest.mark.full
 def test_a_pull_begun_by_a_clock_that_was_ahead_is_not_gone_on_with(warehouse: Warehouse) -> None:
     """What happened since would lie before its moment, and nobody would read it again."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
@@ -146,6 +150,7 @@ def test_a_pull_begun_by_a_clock_that_was_ahead_is_not_gone_on_with(warehouse: W
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("days", [5, 9, 13])
 def test_what_happened_while_a_clock_was_said_to_be_ahead_is_read_later(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, days: int
@@ -174,6 +179,7 @@ def test_what_happened_while_a_clock_was_said_to_be_ahead_is_read_later(
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
+@pytest.mark.full
 def test_a_long_pull_leaves_the_watermark_where_it_began(warehouse: Warehouse) -> None:
     """Days may pass between its loads: the next pull reads them."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
@@ -188,11 +194,12 @@ def test_a_long_pull_leaves_the_watermark_where_it_began(warehouse: Warehouse) -
     assert not missing(warehouse)
 
 
+@pytest.mark.full
 def test_a_pull_of_several_processes_ends_with_what_happened_meanwhile(warehouse: Warehouse) -> None:
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
     for number in range(3):
-        assert cut(warehouse, 1, chunk_rows=40, page_size=20)
+        assert cut(warehouse, 1, chunk_rows=20, page_size=10)
         sandbox.world.clock.advance(days=4)
         sandbox.world.subscribe(someone.sender_code_id, someone.phone_list_id, f"1555010900{number}")
-    warehouse.pull(chunk_rows=40, page_size=20)
+    warehouse.pull(chunk_rows=20, page_size=10)
     assert not missing(warehouse)

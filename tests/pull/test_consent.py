@@ -33,10 +33,11 @@ def has_opt_out(warehouse: Warehouse, someone: Somebody) -> bool:
     return someone.key in {key[:2] for key in warehouse.rows("opt_outs")}
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("days", [0, 60])
 def test_opt_out_between_two_pulls(warehouse: Warehouse, someone: Somebody, days: int) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     world.clock.advance(days=days)
     stop(warehouse.sandbox, someone)
     world.clock.advance(days=days)
@@ -46,7 +47,7 @@ def test_opt_out_between_two_pulls(warehouse: Warehouse, someone: Somebody, days
 
 
 def test_opt_out_reaches_contacts_when_they_alone_are_pulled(warehouse: Warehouse, someone: Somebody) -> None:
-    warehouse.pull("contacts")
+    warehouse.begin("contacts")
     warehouse.sandbox.world.clock.advance(days=5)
     stop(warehouse.sandbox, someone)
     warehouse.sandbox.world.clock.advance(days=5)
@@ -56,7 +57,7 @@ def test_opt_out_reaches_contacts_when_they_alone_are_pulled(warehouse: Warehous
 
 def test_who_comes_back_is_reachable_and_the_opt_out_stays(warehouse: Warehouse, someone: Somebody) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     stop(warehouse.sandbox, someone)
     world.clock.advance(hours=5)
     warehouse.pull(*TABLES)
@@ -94,6 +95,7 @@ def test_opt_out_while_the_first_pull_reads(warehouse: Warehouse, someone: Someb
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("after", [10, 14])
 def test_opt_out_at_any_moment_of_the_first_pull(warehouse: Warehouse, someone: Somebody, after: int) -> None:
     sandbox = warehouse.sandbox
@@ -115,11 +117,12 @@ def test_opt_out_at_any_moment_of_the_first_pull(warehouse: Warehouse, someone: 
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("full", [False, True])
 def test_opt_out_while_a_later_pull_reads(warehouse: Warehouse, someone: Somebody, full: bool) -> None:
     """After the opt-outs were read: while people are looked up, or while a complete walk reads lists."""
     sandbox = warehouse.sandbox
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     sandbox.world.clock.advance(hours=2)
 
     def act(operation: str, query: str) -> None:
@@ -141,7 +144,7 @@ def test_opt_out_while_nobody_is_looked_up_is_found_when_lookups_are_back(
     warehouse: Warehouse, someone: Somebody
 ) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull(*TABLES, lookups="none")
+    warehouse.begin(*TABLES, lookups="none")
     world.clock.advance(days=2)
     stop(warehouse.sandbox, someone)
     world.clock.advance(days=2)
@@ -151,10 +154,11 @@ def test_opt_out_while_nobody_is_looked_up_is_found_when_lookups_are_back(
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.full
 def test_opt_out_of_who_just_joined_a_new_list(warehouse: Warehouse, someone: Somebody) -> None:
     """A list that is read for the first time shows the contact too, without its dates."""
     world = warehouse.sandbox.world
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     phone_list = world.add_list(someone.sender_code_id, "New")
     world.clock.advance(hours=3)
     world.subscribe(someone.sender_code_id, phone_list, someone.phone_number)
@@ -164,17 +168,19 @@ def test_opt_out_of_who_just_joined_a_new_list(warehouse: Warehouse, someone: So
     assert warehouse.rows("contacts")[someone.key] == truth(warehouse.sandbox)["contacts"][someone.key]
 
 
+@pytest.mark.full
 def test_profile_that_lost_all_its_values(warehouse: Warehouse, someone: Somebody) -> None:
     world = warehouse.sandbox.world
     fields = list(world.fields)[:1]
     world.edit(someone.phone_number, {"segmentationFieldValues": [{"segmentationFieldId": fields[0], "value": "007"}]})
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     assert someone.key in {key[:2] for key in warehouse.rows("contact_profile_values")}
     world.put(someone.sender_code_id, {"phoneNumber": someone.phone_number, "optedOut": True})
     warehouse.pull(*TABLES)
     assert someone.key not in {key[:2] for key in warehouse.rows("contact_profile_values")}
 
 
+@pytest.mark.full
 def test_opt_out_without_a_date_is_seen_by_a_later_pull(warehouse: Warehouse, someone: Somebody) -> None:
     """Whatever the API returns for a window counts, also when the date does not say that it belongs there."""
 
@@ -191,9 +197,10 @@ def test_opt_out_without_a_date_is_seen_by_a_later_pull(warehouse: Warehouse, so
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.full
 def test_opt_out_after_a_clock_that_was_ahead(warehouse: Warehouse, someone: Somebody) -> None:
     warehouse.sandbox.world.clock.advance(days=5)
-    warehouse.pull(*TABLES)
+    warehouse.begin(*TABLES)
     warehouse.sandbox.service.reset()
     stop(warehouse.sandbox, someone)
     warehouse.sandbox.world.clock.advance(hours=1)
@@ -202,6 +209,7 @@ def test_opt_out_after_a_clock_that_was_ahead(warehouse: Warehouse, someone: Som
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("options", [{"slices": 3}, {"start_date": "2020-01-01"}])
 def test_no_subscription_is_told_for_a_moment_long_before_it(warehouse: Warehouse, options: dict[str, Any]) -> None:
     """Windows of months place a subscription somewhere in them: it counts from where it is sure. A day does not."""

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from listrak_source.sandbox import Sandbox, World
 from tests.pull.machine import run
 
-HISTORIES = 3
-STEPS = 25
 
-
-def test_any_history(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_any_history(tmp_path: Path, seed: int, record_property: Callable[[str, object], None]) -> None:
     with Sandbox(World(seed=5, contacts=30, sender_codes=1, lists=3)) as sandbox:
-        run(sandbox, tmp_path, HISTORIES, STEPS)
+        run(sandbox, tmp_path, seed, record_property)

@@ -43,6 +43,7 @@ def test_package_of_a_killed_first_pull(history: History) -> None:
     assert history.pull()
 
 
+@pytest.mark.full
 def test_packages_of_two_killed_processes(history: History) -> None:
     """The second loads what the first has left, before it reads anything: only one ever waits."""
     history.pull()
@@ -54,6 +55,7 @@ def test_packages_of_two_killed_processes(history: History) -> None:
     assert history.pull(full=True)
 
 
+@pytest.mark.full
 def test_first_pull_that_is_begun_anew_with_other_options(history: History) -> None:
     """It looks nobody up: neither who subscribed since the first try, nor does the next one."""
     assert not history.pull(loads=1, chunk_rows=5, lookups="all")
@@ -65,6 +67,7 @@ def test_first_pull_that_is_begun_anew_with_other_options(history: History) -> N
     assert history.pull(full=True)
 
 
+@pytest.mark.full
 def test_number_that_comes_back_has_nothing_of_who_had_it(history: History) -> None:
     history.pull()
     history.happen("subscribe", STRANGER, FIRST)
@@ -75,6 +78,7 @@ def test_number_that_comes_back_has_nothing_of_who_had_it(history: History) -> N
     history.pull(full=True)
 
 
+@pytest.mark.full
 def test_back_on_one_list_is_back_on_the_others(history: History) -> None:
     """Listrak tells no date of that: the other lists have their old ones."""
     history.pull()
@@ -90,6 +94,7 @@ def test_back_on_one_list_is_back_on_the_others(history: History) -> None:
     history.pull(full=True, twice=True)
 
 
+@pytest.mark.full
 def test_rejoined_on_the_day_of_leaving_without_lookups(history: History) -> None:
     """The day's window has an event of that person already, and a complete walk has told the end since."""
     history.pull(lookups="none")
@@ -112,6 +117,7 @@ def test_who_is_on_no_list_has_still_said_stop(history: History) -> None:
     history.pull(full=True, twice=True)
 
 
+@pytest.mark.full
 def test_back_on_a_list_that_is_read_for_the_first_time(history: History) -> None:
     """Such a list shows no dates, and those of before the stop are not theirs any more."""
     history.pull()
@@ -123,6 +129,7 @@ def test_back_on_a_list_that_is_read_for_the_first_time(history: History) -> Non
     history.pull()
 
 
+@pytest.mark.full
 def test_undated_subscription_that_a_lookup_tells_of(history: History) -> None:
     history.pull()
     history.happen("import", STRANGER, FIRST)
@@ -130,6 +137,7 @@ def test_undated_subscription_that_a_lookup_tells_of(history: History) -> None:
     history.pull(twice=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("full", [False, True])
 def test_list_and_lookup_tell_of_one_undated_subscription(history: History, full: bool) -> None:
     """Each alone would tell it. An event that comes twice in one load would be there twice."""
@@ -137,6 +145,7 @@ def test_list_and_lookup_tell_of_one_undated_subscription(history: History, full
     history.pull(full=full, lookups="all", twice=True)
 
 
+@pytest.mark.full
 def test_list_and_lookup_tell_of_one_return(history: History) -> None:
     history.pull()
     history.happen("subscribe", STRANGER, FIRST)

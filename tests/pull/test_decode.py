@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.pull.decode import page_decoder
@@ -25,7 +25,6 @@ def both_ways(records: list[Any]) -> tuple[pa.Table, pa.Table]:
     return shaped(decode(body(records)).data), shaped(decode(body(records, SLOW)).data)
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(record, max_size=4))
 def test_fast_and_slow_way_agree(records: list[dict[str, Any]]) -> None:
     fast, slow = both_ways(records)

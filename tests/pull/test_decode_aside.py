@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.pull.decode import page_decoder
@@ -64,7 +64,6 @@ def test_contact_whose_state_cannot_be_read_keeps_its_number_only(opted_out: Any
     assert members["phone_number"].to_pylist() == ["1", "2"]
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(record, max_size=4))
 def test_nothing_is_set_aside_that_fits(records: list[dict[str, Any]]) -> None:
     for status in (200, SLOW):

@@ -24,7 +24,7 @@ from tests.pull.warehouse import Warehouse, truth
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Sandbox]:
-    with Sandbox(World(seed=3, contacts=120, sender_codes=1, lists=3)) as sandbox:
+    with Sandbox(World(seed=3, contacts=80, sender_codes=1, lists=3)) as sandbox:
         yield sandbox
 
 
@@ -35,6 +35,7 @@ def stop(sandbox: Sandbox, phone: str) -> None:
 # -- as one load ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("lookups", ["changed", "all"])
 def test_several_loads_end_with_the_rows_of_one(warehouse: Warehouse, twin: Warehouse, lookups: str) -> None:
     twin.pull(lookups=lookups)
@@ -68,6 +69,7 @@ def restored(warehouse: Warehouse) -> dict[str, Any]:
 # -- gone on with elsewhere -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("after", [1, 3, 6])
 def test_another_process_reads_at_most_one_chunk_again(warehouse: Warehouse, after: int) -> None:
     sandbox = warehouse.sandbox
@@ -106,6 +108,7 @@ def named(asked: tuple[str, str]) -> str:
     return f"contacts/{sender}/{path[-2]} {'out' if query['optedOut'] == 'true' else 'in'} /"
 
 
+@pytest.mark.full
 def test_a_refused_cursor_starts_its_unit_again(
     warehouse: Warehouse, twin: Warehouse, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +133,7 @@ def test_a_refused_cursor_starts_its_unit_again(
     agree(warehouse, twin)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "task",
     [
@@ -165,6 +169,7 @@ def test_another_task_does_not_go_on_with_an_unfinished_pull(warehouse: Warehous
         assert set(told(warehouse).values()) == {1}, "what two pulls saw is one event"
 
 
+@pytest.mark.full
 def test_the_same_source_with_other_tables_is_another_task(warehouse: Warehouse) -> None:
     """In one process, where the walk of the first waits in memory."""
     pipeline, source = warehouse.pipeline(), listrak_sms(**warehouse.options() | SMALL_LOADS)
@@ -180,6 +185,7 @@ def test_the_same_source_with_other_tables_is_another_task(warehouse: Warehouse)
 # -- killed -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("wiped", [True, False], ids=["as the command does", "with its working directory"])
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_many_moments_and_started_again_until_done(
@@ -201,6 +207,7 @@ def test_killed_at_many_moments_and_started_again_until_done(
     assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(2))
 def test_a_complete_walk_that_is_killed_marks_the_same_in_the_end(
     warehouse: Warehouse, twin: Warehouse, seed: int
@@ -228,7 +235,8 @@ def test_a_complete_walk_that_is_killed_marks_the_same_in_the_end(
 # -- life between the loads -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("moved", [True, False], ids=["in another process each time", "in the same process"])
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("moved", [False, True], ids=["in the same process", "in another process each time"])
 @pytest.mark.parametrize("full", [False, True], ids=["first pull", "complete walk"])
 def test_what_happens_between_the_loads_is_found_by_the_next_pull_at_the_latest(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, moved: bool, full: bool

@@ -41,11 +41,13 @@ def asked_for(sandbox: Sandbox) -> Counter[str]:
     )
 
 
+@pytest.mark.full
 def test_a_first_pull_looks_nobody_up(warehouse: Warehouse) -> None:
     warehouse.pull(**SMALL_LOADS)
     assert not asked_for(warehouse.sandbox)
 
 
+@pytest.mark.full
 def test_who_was_looked_up_before_a_kill_is_not_asked_again(
     warehouse: Warehouse, twin: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +63,7 @@ def test_who_was_looked_up_before_a_kill_is_not_asked_again(
     agree(warehouse, twin)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("tables", [(), ("subscriptions",)], ids=["all tables", "subscriptions alone"])
 def test_everybody_is_asked_once_on_request_also_after_kills(warehouse: Warehouse, tables: tuple[str, ...]) -> None:
     """Also who is on several lists."""
@@ -84,6 +87,7 @@ def test_everybody_is_asked_once_on_request_also_after_kills(warehouse: Warehous
     assert warehouse.rows("subscriptions") == true
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("workers", [1, 3])
 def test_lookups_and_list_readers_together_keep_to_workers(warehouse: Warehouse, workers: int) -> None:
     """While a complete walk looks people up, its list readers go on. The sandbox waits before each answer, so what

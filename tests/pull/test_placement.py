@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from listrak_source.sandbox import Sandbox
 from tests.pull.asking import somebody
 from tests.pull.warehouse import Rows, Warehouse, truth
@@ -25,9 +27,10 @@ def agree(warehouse: Warehouse) -> None:
             assert told[key]["subscribed_at"] < row["subscribed_before"] + TOLERANCE, key
 
 
+@pytest.mark.full
 def test_days_of_later_pulls_are_placed_by_day_and_stay(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull("list_memberships")
+    warehouse.begin("list_memberships")
     for _ in range(3):
         world.live(1)
         warehouse.pull("list_memberships")
@@ -44,7 +47,7 @@ def test_days_of_later_pulls_are_placed_by_day_and_stay(warehouse: Warehouse) ->
 def test_complete_walk_keeps_the_placement(warehouse: Warehouse) -> None:
     """It finds memberships without a window; what earlier pulls know of them is not lost."""
     world = warehouse.sandbox.world
-    warehouse.pull("list_memberships")
+    warehouse.begin("list_memberships")
     world.live(2)
     warehouse.pull("list_memberships")
     before = placed(warehouse)
@@ -57,7 +60,7 @@ def test_complete_walk_keeps_the_placement(warehouse: Warehouse) -> None:
 
 def test_placement_survives_a_table_that_is_selected_later(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull("list_memberships")
+    warehouse.begin("list_memberships")
     before = placed(warehouse)
     world.clock.advance(days=10)
     warehouse.pull("list_memberships", "contacts")
@@ -66,7 +69,7 @@ def test_placement_survives_a_table_that_is_selected_later(warehouse: Warehouse)
 
 def test_a_gap_of_months_is_placed_by_month(warehouse: Warehouse, sandbox: Sandbox) -> None:
     world, someone = sandbox.world, somebody(sandbox)
-    warehouse.pull("list_memberships")
+    warehouse.begin("list_memberships")
     world.clock.advance(days=20)
     world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109999")
     world.clock.advance(days=100)

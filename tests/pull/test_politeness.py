@@ -54,6 +54,7 @@ def pull(limit: RateLimit, faster: float, contacts: int, folder: Path) -> tuple[
         return refused, used, told
 
 
+@pytest.mark.full
 # Retry-After tells whole seconds, which do not get shorter; fixed minutes take some until they have been learned.
 @pytest.mark.parametrize("name", [name for name in LIMITS if name not in (SAID_WHEN, FIXED_MINUTES)])
 def test_a_hidden_limit_is_learned(

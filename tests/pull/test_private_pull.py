@@ -32,6 +32,7 @@ def in_steps(warehouse: Warehouse, after_each: Callable[[str], None], **options:
     after_each("load")
 
 
+@pytest.mark.full
 def test_nothing_in_clear_is_on_disk(private: Private, clear: Warehouse) -> None:
     world = private.sandbox.world
     secrets = Secrets(world)
@@ -61,6 +62,7 @@ def test_nothing_in_clear_is_on_disk(private: Private, clear: Warehouse) -> None
     assert {row["email_address"].encode() for row in told if row["email_address"]} <= found
 
 
+@pytest.mark.full
 def test_joins_are_as_complete_as_without_masks(private: Private, clear: Warehouse) -> None:
     world = private.sandbox.world
     for options in ({}, {}, {"full": True}):
@@ -78,6 +80,7 @@ def test_joins_are_as_complete_as_without_masks(private: Private, clear: Warehou
     assert set(filled) >= {"contacts", "contact_profile_values", "list_memberships", "opt_outs", "subscriptions"}
 
 
+@pytest.mark.full
 def test_rows_hold_hashes_of_what_they_would_hold(private: Private, clear: Warehouse) -> None:
     for pull in range(2):
         private.pull()
@@ -103,10 +106,11 @@ def test_hashed_birthday_is_text(sandbox: Sandbox, tmp_path: Path) -> None:
         assert rows[key]["birthday"] == (row["birthday"] and hashed(row["birthday"].isoformat()))
 
 
+@pytest.mark.full
 def test_who_says_stop_is_opted_out_and_looked_up_by_number(private: Private) -> None:
     world = private.sandbox.world
     someone = somebody(private.sandbox)
-    private.pull()
+    private.begin()
     world.clock.advance(days=3)
     world.opt_out(someone.sender_code_id, someone.phone_number)
     world.clock.advance(hours=1)
@@ -130,6 +134,7 @@ def test_everyone_is_looked_up_by_number(private: Private) -> None:
     assert {key: row["subscribe_date"] for key, row in private.rows("contacts").items()} == dates
 
 
+@pytest.mark.full
 def test_personal_fields_where_nobody_expects_them(private: Private) -> None:
     """Listrak adds fields: under a name that is masked they are masked too, in every answer."""
     secrets = Secrets(private.sandbox.world)
@@ -152,10 +157,11 @@ def test_personal_fields_where_nobody_expects_them(private: Private) -> None:
     assert private.query("SELECT DISTINCT lastname FROM listrak_sms.opt_outs") == [(hashed("5"),)]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("operation", ["get_contact", "list_contact_subscriptions"])
 def test_pull_that_fails_leaves_nothing_in_clear(private: Private, operation: str) -> None:
     """dlt writes the error and its causes into its working directory."""
-    private.pull("contacts", "subscriptions")
+    private.begin("contacts", "subscriptions")
     private.sandbox.world.live(1)
     secrets = Secrets(private.sandbox.world)
     private.sandbox.faults.add(Fault("status", operation, times=1000, status=500))
@@ -174,6 +180,7 @@ def test_key_from_the_environment_is_in_no_file(private: Private, monkeypatch: p
     assert {secret for _, secret in secrets.in_folder(private.folder)} == set()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "changed",
     [
@@ -183,7 +190,7 @@ def test_key_from_the_environment_is_in_no_file(private: Private, monkeypatch: p
     ],
 )
 def test_masks_stay_as_they_are_in_one_dataset(private: Private, changed: dict[str, Any]) -> None:
-    private.pull("contacts", "opt_outs")
+    private.begin("contacts", "opt_outs")
     private.sandbox.world.live(1)
     with pytest.raises(Exception, match="not what the last pull into this dataset had") as failed:
         private.pull("contacts", "opt_outs", **changed)
@@ -192,6 +199,6 @@ def test_masks_stay_as_they_are_in_one_dataset(private: Private, changed: dict[s
 
 
 def test_masks_are_not_added_to_what_was_pulled_in_clear(clear: Warehouse) -> None:
-    clear.pull("contacts")
+    clear.begin("contacts")
     with pytest.raises(Exception, match="not what the last pull into this dataset had"):
         clear.pull("contacts", **MASKS)

@@ -18,6 +18,7 @@ from tests.pull.setting_aside import only
 from tests.pull.warehouse import Warehouse
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("masked", [True, False], ids=["masked", "in clear"])
 def test_nothing_personal_is_logged(
     private: Private, clear: Warehouse, masked: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +62,7 @@ def test_what_is_set_aside_for_its_date_is_masked_too(private: Private) -> None:
     assert not secrets.in_folder(private.folder)
 
 
+@pytest.mark.full
 def test_a_bad_subscription_joins_by_its_hash(private: Private) -> None:
     """What is known of a record besides is hashed once."""
 
@@ -76,6 +78,7 @@ def test_a_bad_subscription_joins_by_its_hash(private: Private) -> None:
     assert set(aside) <= people
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("element", ["15551234567", 15551234567, ["15551234567", {"firstName": "Zyxwvutina"}]])
 def test_an_element_without_names_is_not_kept_where_columns_are_masked(private: Private, element: Any) -> None:
     """Nobody knows what of it is a phone number: that it came is set aside, and not what it was."""

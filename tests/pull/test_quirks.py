@@ -15,6 +15,12 @@ from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.warehouse import Rows, Warehouse, truth
 
+
+@pytest.fixture(scope="session")
+def served(crowded: Sandbox) -> Sandbox:
+    return crowded
+
+
 PAGED = {"page_size": 25}
 
 
@@ -39,6 +45,7 @@ def expected(served: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[
 TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", "lists")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "quirks",
     [
@@ -56,6 +63,7 @@ def test_same_warehouse_with_every_quirk(warehouse: Warehouse, expected: dict[st
     assert contents(warehouse) == expected["second"]
 
 
+@pytest.mark.full
 def test_same_warehouse_after_faults_that_pass(warehouse: Warehouse, expected: dict[str, Any]) -> None:
     """Each hits another request, so that their waits run side by side."""
     faults = warehouse.sandbox.faults
@@ -68,6 +76,7 @@ def test_same_warehouse_after_faults_that_pass(warehouse: Warehouse, expected: d
     assert contents(warehouse) == expected["first"]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", ["repeated_page", "full_page_no_cursor", "empty_page"])
 def test_same_warehouse_after_a_page_that_is_wrong_once(
     warehouse: Warehouse, expected: dict[str, Any], kind: Kind
@@ -89,6 +98,7 @@ def test_same_warehouse_after_a_page_that_is_wrong_once(
     assert warehouse.rows("contacts") == {key: row for key, row in first["contacts"].items() if key in people}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("bounds", ["inclusive", "exclusive"])
 def test_same_warehouse_without_any_cursor(warehouse: Warehouse, expected: dict[str, Any], bounds: Any) -> None:
     """Opt-outs are unpaged, as the contract declares them, and contacts have lost their cursors."""
@@ -109,6 +119,7 @@ STAYING = {
 }
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("name", STAYING)
 def test_fault_that_stays_fails_the_pull_and_loses_nothing(warehouse: Warehouse, name: str) -> None:
     sandbox = warehouse.sandbox
@@ -126,9 +137,10 @@ def test_fault_that_stays_fails_the_pull_and_loses_nothing(warehouse: Warehouse,
     assert str(sender) in said, f"the error names what was read: {said[-200:]}"
 
 
+@pytest.mark.full
 def test_failed_later_pull_moves_no_watermark(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox
-    warehouse.pull("contacts", "opt_outs")
+    warehouse.begin("contacts", "opt_outs")
     loads = warehouse.loads()
     sandbox.world.live(2)
     sandbox.world.clock.advance(days=5)
@@ -144,10 +156,11 @@ def test_failed_later_pull_moves_no_watermark(warehouse: Warehouse) -> None:
     assert told["opt_outs"].keys() <= warehouse.rows("opt_outs").keys()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Honolulu"])
 def test_wrong_time_zone_loses_no_row(warehouse: Warehouse, zone: str) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull("contacts", "opt_outs", "list_memberships", timezone=zone)
+    warehouse.begin("contacts", "opt_outs", "list_memberships", timezone=zone)
     world.live(2)
     warehouse.pull("contacts", "opt_outs", "list_memberships", timezone=zone)
     told = truth(warehouse.sandbox)
@@ -167,7 +180,7 @@ def test_the_sandbox_is_where_these_tests_think(sandbox: Sandbox, tmp_path: Path
 def test_unknown_things_are_kept(warehouse: Warehouse) -> None:
     """Words and numbers that no enum has, fields within fields, a fuller envelope: none is lost, none is set aside."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
     deep = {"since": "2020-01-31", "tags": ["a", {"b": None}]}
 

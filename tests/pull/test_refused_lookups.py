@@ -24,7 +24,7 @@ def refuse(warehouse: Warehouse, operation: str, status: int, times: int | None 
 def news(warehouse: Warehouse) -> Somebody:
     """Ten days after a first pull somebody says stop and somebody subscribes; gives who stopped."""
     world, stopped = warehouse.sandbox.world, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     world.clock.advance(days=10)
     world.opt_out(stopped.sender_code_id, stopped.phone_number)
     world.subscribe(stopped.sender_code_id, stopped.phone_list_id, NEW)
@@ -32,6 +32,7 @@ def news(warehouse: Warehouse) -> Somebody:
     return stopped
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("status", [400, 404])
 @pytest.mark.parametrize("operation", ["get_contact", "list_contact_subscriptions"])
 def test_who_is_not_told_of_is_written_as_the_list_shows_them_and_asked_again(
@@ -59,6 +60,7 @@ def test_who_is_not_told_of_is_written_as_the_list_shows_them_and_asked_again(
         assert held == {one: row for one, row in told["subscriptions"].items() if one[:2] == key}
 
 
+@pytest.mark.full
 def test_a_refusal_that_lasts_stops_no_pull(warehouse: Warehouse) -> None:
     stopped = news(warehouse)
     refuse(warehouse, "get_contact", 400)
@@ -68,12 +70,13 @@ def test_a_refusal_that_lasts_stops_no_pull(warehouse: Warehouse) -> None:
     assert warehouse.rows("contacts")[stopped.key]["opted_out"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("status", [400, 404])
 @pytest.mark.parametrize("operation", ["get_contact", "list_contact_subscriptions"])
 def test_a_complete_walk_marks_nobody_whom_a_list_still_shows(
     warehouse: Warehouse, operation: str, status: int
 ) -> None:
-    warehouse.pull(lookups="all")
+    warehouse.begin(lookups="all")
     warehouse.sandbox.world.clock.advance(days=7)
     refuse(warehouse, operation, status, times=3)
     warehouse.pull(full=True)

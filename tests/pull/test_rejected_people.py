@@ -14,6 +14,7 @@ from tests.pull.setting_aside import listed, log, only, rejected
 from tests.pull.warehouse import Warehouse, truth
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     ("field", "value", "reason", "page_size"),
     [
@@ -51,11 +52,12 @@ def test_bad_contact_is_set_aside_and_stays_a_member(
     assert len(rejected(warehouse)) == 1, "and what was set aside stays on record"
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("lookups", ["none", "changed"])
 def test_who_stopped_is_kept_with_a_bad_birthday(warehouse: Warehouse, lookups: str) -> None:
     """The row says stop: it is not held back by another field, and the original is set aside all the same."""
     someone = somebody(warehouse.sandbox)
-    warehouse.pull("contacts")
+    warehouse.begin("contacts")
     warehouse.sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
     listing = only(someone, "/Contact", lambda record: record.update(birthday="soon"))
 
@@ -72,6 +74,7 @@ def test_who_stopped_is_kept_with_a_bad_birthday(warehouse: Warehouse, lookups: 
     assert (table, reason, record["birthday"]) == ("contacts", "birthday: not a date", "soon")
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("phone", [None, ""])
 def test_record_without_a_phone_number_is_set_aside_once(warehouse: Warehouse, phone: Any) -> None:
     """Not once for each table, and not once for each of its values."""
@@ -116,7 +119,7 @@ def test_opt_outs_are_kept_whatever_is_wrong_with_them(warehouse: Warehouse) -> 
 def test_bad_answer_to_a_lookup(warehouse: Warehouse) -> None:
     """Of two people who are looked up, one is bad in the contact and one in a subscription."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     sender = sandbox.world.sender_codes[someone.sender_code_id]
     other = Somebody(
         someone.sender_code_id,
@@ -176,7 +179,7 @@ def test_bad_profile_value_takes_no_other_along(warehouse: Warehouse) -> None:
 
 
 def test_values_that_cannot_be_read_delete_none(warehouse: Warehouse) -> None:
-    warehouse.pull("contacts", "contact_profile_values")
+    warehouse.begin("contacts", "contact_profile_values")
     told = truth(warehouse.sandbox)
     sender_code_id, phone, _ = next(key for key in told["contact_profile_values"] if key[:2] in told["contacts"])
     someone = Somebody(sender_code_id, 0, phone)

@@ -16,6 +16,7 @@ from tests.pull.warehouse import Warehouse, truth
 # pulls
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("element", ["a string", 5, [1], True])
 def test_element_that_is_no_object(warehouse: Warehouse, element: Any) -> None:
     """In the place of one contact: it is set aside, the page's other records are there."""
@@ -29,6 +30,7 @@ def test_element_that_is_no_object(warehouse: Warehouse, element: Any) -> None:
     assert rejected(warehouse) == [("contacts", "record: not an object", aside)]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     ("table", "ending"),
     [
@@ -60,6 +62,7 @@ def test_element_that_is_no_object_in_any_collection(warehouse: Warehouse, table
     assert all(record["record"] == "no object" for *_, record in rejected(warehouse))
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
@@ -114,6 +117,7 @@ def test_bad_sender_code_stops_no_other(warehouse: Warehouse) -> None:
     assert [row[:2] for row in rejected(warehouse)] == [("sender_codes", "shortCodeId: not a whole number")]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("into_empty", [False, True])
 def test_rejected_rows_are_as_declared_whoever_feeds_them(warehouse: Warehouse, into_empty: bool) -> None:
     """Found by three resources in one pull, and by another one in a later pull."""

@@ -76,7 +76,7 @@ def test_new_fields_arrive_as_columns(warehouse: Warehouse, page_size: int) -> N
 def test_new_field_that_appears_later(warehouse: Warehouse) -> None:
     """In a pull that loads it for few contacts only: the rest has none."""
     someone = somebody(warehouse.sandbox)
-    warehouse.pull("contacts", "contact_profile_values")
+    warehouse.begin("contacts", "contact_profile_values")
 
     def change(path: str, answer: dict[str, Any]) -> None:
         if path.endswith(someone.phone_number):

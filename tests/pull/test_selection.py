@@ -30,7 +30,7 @@ def second_sender_code(sandbox: Sandbox, *phones: str) -> tuple[int, int]:
 
 def test_list_added_later_starts_from_its_own_beginning(warehouse: Warehouse, someone: Somebody) -> None:
     sandbox = warehouse.sandbox
-    warehouse.pull("contacts", "list_memberships", lists=[someone.phone_list_id])
+    warehouse.begin("contacts", "list_memberships", lists=[someone.phone_list_id])
     assert {key[1] for key in warehouse.rows("list_memberships")} == {someone.phone_list_id}
     sandbox.traffic.clear()
     warehouse.pull("contacts", "list_memberships")
@@ -40,8 +40,9 @@ def test_list_added_later_starts_from_its_own_beginning(warehouse: Warehouse, so
     assert not [path for path in undated if f"/{someone.phone_list_id}/" in path], "the list that was read goes on"
 
 
+@pytest.mark.full
 def test_sender_code_added_later_starts_from_its_own_beginning(warehouse: Warehouse, someone: Somebody) -> None:
-    warehouse.pull("contacts", "opt_outs")
+    warehouse.begin("contacts", "opt_outs")
     sender, _ = second_sender_code(warehouse.sandbox, someone.phone_number, "15550109999")
     warehouse.sandbox.world.opt_out(sender, "15550109999")
     warehouse.sandbox.world.clock.advance(days=20)
@@ -54,7 +55,7 @@ def test_sender_code_added_later_starts_from_its_own_beginning(warehouse: Wareho
 
 def test_table_selected_later_starts_from_its_own_beginning(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox
-    warehouse.pull("contacts")
+    warehouse.begin("contacts")
     sandbox.world.clock.advance(days=40)
     warehouse.pull("contacts", "list_memberships")
     warehouse.pull("opt_outs")
@@ -64,10 +65,11 @@ def test_table_selected_later_starts_from_its_own_beginning(warehouse: Warehouse
         assert warehouse.rows(name).keys() == told[name].keys(), name
 
 
+@pytest.mark.full
 def test_a_pull_of_other_tables_hides_nothing_from_lookups(warehouse: Warehouse, someone: Somebody) -> None:
     """Opt-outs alone, every hour, and everything once a day: who opted out is still a changed contact."""
     world = warehouse.sandbox.world
-    warehouse.pull("contacts", "opt_outs")
+    warehouse.begin("contacts", "opt_outs")
     world.clock.advance(days=4)
     world.opt_out(someone.sender_code_id, someone.phone_number)
     warehouse.pull("opt_outs")
@@ -83,9 +85,10 @@ def test_same_tables_again_load_nothing(warehouse: Warehouse) -> None:
     assert warehouse.pull("contacts") == {}
 
 
+@pytest.mark.full
 def test_new_profile_field_and_renamed_list(warehouse: Warehouse, someone: Somebody) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull("profile_fields", "lists")
+    warehouse.begin("profile_fields", "lists")
     field = world.add_profile_field("Shoe size", "Number")
     world.deactivate_list(someone.sender_code_id, someone.phone_list_id)
     assert warehouse.pull("profile_fields", "lists") == {"profile_fields": 1, "lists": 1}
@@ -95,7 +98,7 @@ def test_new_profile_field_and_renamed_list(warehouse: Warehouse, someone: Someb
 
 def test_inactive_list_is_read_on(warehouse: Warehouse, someone: Somebody) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull("contacts")
+    warehouse.begin("contacts")
     world.deactivate_list(someone.sender_code_id, someone.phone_list_id)
     world.opt_out(someone.sender_code_id, someone.phone_number)
     warehouse.pull("contacts")
@@ -146,6 +149,7 @@ def test_unknown_id_in_an_allow_list_is_one_clear_sentence(warehouse: Warehouse,
         ask(warehouse, **{setting: [424242]})
 
 
+@pytest.mark.full
 def test_subscriptions_nobody_at_first_and_later_who_changed(warehouse: Warehouse, someone: Somebody) -> None:
     world = warehouse.sandbox.world
     assert ask(warehouse).keys().isdisjoint({"get_contact", "list_contact_subscriptions"})
@@ -158,12 +162,13 @@ def test_subscriptions_nobody_at_first_and_later_who_changed(warehouse: Warehous
 
 
 def test_subscriptions_alone(warehouse: Warehouse, someone: Somebody) -> None:
-    warehouse.pull("subscriptions")
+    warehouse.begin("subscriptions")
     warehouse.sandbox.world.opt_out(someone.sender_code_id, someone.phone_number)
     assert ask(warehouse, "subscriptions")["list_contact_subscriptions"] == 1
     assert "get_contact" not in ask(warehouse, "subscriptions")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tables", [("subscriptions",), ("contacts", "subscriptions")])
 def test_subscriptions_of_everyone_on_request(warehouse: Warehouse, tables: tuple[str, ...]) -> None:
     told = truth(warehouse.sandbox)
@@ -172,6 +177,7 @@ def test_subscriptions_of_everyone_on_request(warehouse: Warehouse, tables: tupl
     assert warehouse.rows("subscriptions").keys() == expected
 
 
+@pytest.mark.full
 def test_subscriptions_of_nobody(warehouse: Warehouse) -> None:
     ask(warehouse, lookups="none")
     warehouse.sandbox.world.live(1)

@@ -12,6 +12,12 @@ from tests.pull.asking import on_request, somebody
 from tests.pull.cutting import SMALL_LOADS, agree, cut
 from tests.pull.warehouse import Warehouse, truth
 
+
+@pytest.fixture(scope="session")
+def served(crowded: Sandbox) -> Sandbox:
+    return crowded
+
+
 UNDATED = "12125550001"
 
 
@@ -66,6 +72,7 @@ def test_one_list_is_read_side_by_side_in_slices_only(warehouse: Warehouse, slic
     assert 2 <= at_once <= 4 if slices else at_once == 1
 
 
+@pytest.mark.full
 def test_slices_that_are_cut_short_again_and_again_end_as_if_nobody_had(warehouse: Warehouse, twin: Warehouse) -> None:
     twin.pull(slices=6)
     rounds = 1
@@ -75,6 +82,7 @@ def test_slices_that_are_cut_short_again_and_again_end_as_if_nobody_had(warehous
     agree(warehouse, twin)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("options", [{}, {"slices": 1}, {"start_date": "2010-01-01"}], ids=["all", "slices", "since"])
 def test_who_has_no_date_is_read_unless_dates_are_asked_for(
     warehouse: Warehouse, undated: str, options: dict[str, Any]

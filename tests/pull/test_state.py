@@ -14,7 +14,7 @@ from tests.pull.warehouse import Warehouse, truth
 
 
 def test_next_pull_goes_on_without_its_working_directory(warehouse: Warehouse) -> None:
-    warehouse.pull("contacts", "opt_outs")
+    warehouse.begin("contacts", "opt_outs")
     loads = warehouse.loads()
     shutil.rmtree(warehouse.folder / "pipelines")
     warehouse.sandbox.traffic.clear()
@@ -32,6 +32,7 @@ def state(warehouse: Warehouse) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("unfinished", [False, True], ids=["finished", "unfinished"])
 def test_all_state_comes_back_from_the_warehouse(warehouse: Warehouse, unfinished: bool) -> None:
     """Each watermark of each table and stream, fingerprints, what was set aside, the mark of masks, what is pending."""
@@ -85,7 +86,7 @@ def test_pull_whose_load_failed_is_finished_by_the_next(warehouse: Warehouse, mo
 
 
 def test_two_warehouses_know_nothing_of_each_other(warehouse: Warehouse) -> None:
-    warehouse.pull("contacts")
+    warehouse.begin("contacts")
     other = Warehouse(warehouse.sandbox, warehouse.folder / "other", warehouse.place)
     other.folder.mkdir()
     assert other.pull("contacts")["contacts"] == len(truth(warehouse.sandbox)["contacts"])
@@ -94,7 +95,7 @@ def test_two_warehouses_know_nothing_of_each_other(warehouse: Warehouse) -> None
 def test_refresh_of_one_table_reads_it_from_its_beginning(warehouse: Warehouse) -> None:
     from listrak_source import listrak_sms
 
-    warehouse.pull("contacts", "list_memberships")
+    warehouse.begin("contacts", "list_memberships")
     warehouse.sandbox.world.clock.advance(days=30)
     source = listrak_sms(**warehouse.options()).with_resources("list_memberships")
     warehouse.pipeline().run(source, refresh="drop_resources")

@@ -16,7 +16,7 @@ NEW = "15550106666"
 
 def test_the_last_of_a_walk_a_week_later_brings_the_week_too(warehouse: Warehouse) -> None:
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     world.clock.advance(days=7)
     until_the_sweep(warehouse).close()
     elsewhere(warehouse)
@@ -30,13 +30,14 @@ def test_the_last_of_a_walk_a_week_later_brings_the_week_too(warehouse: Warehous
     assert (one.sender_code_id, one.phone_list_id, NEW) in warehouse.rows("list_memberships")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("zone", ["America/New_York", "UTC", "Pacific/Kiritimati"])
 def test_who_comes_back_while_a_walk_is_taken_up_is_not_marked(warehouse: Warehouse, zone: str) -> None:
     """Also where the setting names another zone than the account's, whose dates then tell little."""
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
     world.opt_out(*one.key)
     world.clock.advance(days=3)
-    warehouse.pull(timezone=zone)
+    warehouse.begin(timezone=zone)
     world.clock.advance(days=3)
     options = {"timezone": zone, "full": True, "lookups": "none", "workers": 1, "page_size": 40, "chunk_rows": 40}
     assert cut(warehouse, 1, **options)
@@ -59,13 +60,14 @@ def test_who_comes_back_while_a_walk_is_taken_up_is_not_marked(warehouse: Wareho
     assert not [key for key in warehouse.rows("consent_events") if key[3] == "removed" and key[2] == one.phone_number]
 
 
+@pytest.mark.full
 def test_who_moved_in_the_two_days_before_a_walk_that_is_taken_up_is_marked_by_the_next(warehouse: Warehouse) -> None:
     """What the first process saw of those days is not known."""
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
     sender = one.sender_code_id
     other = next(item for item in world.sender_codes[sender].lists if item != one.phone_list_id)
     world.subscribe(sender, one.phone_list_id, NEW)
-    warehouse.pull()
+    warehouse.begin()
     world.leave_list(sender, one.phone_list_id, NEW)
     world.subscribe(sender, other, NEW)
     world.clock.advance(hours=1)
@@ -77,6 +79,7 @@ def test_who_moved_in_the_two_days_before_a_walk_that_is_taken_up_is_marked_by_t
     assert (sender, one.phone_list_id, NEW) in warehouse.rows("list_memberships", removed=True)
 
 
+@pytest.mark.full
 def test_cursors_that_live_no_longer_than_a_load_keep_no_pull_from_its_end(warehouse: Warehouse) -> None:
     """Each load of another process begins its list again, and gets further."""
     expired = json.dumps({"status": 400, "error": "ERROR_INVALID_PARAMETER", "message": "cursor is invalid."})
@@ -91,7 +94,7 @@ def test_cursors_that_live_no_longer_than_a_load_keep_no_pull_from_its_end(wareh
             fresh &= operation != "list_contacts"
 
         on_request(warehouse.sandbox, act)
-        left = cut(warehouse, 1, workers=1, chunk_rows=60, page_size=20)
+        left = cut(warehouse, 1, workers=1, chunk_rows=20, page_size=7)
         loads += 1
         assert loads < 40, "it gets nowhere"
     assert loads > 4

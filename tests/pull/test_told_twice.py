@@ -13,6 +13,7 @@ from tests.pull.proxy import proxy
 from tests.pull.warehouse import Warehouse, truth
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", "delta"], indirect=True)
 @pytest.mark.parametrize("into_empty", [False, True])
 def test_a_field_and_a_list_that_an_answer_names_twice(warehouse: Warehouse, place: Place, into_empty: bool) -> None:
@@ -35,6 +36,7 @@ def test_a_field_and_a_list_that_an_answer_names_twice(warehouse: Warehouse, pla
     assert warehouse.rows("contact_profile_values") == held
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("place", ["duckdb", "delta"], indirect=True)
 def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
     warehouse: Warehouse, place: Place, monkeypatch: pytest.MonkeyPatch
@@ -61,6 +63,7 @@ def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
     assert remarks(warehouse.pipeline()) == [f"Too many {title} are new at once: nobody of them was looked up."]
 
 
+@pytest.mark.full
 def test_stops_are_looked_up_however_many_they_are(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not told from those that the last pull saw, then: all of them are looked up again, and stand once."""
     monkeypatch.setattr("listrak_source.pull.progress.MOST_REMEMBERED", 20)
@@ -79,6 +82,7 @@ def test_stops_are_looked_up_however_many_they_are(warehouse: Warehouse, monkeyp
         assert {phone: held[sender, phone] for phone in stopped} == {phone: told[sender, phone] for phone in stopped}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("into_empty", [False, True])
 def test_who_stands_among_the_opt_outs_and_on_an_undated_list(warehouse: Warehouse, into_empty: bool) -> None:
     """The list tells that somebody is on it, and so does the lookup: whoever is on both sides is looked up."""

@@ -52,9 +52,10 @@ def test_first_pull_equals_truth(warehouse: Warehouse) -> None:
     assert "subscriptions" not in warehouse.loads()
 
 
+@pytest.mark.full
 def test_after_three_days_what_a_pull_can_see_is_there(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull()
+    warehouse.begin()
     before = {name: warehouse.rows(name) for name in ("contacts", "contact_profile_values", "list_memberships")}
     world.live(3)
     warehouse.pull()
@@ -90,7 +91,13 @@ def test_after_three_days_what_a_pull_can_see_is_there(warehouse: Warehouse) -> 
     assert subscriptions == {key: row for key, row in told["subscriptions"].items() if key[:2] in looked_up}
 
 
-def test_a_pull_that_changed_nothing_loads_nothing(warehouse: Warehouse) -> None:
+@pytest.mark.full
+def test_a_pull_that_changed_nothing_in_a_larger_account_loads_nothing(warehouse: Warehouse) -> None:
+    test_a_pull_that_changed_nothing_loads_nothing(warehouse.sandbox, warehouse.folder, warehouse.place)
+
+
+def test_a_pull_that_changed_nothing_loads_nothing(sandbox: Sandbox, tmp_path: Path, place: Place) -> None:
+    warehouse = Warehouse(sandbox, tmp_path, place)
     warehouse.pull()
     assert warehouse.pull() == {}, "right after the first"
     warehouse.sandbox.world.live(3)
@@ -102,9 +109,10 @@ def test_a_pull_that_changed_nothing_loads_nothing(warehouse: Warehouse) -> None
     assert warehouse.loads() == loads
 
 
+@pytest.mark.full
 def test_complete_walk_finds_what_windows_miss(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
-    warehouse.pull()
+    warehouse.begin()
     world.live(3)
     warehouse.pull()
     dated = {key: row for key, row in warehouse.rows("contacts").items() if row["subscribe_date"]}
@@ -126,6 +134,7 @@ def test_complete_walk_finds_what_windows_miss(warehouse: Warehouse) -> None:
     assert told["opt_outs"].items() <= warehouse.rows("opt_outs").items()
 
 
+@pytest.mark.full
 def test_everyone_is_looked_up_on_request(warehouse: Warehouse) -> None:
     warehouse.pull(lookups="all")
     told: dict[str, Any] = truth(warehouse.sandbox)

@@ -53,6 +53,7 @@ def held_of(rows: Rows, *phones: str) -> Rows:
     return {key: undated(row) for key, row in rows.items() if set(phones) & set(key)}
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     ("happens", "table"),
     [
@@ -68,7 +69,7 @@ def test_what_moves_no_date_is_seen_by_the_next_complete_walk(
     warehouse: Warehouse, happens: Callable[[Sandbox, Somebody], None], table: str
 ) -> None:
     one, clock = somebody(warehouse.sandbox), warehouse.sandbox.world.clock
-    warehouse.pull(lookups="all")
+    warehouse.begin(lookups="all")
     before = held_of(warehouse.rows(table), one.phone_number, NEW)
     clock.advance(days=5)
     happens(warehouse.sandbox, one)
@@ -91,7 +92,7 @@ def test_the_date_of_who_leaves_and_joins_again_on_one_day_is_seen_by_the_next_c
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
     place = Somebody(one.sender_code_id, one.phone_list_id, NEW)
     key = one.sender_code_id, NEW, one.phone_list_id
-    warehouse.pull()
+    warehouse.begin()
     world.subscribe(one.sender_code_id, one.phone_list_id, NEW)
     world.clock.advance(hours=1)
     warehouse.pull()
@@ -108,7 +109,7 @@ def test_the_date_of_who_leaves_and_joins_again_on_one_day_is_seen_by_the_next_c
 def test_somebody_else_with_the_number_of_who_subscribed_on_that_day_looks_the_same(warehouse: Warehouse) -> None:
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
     place = one.sender_code_id, one.phone_list_id, NEW
-    warehouse.pull()
+    warehouse.begin()
     world.subscribe(*place)
     world.clock.advance(hours=1)
     warehouse.pull()
@@ -119,10 +120,11 @@ def test_somebody_else_with_the_number_of_who_subscribed_on_that_day_looks_the_s
     assert place in warehouse.rows("list_memberships")
 
 
+@pytest.mark.full
 def test_a_stop_that_is_over_before_any_pull_was_never_told(warehouse: Warehouse) -> None:
     """``OptOut`` is a state. What is true in the end is known, and nobody who can be reached looks as if not."""
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     world.clock.advance(days=5)
     world.opt_out(*one.key)
     world.clock.advance(hours=5)
@@ -135,6 +137,7 @@ def test_a_stop_that_is_over_before_any_pull_was_never_told(warehouse: Warehouse
         assert not [key for key in warehouse.rows("consent_events") if key[2:4] == (one.phone_number, "opted_out")]
 
 
+@pytest.mark.full
 def test_a_stop_that_is_dated_back_is_seen_by_the_next_complete_walk(warehouse: Warehouse) -> None:
     """Stops are asked for by their date: one that appears with a date of long ago is in no window."""
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)

@@ -16,7 +16,7 @@ from tests.push.pushing import Pushing
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Sandbox]:
-    with Sandbox(World(seed=3, contacts=60, sender_codes=1, lists=2)) as sandbox:
+    with Sandbox(World(seed=3, contacts=60, sender_codes=1, lists=2), import_seconds=0.01) as sandbox:
         yield sandbox
 
 
@@ -35,7 +35,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "PAUSE", 0.02)
 
 
-@pytest.fixture(params=["duckdb", "postgres"])
+@pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.full)])
 def pushing(sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest) -> Pushing:
     """In both databases."""
     return _pulled(sandbox, tmp_path, request.param)
@@ -49,6 +49,6 @@ def in_duckdb(sandbox: Sandbox, tmp_path: Path) -> Pushing:
 
 def _pulled(sandbox: Sandbox, folder: Path, place: str) -> Pushing:
     warehouse = Warehouse(sandbox, folder, PLACES[place])
-    warehouse.pull()
+    warehouse.begin()
     sandbox.traffic.clear()
     return Pushing(warehouse)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import tomlkit
+from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source.push import Session, Sync, load, sync_session
 from listrak_source.push.apply import Outcome
@@ -74,18 +76,22 @@ class Pushing:
         )
         return load(path)["loyalty"]
 
+    @cached_property
+    def _pipeline(self) -> Pipeline:
+        """One for the whole test, with the warehouse's schema: pulls do not change that here."""
+        pipeline = self.warehouse.pipeline()
+        if pipeline.default_schema_name is None:
+            pipeline.sync_destination()
+        return pipeline
+
     @contextmanager
     def store(self) -> Iterator[Store]:
-        pipeline = self.warehouse.pipeline()
-        pipeline.sync_destination()
-        with Store.of(pipeline) as store:
+        with Store.of(self._pipeline) as store:
             yield store
 
     @contextmanager
     def session(self, sync: Sync) -> Iterator[Session]:
-        pipeline = self.warehouse.pipeline()
-        pipeline.sync_destination()
-        with sync_session(pipeline, sync, workers=4, **self._options) as session:
+        with sync_session(self._pipeline, sync, workers=4, **self._options) as session:
             yield session
 
     def edit(self, phone: str, values: dict[int, str] | None = None, **own: str) -> None:

@@ -18,6 +18,7 @@ from tests.push import wishes
 from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
 from tests.push.wishes import COLUMNS, Row
+from tests.tiers import sizes
 
 NEW = ["13125550101", "13125550102", "13125550103"]
 EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit"])
@@ -121,12 +122,8 @@ def promises(
             assert now == was, "nobody else is touched"
 
 
-@pytest.mark.parametrize(
-    "examples", [pytest.param(15, id="some"), pytest.param(400, id="many", marks=pytest.mark.long)]
-)
-def test_any_table_any_state_any_kill(
-    in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, examples: int
-) -> None:
+@pytest.mark.sized
+def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "LEASE", -1.0)
     pushing, database = in_duckdb, in_duckdb.warehouse.database
     people = pushing.phones(8)
@@ -135,9 +132,8 @@ def test_any_table_any_state_any_kill(
     # An example takes a second: it is not made smaller, for that takes minutes.
     phases = [Phase.explicit, Phase.generate]
 
-    @settings(
-        max_examples=examples, deadline=None, database=None, phases=phases, suppress_health_check=list(HealthCheck)
-    )
+    # The first that Hypothesis tries is the simplest, without life or kills.
+    @settings(max_examples=sizes().tables + 1, database=None, phases=phases, suppress_health_check=list(HealthCheck))
     @given(
         table=wishes.rows([*people, *NEW]),
         earlier=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=5),

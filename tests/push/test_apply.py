@@ -144,6 +144,7 @@ def test_what_was_tried_in_vain_is_tried_again_when_something_has_changed(in_duc
     assert in_duckdb.contact(phone)["values"][text.field_id] == "another", "a pull has brought the contact anew"
 
 
+@pytest.mark.full
 def test_a_bad_sample_has_everybody_read(in_duckdb: Pushing) -> None:
     sync = tiers(in_duckdb, [f"tier {number}" for number in range(30)], read_back=5)
     # Four are left, so each sample of five meets somebody who is gone.
@@ -184,6 +185,7 @@ def test_rows_that_change_other_fields_go_in_other_files(in_duckdb: Pushing) -> 
     assert in_duckdb.contact(first)["values"][number.field_id] == "99", "edited since the last pull"
 
 
+@pytest.mark.full
 def test_an_edit_at_listrak_that_a_pull_has_seen_is_planned_again(in_duckdb: Pushing) -> None:
     sync, text = tiers(in_duckdb), in_duckdb.field("Text")
     in_duckdb.apply(sync)
@@ -228,6 +230,7 @@ def test_a_stop_of_nobody_that_listrak_knows_is_tried_once(pushing: Pushing) -> 
     assert sum(plan.rejected.values()) == 1
 
 
+@pytest.mark.full
 def test_an_import_that_takes_long_is_waited_for_by_the_next_start(
     in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +269,7 @@ def test_a_request_that_fails_is_sent_again_by_the_next_start(in_duckdb: Pushing
     assert "not known" in note
 
 
+@pytest.mark.full
 def test_a_field_that_is_renamed_in_between_holds_up_nothing(in_duckdb: Pushing) -> None:
     """A file that is made anew is the one that was planned, whatever Listrak calls its fields by then."""
     sync, text = tiers(in_duckdb), in_duckdb.field("Text")
@@ -278,6 +282,7 @@ def test_a_field_that_is_renamed_in_between_holds_up_nothing(in_duckdb: Pushing)
     assert outcome.counts == {(ledger.IMPORT, ledger.CONFIRMED): len(VALUES)}
 
 
+@pytest.mark.full
 def test_what_was_confirmed_and_changed_since_is_found_by_verify(in_duckdb: Pushing) -> None:
     sync, text = tiers(in_duckdb), in_duckdb.field("Text")
     in_duckdb.apply(sync)

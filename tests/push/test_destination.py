@@ -122,6 +122,7 @@ def test_values_arrive_and_nothing_else_happens(importing: Importing) -> None:
     assert importing.requests("start_contact_import") == 2
 
 
+@pytest.mark.full
 def test_arrow_tables_with_columns_of_any_type(importing: Importing) -> None:
     first, second = importing.phones[:2]
     rows = pa.table(
@@ -177,6 +178,7 @@ def test_bad_rows_are_set_aside_whole(importing: Importing, logged: pytest.LogCa
     assert not any(phone in logged.text for phone in importing.phones)
 
 
+@pytest.mark.full
 def test_one_person_in_two_files_of_a_load(importing: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS", "2")
     monkeypatch.setenv("NORMALIZE__DATA_WRITER__BUFFER_MAX_ITEMS", "2")
@@ -231,6 +233,7 @@ def test_what_does_not_fit_is_said_at_once_and_the_rows_wait(importing: Importin
     assert importing.values() == expected | importing.told({first: {"Tier": "gold"}})
 
 
+@pytest.mark.full
 def test_credentials_come_from_dlts_settings(importing: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
     how = importing.how({"tier": "Tier"})
     for name in ("client_id", "client_secret", "base_url", "token_url"):
@@ -258,6 +261,7 @@ def killed_while(importing: Importing, operation: str, how: dict[str, Any], rows
     importing.sandbox.faults.clear()
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(("operation", "posts"), [("get_contact_import", 1), ("start_contact_import", 2)])
 def test_killed_and_started_again(importing: Importing, operation: str, posts: int) -> None:
     """After the answer it goes on waiting; before it, nobody knows whether it arrived, and it is sent again."""
@@ -273,6 +277,7 @@ def test_killed_and_started_again(importing: Importing, operation: str, posts: i
     assert importing.values() == expected | importing.told({first: {"Tier": "gold"}, second: {"Tier": "new"}})
 
 
+@pytest.mark.full
 def test_a_dropped_answer_is_tried_again(importing: Importing) -> None:
     importing.sandbox.faults.add(Fault("drop", "start_contact_import", acts=True))
     importing.sandbox.faults.add(Fault("status", "get_contact_import", status=503))
@@ -282,6 +287,7 @@ def test_a_dropped_answer_is_tried_again(importing: Importing) -> None:
     assert importing.requests("start_contact_import") == 2
 
 
+@pytest.mark.full
 def test_an_import_that_takes_too_long_is_waited_for_by_the_next_run(
     importing: Importing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +314,7 @@ def test_who_holds_something_else_is_told(importing: Importing, logged: pytest.L
     assert "1 of the 2 contacts" in logged.text
 
 
+@pytest.mark.full
 def test_an_import_of_which_nothing_holds_fails_and_goes_once_more(importing: Importing) -> None:
     first = importing.phones[0]
     edited = {"segmentationFieldValues": [{"segmentationFieldId": importing.fields["Tier"], "value": "mine"}]}

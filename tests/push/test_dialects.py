@@ -112,6 +112,7 @@ def recorded(pushing: Pushing, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return list(statements.values())
 
 
+@pytest.mark.full
 def test_every_statement_can_be_said_in_other_dialects(in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
     statements = recorded(in_duckdb, monkeypatch)
     assert len(statements) > 100

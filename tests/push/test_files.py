@@ -89,6 +89,7 @@ def test_a_row_that_is_larger_than_a_file_is_left_to_listrak(tmp_path: Path, mon
     assert [one.contacts for one in cut] == [1, 1, 1]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("place", ["duckdb", "postgres", "postgres without ADBC"])
 def test_a_stream_is_in_order_and_leaves_the_store_free(
     place: str, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -111,6 +112,7 @@ def test_a_stream_is_in_order_and_leaves_the_store_free(
     assert found["v"].to_pylist() == [HARD[number % 12] for number in range(1, 5001)]
 
 
+@pytest.mark.full
 def test_the_same_plan_has_the_same_bytes_in_every_database(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +182,7 @@ def sent(place: str, sandbox: Sandbox, folder: Path, rows: int) -> dict[str, Any
     return found
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", "postgres"])
 def test_memory_stays_under_256_mb(place: str, sandbox: Sandbox, tmp_path: Path, record_property: Any) -> None:
     found = sent(place, sandbox, tmp_path / "few", 200_000)

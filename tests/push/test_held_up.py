@@ -118,6 +118,7 @@ def test_a_stray_404_loses_no_stop(in_duckdb: Pushing) -> None:
     assert in_duckdb.contact(phone)["opted_out"]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("known_by", ["opt_outs", "contacts"])
 def test_who_said_stop_and_is_gone_is_not_created_however_it_is_known(pushing: Pushing, known_by: str) -> None:
     new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
@@ -179,6 +180,7 @@ def test_a_plan_waits_for_an_apply(in_duckdb: Pushing) -> None:
         session.plan()
 
 
+@pytest.mark.full
 def test_what_is_lost_is_not_confirmed_by_a_sample_that_says_pending(in_duckdb: Pushing) -> None:
     text, phones = in_duckdb.field("Text"), in_duckdb.phones(6)
     in_duckdb.customers(["id", "phone", "tier"], [(at, phone, "active") for at, phone in enumerate(phones)])
@@ -194,6 +196,7 @@ def test_what_is_lost_is_not_confirmed_by_a_sample_that_says_pending(in_duckdb: 
     assert outcome.counts == {(IMPORT, MISMATCHED): len(phones)}
 
 
+@pytest.mark.full
 def test_a_create_that_was_refused_is_tried_again_when_its_row_has_changed(in_duckdb: Pushing) -> None:
     text, new_list = in_duckdb.field("Text"), in_duckdb.world.add_list(in_duckdb.sender_code_id, "Sale")
     banned = in_duckdb.world.sender_codes[in_duckdb.sender_code_id].banned
@@ -223,6 +226,7 @@ def test_an_email_address_keeps_its_capitals(in_duckdb: Pushing) -> None:
     assert in_duckdb.plan(sync).is_empty
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("end", [" -- whole numbers or not", ";", " ;; -- the end; of it\n"])
 def test_a_query_is_in_the_databases_own_words(pushing: Pushing, end: str) -> None:
     text, (phone,) = pushing.field("Text"), pushing.phones(1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from listrak_source.push.check import checked
 from listrak_source.push.ledger import CONFIRMED, CREATE, IMPORT, OPTED_OUT, PENDING, REFUSED, SUBSCRIBE, UNSUBSCRIBE
 from listrak_source.push.sync import Sync
@@ -151,6 +153,7 @@ def test_who_says_stop_in_the_same_row_is_not_subscribed(in_duckdb: Pushing) -> 
     assert in_duckdb.sent() == ["PUT"]
 
 
+@pytest.mark.full
 def test_a_list_that_asks_first_is_waited_for(in_duckdb: Pushing) -> None:
     new = in_duckdb.world.add_list(in_duckdb.sender_code_id, "Careful", double_opt_in=True)
     (phone,) = in_duckdb.phones(1)

@@ -15,6 +15,11 @@ from tests.pull.asking import somebody
 from tests.pull.reading.ended import SECOND, list_of, listed
 
 
+@pytest.fixture(scope="session")
+def served(crowded: Sandbox) -> Sandbox:
+    return crowded
+
+
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[ListrakClient]:
     with client_of_sandbox(sandbox, max_attempts=1) as client:

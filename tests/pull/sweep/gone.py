@@ -61,7 +61,7 @@ def settle(warehouse: Warehouse) -> Gone:
         world.opt_out(sender, phone)
         world.clock.advance(minutes=1)
     world.clock.advance(days=10)
-    warehouse.pull(lookups="all")
+    warehouse.begin(lookups="all")
     world.vanish(phones[0])
     world.leave_list(sender, phone_list, phones[1])
     world.resubscribe(sender, phones[2], phone_list)

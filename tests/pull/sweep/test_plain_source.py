@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from listrak_source import listrak_sms
 from listrak_source.pull.pending import is_unfinished
 from tests.pull.asking import somebody
@@ -11,6 +13,7 @@ from tests.pull.warehouse import Warehouse
 NEW = "15550109777"
 
 
+@pytest.mark.full
 def test_the_second_run_marks_and_reads_nothing_new(warehouse: Warehouse) -> None:
     gone, one = settle(warehouse), somebody(warehouse.sandbox)
     pipeline, options = warehouse.pipeline(), warehouse.options() | {"full": True}

@@ -47,6 +47,7 @@ def test_complete_walk_marks_all_that_is_gone_in_every_table_and_nothing_else(wa
     assert {at for each in marks(warehouse).values() for at in each} == {world.clock.now()}
 
 
+@pytest.mark.full
 def test_another_walk_keeps_the_first_mark_and_tells_no_event_again(warehouse: Warehouse) -> None:
     settle(warehouse)
     warehouse.pull(full=True)
@@ -58,6 +59,7 @@ def test_another_walk_keeps_the_first_mark_and_tells_no_event_again(warehouse: W
     assert events(warehouse) == told
 
 
+@pytest.mark.full
 def test_each_membership_that_is_gone_is_one_event_and_no_stop_is_taken_back(warehouse: Warehouse) -> None:
     gone = settle(warehouse)
     warehouse.pull(full=True)
@@ -67,6 +69,7 @@ def test_each_membership_that_is_gone_is_one_event_and_no_stop_is_taken_back(war
     assert (gone.back.sender_code_id, 0, gone.back.phone_number, "opted_out") in {key[:4] for key in events(warehouse)}
 
 
+@pytest.mark.full
 def test_incremental_pulls_mark_nothing(warehouse: Warehouse) -> None:
     settle(warehouse)
     warehouse.pull()
@@ -74,6 +77,7 @@ def test_incremental_pulls_mark_nothing(warehouse: Warehouse) -> None:
     assert removed(warehouse) == {}
 
 
+@pytest.mark.full
 def test_removed_rows_keep_their_columns_those_beyond_the_contract_too(warehouse: Warehouse) -> None:
     def change(path: str, answer: dict[str, Any]) -> None:
         for record in answer["data"] if isinstance(answer["data"], list) else [answer["data"]]:
@@ -96,6 +100,7 @@ def test_removed_rows_keep_their_columns_those_beyond_the_contract_too(warehouse
 # -- who comes back ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("how", [{}, {"full": True}, {"lookups": "none"}])
 def test_a_removed_row_that_comes_back_is_alive_again(warehouse: Warehouse, how: dict[str, Any]) -> None:
     gone = settle(warehouse)
@@ -118,9 +123,10 @@ def test_a_removed_row_that_comes_back_is_alive_again(warehouse: Warehouse, how:
     assert "list_memberships" not in removed(warehouse)
 
 
+@pytest.mark.full
 def test_a_list_that_comes_back_is_alive_again(warehouse: Warehouse) -> None:
     world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
-    warehouse.pull()
+    warehouse.begin()
     lists = world.sender_codes[someone.sender_code_id].lists
     there = lists[someone.phone_list_id]
     world.delete_list(someone.sender_code_id, someone.phone_list_id)
@@ -139,6 +145,7 @@ def test_a_list_that_comes_back_is_alive_again(warehouse: Warehouse) -> None:
 # -- what may be marked -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_walk_of_some_lists_marks_only_on_these(warehouse: Warehouse) -> None:
     gone = settle(warehouse)
     world, sender = warehouse.sandbox.world, gone.left.sender_code_id
@@ -153,6 +160,7 @@ def test_a_walk_of_some_lists_marks_only_on_these(warehouse: Warehouse) -> None:
     assert (sender, other.list_id, elsewhere_too) in removed(warehouse)["list_memberships"]
 
 
+@pytest.mark.full
 def test_a_walk_of_some_sender_codes_marks_only_on_these(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
     second = world.add_sender_code("Second")
@@ -170,6 +178,7 @@ def test_a_walk_of_some_sender_codes_marks_only_on_these(warehouse: Warehouse) -
     assert not marked.keys() & set(SMALL)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "tables", [("subscriptions",), ("contacts",), ("opt_outs",), ("list_memberships",), ("lists",)]
 )
@@ -185,6 +194,7 @@ def test_a_walk_of_one_table_marks_in_it_what_is_gone_and_nothing_else(
     assert removed(warehouse).keys() <= {table}
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("move", ["comes back", "joins another list", "leaves and joins again", "opts out"])
 def test_who_moves_while_a_walk_runs_is_not_marked(warehouse: Warehouse, move: str) -> None:
     gone = settle(warehouse)

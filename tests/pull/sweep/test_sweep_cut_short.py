@@ -18,13 +18,16 @@ from tests.pull.warehouse import Warehouse
 # -- walks that are cut short -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("chunk_rows", [None, 15])
-def test_a_walk_that_is_cut_short_anywhere_marks_nothing(warehouse: Warehouse, chunk_rows: int | None) -> None:
+@pytest.mark.cases(1)
+@pytest.mark.parametrize(("chunk_rows", "stride"), [(None, 29), (15, 3), (None, 2)])
+def test_a_walk_that_is_cut_short_anywhere_marks_nothing(
+    warehouse: Warehouse, chunk_rows: int | None, stride: int
+) -> None:
     """Listrak is away after so many requests. What marks something is a walk that came to its end."""
     gone = settle(warehouse)
     requests, finished = 0, False
     while not finished:
-        requests += 3 if chunk_rows else 2
+        requests += stride
         warehouse.sandbox.faults.clear()
         warehouse.sandbox.faults.add(Fault("status", times=None, after=requests))
         try:
@@ -45,6 +48,7 @@ def test_a_walk_that_is_cut_short_anywhere_marks_nothing(warehouse: Warehouse, c
 # -- a sweep that is cut short ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kept", [("contacts",), ("list_memberships",), ("consent_events", "opt_outs"), ()])
 def test_a_sweep_that_is_cut_short_and_done_again_gives_the_same(
     warehouse: Warehouse, kept: tuple[str, ...], place: Place, tmp_path: Path
@@ -72,6 +76,7 @@ def test_a_sweep_that_is_cut_short_and_done_again_gives_the_same(
     assert (removed(warehouse), marks(warehouse), events(warehouse)) == wanted
 
 
+@pytest.mark.full
 def test_what_a_killed_sweep_has_marked_is_told_by_a_later_walk(warehouse: Warehouse, place: Place) -> None:
     """Killed between the marks and their events, and given up for a pull that walks nothing."""
     if place.name != "duckdb":
@@ -91,6 +96,7 @@ def test_what_a_killed_sweep_has_marked_is_told_by_a_later_walk(warehouse: Wareh
     assert set(marks(warehouse)["list_memberships"]) == {began}
 
 
+@pytest.mark.full
 def test_a_list_that_is_deleted_between_walk_and_sweep_stops_nothing(warehouse: Warehouse) -> None:
     gone = settle(warehouse)
     world, sender = warehouse.sandbox.world, gone.left.sender_code_id

@@ -95,6 +95,7 @@ NOT_MARKED: dict[str, tuple[str, ...]] = {
 """By doubt: the tables in which nothing may be marked."""
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("doubt", NOT_MARKED)
 def test_a_walk_that_is_not_proved_marks_nothing_there_and_says_so(
     warehouse: Warehouse, doubt: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +117,7 @@ def test_a_walk_that_is_not_proved_marks_nothing_there_and_says_so(
     assert gone.vanished.key in removed(warehouse)["contacts"]
 
 
+@pytest.mark.full
 def test_what_was_set_aside_before_a_kill_is_still_in_doubt_after_it(warehouse: Warehouse) -> None:
     gone = settle(warehouse)
     with answers(warehouse, "a record of a contact", gone) as options:
@@ -125,6 +127,7 @@ def test_what_was_set_aside_before_a_kill_is_still_in_doubt_after_it(warehouse: 
     assert removed(warehouse).keys() <= {"opt_outs"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("table", ["contacts", "list_memberships", "opt_outs"])
 def test_rows_that_are_missing_in_the_warehouse_leave_a_doubt(
     warehouse: Warehouse, table: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, place: Place

@@ -1,0 +1,174 @@
+"""The tiers of tests: what each runs, in which sizes, and what a test of the default one may cost.
+
+``make test`` is run before every commit, so it has to stay short. A test that takes more is of a later tier:
+
+- no mark: ``make test`` runs it, and ``make test-full``;
+- ``full``: ``make test-full`` alone runs it, and so does CI;
+- ``cases(n)``: ``make test`` runs the first n of its cases, and ``make test-full`` all of them;
+- ``long``: ``make test-long`` alone runs it, in full size;
+- ``sized``: every tier runs it, in the sizes of its profile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is drawn: a profile of Hypothesis, and the sizes of what Hypothesis does not know of."""
+
+    examples: int
+    """Of a property that takes milliseconds."""
+    histories: int
+    """Histories of pulls for each seed, and the steps in each."""
+    steps: int
+    tables: int
+    """Tables that a push is tried with; each takes a second."""
+    strides: tuple[int, ...]
+    """Steps of a push between one kill and the next, in turn."""
+    kills: int
+    """How many that makes, at the least."""
+
+
+PROFILES = {
+    "dev": Sizes(examples=100, histories=1, steps=5, tables=1, strides=(79, 73), kills=3),
+    "ci": Sizes(examples=200, histories=1, steps=30, tables=14, strides=(8, 11), kills=21),
+    "nightly": Sizes(examples=1000, histories=10, steps=30, tables=400, strides=(1,), kills=200),
+}
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What a make target runs."""
+
+    profile: str
+    marks: frozenset[str]
+    """It runs tests that have one of these marks; ``""`` stands for a test without any."""
+
+
+TIERS = {
+    "test": Tier("dev", frozenset({"", "sized"})),
+    "full": Tier("ci", frozenset({"", "sized", "full"})),
+    "long": Tier("nightly", frozenset({"sized", "long"})),
+}
+_MARKS = ("full", "long", "sized")
+
+MORE = {
+    "tests/pull/test_convergence.py::test_any_history": "a history takes as long as what Hypothesis draws for it",
+    "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
+        "DuckLake reaches PostgreSQL and S3 anew for each question"
+    ),
+}
+"""Tests of the default tier that may take more than the budget, by the beginning of their id, with the reason."""
+MOST_MORE = 10
+
+_CPU = "CPU seconds"
+
+
+def sizes() -> Sizes:
+    """The sizes of the profile that runs."""
+    # One that options of Hypothesis have made is named after the one that it was made of.
+    return PROFILES.get(settings.get_current_profile_name().split("-with-")[0], PROFILES["dev"])
+
+
+def tier_of(marks: frozenset[str]) -> str:
+    """The first tier that runs a test with these marks."""
+    return next(name for name, tier in TIERS.items() if (marks & set(_MARKS) or {""}) <= tier.marks)
+
+
+class Tiers:
+    """Selects the tests of a tier, and holds those of the default one to their budget."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.name: str = config.getoption("--tier")
+        self.budget = float(config.getini("cpu_budget"))
+        for profile, its in PROFILES.items():
+            # What is run before every commit is the same each time: who has changed nothing sees nothing new.
+            same = profile == "dev"
+            settings.register_profile(
+                profile, max_examples=its.examples, derandomize=same, deadline=None, print_blob=not same
+            )
+        if not config.getoption("--hypothesis-profile", None):
+            settings.load_profile(TIERS[self.name].profile)
+        self._shared = 0.0
+        self._depth = 0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what is of another tier."""
+        chosen: list[pytest.Item] = []
+        left: list[pytest.Item] = []
+        cases = Counter[str]()
+        for item in items:
+            test = item.nodeid.split("[")[0]
+            cases[test] += 1
+            marks = {mark.name for mark in item.iter_markers()} & set(_MARKS)
+            if not marks and (few := item.get_closest_marker("cases")) and cases[test] > few.args[0]:
+                marks = {"full"}
+            (chosen if (marks or {""}) <= TIERS[self.name].marks else left).append(item)
+        if left:
+            config.hook.pytest_deselected(items=left)
+            items[:] = chosen
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
+        """What is made once for many tests counts for none of them."""
+        if fixturedef.scope == "function" or self._depth:
+            return (yield)
+        began = _cpu()
+        self._depth += 1
+        try:
+            return (yield)
+        finally:
+            self._depth -= 1
+            self._shared += _cpu() - began
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Start the count."""
+        item.stash[_BEGAN] = _cpu()
+        self._shared = 0.0
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """End the count, and fail a test that takes too much."""
+        done = yield
+        spent = _cpu() - item.stash[_BEGAN] - self._shared
+        item.user_properties.append((_CPU, spent))
+        if self.name == "test" and spent > self.budget and not any(item.nodeid.startswith(one) for one in MORE):
+            pytest.fail(
+                f"It took {spent:.1f} s of processors, and a test of the default tier may take {self.budget:g}: make "
+                "it smaller, mark it `full`, or list it in tests/tiers.py with the reason",
+                pytrace=False,
+            )
+        return done
+
+
+_BEGAN = pytest.StashKey[float]()
+
+
+def _cpu() -> float:
+    """What this process and the ones that it waited for have taken."""
+    return sum(os.times()[:4])
+
+
+def summary(reporter: Any) -> None:
+    """Write the ten slowest tests and the total."""
+    reports = [report for outcome in ("passed", "failed") for report in reporter.stats.get(outcome, ())]
+    spent = {report.nodeid: value for report in reports for name, value in report.user_properties if name == _CPU}
+    if not spent:
+        return
+    slowest = sorted(spent, key=spent.__getitem__, reverse=True)[:10]
+    reporter.write_line("The ten slowest, in seconds of processors:")
+    for test in slowest:
+        reporter.write_line(f"{spent[test]:7.1f}  {test}")
+    reporter.write_line(f"{sum(spent.values()):7.1f}  all {len(spent):,} tests")
