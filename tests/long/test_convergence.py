@@ -20,5 +20,6 @@ PARTS = 20
 def test_any_history(part: int, tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     with Sandbox(World(seed=part, contacts=30, sender_codes=1 + part % 2, lists=3)) as sandbox:
         run(sandbox, tmp_path, part, record_property)
-    assert COUNTS["histories"] >= sizes().histories
-    assert COUNTS["steps"] >= sizes().histories * sizes().steps
+    # One comes on top, the simplest, which proves nothing.
+    assert COUNTS["histories"] > sizes().histories
+    assert COUNTS["steps"] >= (sizes().histories + 1) * sizes().steps
