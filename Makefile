@@ -31,16 +31,16 @@ demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 	@$(BIN)/listrak demo
 
 test: $(READY)  ## run the tests that every commit needs: four minutes
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-full: $(READY)  ## run these and all others but the full sizes: half an hour
-	@$(BIN)/python -m pytest -n auto --tier full
+test-full: $(READY)  ## run these and all others but the full sizes: twenty minutes
+	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
 test-long: $(READY)  ## run the full sizes: histories, memory, every destination
-	@$(BIN)/python -m pytest -n auto --tier long
+	@$(BIN)/python -m pytest -n auto --dist worksteal --tier long
 	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
-		$(BIN)/python -m pytest -n auto --tier full --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
+		$(BIN)/python -m pytest -n auto --dist worksteal --tier full --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
 
 check: $(READY)  ## lint, format and types
 	@$(BIN)/ruff check .
