@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from weakref import finalize
 
 from listrak_source.connect import client_of
@@ -39,15 +39,14 @@ class Loads:
     def next(self, wanted: frozenset[str], written: Dispositions) -> Iterator[Batch]:
         """Yield the rows of the load that runs now, for the ``wanted`` tables."""
         plan, begun = self._go_on(wanted, written)
-        if begun.swept is not None:
-            yield from gathered(Sweep(plan, begun).batches())
-            pendings.forget(taken_up=begun.moved_over)
-        else:
-            yield from gathered(self._some())
+        part = self._part(plan, begun)
+        yield from gathered(part.batches())
         rejects = plan.directory.rejects
         if (rejected := rejects.drain(plan.now)) is not None:
             yield {REJECTED_ROWS.name: rejected}
-            progress.note_set_aside(rejects.ids)
+        # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
+        part.end()
+        progress.note_set_aside(rejects.ids)
         rejects.warn()
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
@@ -71,28 +70,55 @@ class Loads:
         self._steps = self._walk.steps()
         return self._walk.plan, begun
 
-    def _some(self) -> Iterator[Batch]:
+    def _part(self, plan: Plan, begun: Pending) -> Sweep | _Some:
+        """What this load takes. If anything fails on the way, the next load begins with what the state says."""
+        if begun.swept is not None:
+            return Sweep(plan, begun)
         walk, steps = self._walk, self._steps
         if walk is None or steps is None:
             raise RuntimeError("there is no walk to go on with")
-        # If anything fails on the way, the next load begins with what the state says.
         self._walk = self._steps = None
-        work = 0
-        for step in steps:
+
+        def go_on() -> None:
+            self._walk, self._steps = walk, steps
+
+        return _Some(walk, steps, go_on)
+
+
+class _Some:
+    """Some steps of a walk: as many as fill a load."""
+
+    def __init__(self, walk: Walk, steps: Iterator[Step], go_on: Callable[[], None]) -> None:
+        """``go_on`` is called when the rows of a load were taken that is not the walk's last."""
+        self._walk, self._steps, self._go_on = walk, steps, go_on
+        self._is_last = False
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield rows until the load is full, or the walk is at its end."""
+        walk, most, work = self._walk, self._walk.settings.chunk_rows, 0
+        for step in self._steps:
             # Another process reads the last days again: if that filled its load, it would never get further.
             work += step.work if step.counts or not walk.goes_on else 0
             if step.batch:
                 yield step.batch
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
-            if self.settings.chunk_rows and work >= self.settings.chunk_rows:
-                walk.save()
-                self._walk, self._steps = walk, steps
+            if most and work >= most:
                 return
+        self._is_last = True
+
+    def end(self) -> None:
+        """All rows were taken: move the state that vouches for them."""
+        walk = self._walk
+        if not self._is_last:
+            walk.save()
+            self._go_on()
+            return
+        walk.advance()
         if walk.settings.full:
             walk.pending.swept = sorted(walk.plan.streams)
             walk.pending.positions = {}
             walk.save()
-            self._walk = walk
+            self._go_on()
         else:
             pendings.forget(taken_up=walk.pending.moved_over)

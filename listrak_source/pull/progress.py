@@ -30,7 +30,7 @@ MOST_REMARKS = 20
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
 
-_FORGET = pa.array([], fingerprints.HASH)
+_NONE = pa.array([], fingerprints.HASH)
 
 
 def watermark(reader: str, stream: str) -> datetime | None:
@@ -76,12 +76,15 @@ def remember(stream: str, now: datetime, seen: dict[str, pa.Array]) -> None:
     _remembered()[stream] = {"as_of": now.isoformat(), "windows": windows}
 
 
-def unchanged(table: str, hashes: pa.Array) -> pa.Array:
-    """The fingerprints of the last pull of a small table; those of this one take their place."""
+def known_rows(table: str) -> pa.Array:
+    """The fingerprints of the rows of a small table that the last pull saw."""
     state = dlt.current.resource_state(table)
-    before = fingerprints.unpack(state["rows"]) if "rows" in state else _FORGET
-    state["rows"] = fingerprints.pack(hashes)
-    return before
+    return fingerprints.unpack(state["rows"]) if "rows" in state else _NONE
+
+
+def remember_rows(table: str, hashes: pa.Array) -> None:
+    """Keep the fingerprints of all rows of a small table for the next pull."""
+    dlt.current.resource_state(table)["rows"] = fingerprints.pack(hashes)
 
 
 def set_aside() -> tuple[str, ...]:

@@ -19,18 +19,29 @@ SMALL = (SENDER_CODES, LISTS, PROFILE_FIELDS, TRANSACTIONAL_MESSAGES)
 _Group = tuple[dict[str, int], list[Record]]
 
 
-def small_tables(plan: Plan) -> Batch:
-    """Rows of the wanted small tables that are not as the last pull left them; all of them in a complete walk."""
-    return {table.name: _rows(table, plan) for table in SMALL if table.name in plan.wanted}
+class SmallTables:
+    """The wanted small tables of one pull."""
 
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen: dict[str, pa.Array] = {}
 
-def _rows(table: Table, plan: Plan) -> pa.Table:
-    directory = plan.directory
-    records, given = from_groups(_groups(table, directory), table, directory.rejects)
-    rows = shape(records, table, directory.settings.timezone, given, directory.rejects)
-    hashes = fingerprints.of(rows)
-    before = progress.unchanged(table.name, hashes)
-    return rows if directory.settings.full else fingerprints.without(rows, hashes, before)
+    def batch(self) -> Batch:
+        """Rows that are not as the last pull left them; all of them in a complete walk."""
+        return {table.name: self._rows(table) for table in SMALL if table.name in self._plan.wanted}
+
+    def remember(self) -> None:
+        """The rows were taken: the next pull compares with them."""
+        for name, hashes in self._seen.items():
+            progress.remember_rows(name, hashes)
+
+    def _rows(self, table: Table) -> pa.Table:
+        directory = self._plan.directory
+        records, given = from_groups(_groups(table, directory), table, directory.rejects)
+        rows = shape(records, table, directory.settings.timezone, given, directory.rejects)
+        hashes = self._seen[table.name] = fingerprints.of(rows)
+        known = progress.known_rows(table.name)
+        return rows if directory.settings.full else fingerprints.without(rows, hashes, known)
 
 
 def _groups(table: Table, directory: Directory) -> Iterable[_Group]:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from dlt.common import logger
 
 from listrak_source.pull import events, fingerprints, progress
+from listrak_source.pull import pending as pendings
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import contacts_of
@@ -78,6 +79,10 @@ class Sweep:
         self.settings = plan.directory.settings
         self.moved = Once()
         """Who moved since the walk began, by sender code."""
+        self._unproved: dict[str, str] = {}
+        """Streams and tables of which nothing is marked, and why."""
+        self._streams: list[str] = []
+        """Those that are gone."""
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows that are gone, marked."""
@@ -87,7 +92,7 @@ class Sweep:
         for name, scope in scopes.items():
             table = TABLES[name]
             for rows in self._gone(table, scope):
-                progress.forget(_streams_of(table, rows))
+                self._streams += _streams_of(table, rows)
                 batch = {table.name: rows}
                 if CONSENT_EVENTS.name in self.plan.wanted:
                     batch[CONSENT_EVENTS.name] = events.of_removed(table, rows, self.plan.now)
@@ -97,12 +102,17 @@ class Sweep:
                 marked = whole(rows, LIST_MEMBERSHIPS)
                 yield {CONSENT_EVENTS.name: events.of_removed(LIST_MEMBERSHIPS, marked, self.plan.now)}
 
+    def end(self) -> None:
+        """The marks were taken: the walk is at its end."""
+        progress.forget(self._streams)
+        progress.note_walk(self.plan.now, self._unproved)
+        pendings.forget(taken_up=self.pending.moved_over)
+
     # what is proved
 
     def _scopes(self) -> dict[str, str]:
         """By table, the condition under which a row that the walk did not write is gone."""
-        bad = self._unproved()
-        progress.note_walk(self.plan.now, bad)
+        bad = self._unproved = self._doubts()
         for stream, reason in sorted(bad.items()):
             logger.warning(f"{stream}: nothing is marked as removed, for {reason}.")
         skipped = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/") and stream.endswith("/")}
@@ -122,7 +132,7 @@ class Sweep:
         doubted = bad.keys() | {name for table in bad for name in _BELOW.get(table, ())}
         return {name: scope for name, scope in scopes.items() if name in self.plan.wanted - doubted}
 
-    def _unproved(self) -> dict[str, str]:
+    def _doubts(self) -> dict[str, str]:
         bad = self.pending.unproved | self.plan.directory.doubts()
         found: dict[str, int] = {}
         for table in (LIST_MEMBERSHIPS, CONTACTS, OPT_OUTS):

@@ -36,7 +36,7 @@ from listrak_source.pull.privacy import raw_phones
 from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.small import small_tables
+from listrak_source.pull.small import SmallTables
 from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
@@ -67,6 +67,7 @@ class Walk:
         self.plan = plan
         self.pending = pending
         self.rows = Rows(plan)
+        self.small = SmallTables(plan)
         self.settings = plan.directory.settings
         self.asking = Asking(plan, pending.loads)
         self.changed: dict[Person, None] = {}
@@ -84,17 +85,16 @@ class Walk:
         pending.moved_over |= self.goes_on
 
     def steps(self) -> Iterator[Step]:
-        """Read, and yield rows; state moves at the end, when all of them are taken."""
+        """Read, and yield rows. When all of them are taken, state moves by :meth:`save` and :meth:`advance`."""
         if self.goes_on:
             self.rows.recall(self.pending.loads)
         else:
-            yield Step(small_tables(self.plan))
+            yield Step(self.small.batch())
         yield from self._read_last_opt_outs()
         yield from self._read_changing()
         yield from self._read_all_opt_outs()
         yield from self._read_recent()
         yield from self._read_whole()
-        self._advance()
 
     # the ways
 
@@ -259,6 +259,7 @@ class Walk:
         if self.pending.swept is not None:
             self.pending.counts = self.rows.counts()
         self.pending.unproved |= self.plan.directory.doubts()
+        self.small.remember()
         self.pending.save()
 
     def _remarks(self) -> Iterator[str]:
@@ -272,7 +273,9 @@ class Walk:
             if is_list and self.plan.finds_changes(unit) and sum(map(len, parts)) > progress.MOST_REMEMBERED:
                 yield f"Too many {unit.title} are new at once: nobody of them was looked up."
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
+        """Move the watermarks: the walk is at its end, and all of its rows were taken."""
+        self.small.remember()
         seen: dict[str, dict[str, list[pa.Array]]] = defaultdict(lambda: defaultdict(list))
         for unit, parts in self.seen.items():
             # After a change of process nobody knows what was seen before which contact was read: all of it is new to
