@@ -55,6 +55,15 @@ class Settings(BaseConfiguration):
     subscribed or opted out), ``all`` of them (one or two calls per contact), or ``none``."""
     full: bool = False
     """A complete walk: every list and both opt-out states without a date filter, whatever was read before."""
+    confirmations: int = 2_000
+    """Questions that a complete walk asks, at the most, about rows that it did not find: is it gone, or was it only not
+    shown? Of the others, those are marked as removed that two walks in a row did not find."""
+    removal_rows: int = 10_000
+    """Rows of one table that a complete walk may mark as removed without being asked."""
+    removal_percent: float = 20.0
+    """The same in per cent of the table; ten rows are always within it."""
+    accept_removals: Optional[str] = None  # noqa: UP045
+    """The hash of a set of rows over that budget: a complete walk marks exactly these, if they are still gone."""
     into_empty: bool = False
     """The warehouse holds nothing yet: rows are added without a search for older ones. Only for a caller that reads
     everything again, without this, when such a load is cut short."""
@@ -105,6 +114,9 @@ class Settings(BaseConfiguration):
         _within("overlap", self.overlap, 24.1, 24.0 * 365)
         _within("max_attempts", self.max_attempts, 1, 20)
         _within("timeout", self.timeout, 1, 3600)
+        _within("confirmations", self.confirmations, 0, 10_000_000)
+        _within("removal_rows", self.removal_rows, 0, 1_000_000_000)
+        _within("removal_percent", self.removal_percent, 0, 100)
         if self.slices is not None:
             _within("slices", self.slices, 1, 120)
         if self.chunk_rows is not None:

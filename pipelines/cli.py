@@ -34,7 +34,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later,"
+    " 5 done but not all.",
 )
 app.add_typer(push_app, name="push")
 
@@ -81,6 +82,12 @@ def pull(
     chunk_rows: Annotated[
         int | None, typer.Option(help="Contacts that one load takes, about; a run cut short goes on after the last.")
     ] = None,
+    accept_removals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH", help="With --full: mark this set of rows as removed, though it is over the budget."
+        ),
+    ] = None,
 ) -> None:
     """Load what is new at Listrak into the warehouse; the first time, everything.
 
@@ -107,6 +114,7 @@ def pull(
         "workers": workers,
         "slices": slices,
         "chunk_rows": chunk_rows,
+        "accept_removals": accept_removals,
     }
     options = {name: value for name, value in options.items() if value is not None}
     started = time.monotonic()
@@ -122,6 +130,8 @@ def pull(
         out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
     for sentence in found.sentences():
         out.print(sentence, highlight=False, markup=False)
+    if not found.is_whole:
+        raise SystemExit(int(Exit.NOT_ALL))
 
 
 @app.command(epilog=example("listrak status", "listrak status --destination postgres --dataset sms"))
@@ -142,6 +152,8 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
             since, doubts = walk
             sentences = [f"The last complete walk began at {show.cell(since)} (UTC).", *reports.in_doubt(doubts)]
             out.print(" ".join(sentences) + "\n", highlight=False)
+        for sentence in (*reports.unread(pipeline), *filter(None, [reports.removals(pipeline)])):
+            out.print(sentence + "\n", highlight=False, markup=False)
         counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
         show.table(out, "Rows, and those that are gone at Listrak", ["table", "rows", "removed"], counts)
         rows = [

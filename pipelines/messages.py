@@ -39,6 +39,8 @@ class Exit(IntEnum):
     """Listrak refused the credentials."""
     TRY_AGAIN = 4
     """The network, Listrak or another run stood in the way: the same command may succeed later."""
+    NOT_ALL = 5
+    """Done, but not all: something could not be read, or was over a budget. What it is was said."""
 
 
 def explain(error: BaseException) -> tuple[str, Exit]:

@@ -38,8 +38,17 @@ class Pulled:
     """By table and reason: records that could not be kept as they are."""
     doubts: dict[str, list[str]] = field(default_factory=dict)
     """By reason: what a complete walk could not prove to have read, so that nothing of it is marked as removed."""
+    unread: list[str] = field(default_factory=list)
+    """What could not be read, in sentences: it is as it was, and the next pull tries again."""
+    over_budget: str | None = None
+    """What a complete walk found gone and did not mark, for it was over the budget."""
     remarks: list[str] = field(default_factory=list)
     """What else should be known, in sentences."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all was done that was asked for."""
+        return not self.unread and not self.over_budget
 
     def sentences(self) -> Iterator[str]:
         """What a person should know besides the rows."""
@@ -49,6 +58,9 @@ class Pulled:
             are = "1 row is gone at Listrak and is" if count == 1 else f"{count:,} rows are gone at Listrak and are"
             yield f"{are} marked as removed: {told}."
         yield from status.in_doubt(self.doubts)
+        yield from self.unread
+        if self.over_budget:
+            yield self.over_budget
         yield from self.remarks
         if self.set_aside:
             reasons = [f"{table}, {reason} ({count:,})" for (table, reason), count in self.set_aside.items()]
@@ -93,7 +105,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
                 counts.update(loaded_rows(pipeline))
             if is_unfinished(pipeline):
                 stop_if_interrupted()
-    found.remarks = status.remarks(pipeline)
+    found.remarks, found.unread = status.remarks(pipeline), status.unread(pipeline)
     if CONSENT_EVENTS.name in counts:
         # Most of what a complete walk tells is known: such rows are handed over, and not written.
         counts[CONSENT_EVENTS.name] = status.written(pipeline, CONSENT_EVENTS.name, loads)
@@ -102,6 +114,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
     if resolve(options).full:
         walk = status.last_walk(pipeline)
         found.doubts = walk[1] if walk else {}
+        found.over_budget = status.removals(pipeline)
         found.removed = status.removed(pipeline, loads)
         counts.subtract(found.removed)
     # What an earlier pull of the same run wrote is written anew, but for tables that rows are only added to.

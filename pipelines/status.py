@@ -126,6 +126,18 @@ def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] |
     return datetime.fromisoformat(state["began"]), reasons
 
 
+def removals(pipeline: dlt.Pipeline) -> str | None:
+    """What the last complete walk found gone and did not mark, for it was over the budget; None where nothing was."""
+    told: str = pipeline.state.get("sources", {}).get(SOURCE, {}).get("removals", {}).get("told", "")
+    return told or None
+
+
+def unread(pipeline: dlt.Pipeline) -> list[str]:
+    """What Listrak did not let be read, and no pull has read since: a sentence each."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
+    return [sentence for _, sentence in sorted(state.items())]
+
+
 def in_doubt(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What :func:`last_walk` says is not proved, in sentences."""
     for reason, named in reasons.items():

@@ -8,14 +8,25 @@ from datetime import datetime, timezone
 from functools import cached_property, partial
 from typing import Any
 
-from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, Page, each_record, json_elements
+from listrak_source.api import (
+    ConfigurationError,
+    InactiveError,
+    ListrakClient,
+    ListrakError,
+    Page,
+    each_record,
+    json_elements,
+)
+from listrak_source.pull.failures import Failures
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.records import with_keys
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import LISTS, OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
+from listrak_source.pull.units import Unit
 from listrak_source.settings import Settings
 
+_SMALL = (PROFILE_FIELDS.name, TRANSACTIONAL_MESSAGES.name)
 Record = dict[str, Any]
 Keyed = tuple[int, list[Record]]
 
@@ -34,6 +45,10 @@ class Directory:
     """Sender codes that the API refuses to read because they are disabled."""
     our_now: datetime | None = None
     """What our own clock said when :attr:`now` was asked for."""
+
+    def __post_init__(self) -> None:
+        self.failures = Failures(self.client)
+        """What else could not be read."""
 
     def load(self, tables: frozenset[str]) -> None:
         """Ask now for what the wanted tables need."""
@@ -73,7 +88,7 @@ class Directory:
                     sender_code_id, status=status, count=self.settings.page_size, decode=json_elements
                 )
 
-        found = self._by_sender_code(read, LISTS, "phoneListId")
+        found = self._by_sender_code(read, LISTS, "phoneListId", "lists")
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {
@@ -89,7 +104,7 @@ class Directory:
     def profile_fields(self) -> dict[int, list[Record]]:
         """The profile fields by sender code."""
         read = partial(self.client.list_profile_fields, decode=json_elements)
-        return self._by_sender_code(read, PROFILE_FIELDS, "segmentationFieldId")
+        return self._by_sender_code(read, PROFILE_FIELDS, "segmentationFieldId", "profile fields")
 
     @cached_property
     def transactional_messages(self) -> dict[tuple[int, int], list[Record]]:
@@ -99,19 +114,38 @@ class Directory:
         def reader(key: tuple[int, int]) -> Callable[[], Iterator[tuple[tuple[int, int], list[Record]]]]:
             pages = self.client.list_transactional_messages(*key, decode=json_elements)
             given = {"sender_code_id": key[0], "phone_list_id": key[1]}
-            return lambda: iter([(key, self._records(pages, TRANSACTIONAL_MESSAGES, "transactionalMessageId", given))])
+            sender, phone_list = key
+            what = f"the transactional messages of list {phone_list}, sender code {sender}, be read"
+
+            def run() -> Iterator[tuple[tuple[int, int], list[Record]]]:
+                try:
+                    yield key, self._records(pages, TRANSACTIONAL_MESSAGES, "transactionalMessageId", given)
+                except ListrakError as error:
+                    if not self.failures.skips(f"{TRANSACTIONAL_MESSAGES.name}/{sender}/{phone_list}", what, error):
+                        raise
+
+            return run
 
         return dict(sorted(side_by_side([reader(key) for key in keys], self.settings.workers)))
+
+    def skips(self, unit: Unit, error: ListrakError) -> bool:
+        """Whether only ``unit`` has failed; what else its stream has is not read either."""
+        return self.failures.skips(unit.stream, f"the {unit.title} be read", error)
 
     def doubts(self) -> dict[str, str]:
         """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""
         doubts = dict.fromkeys(self.rejects.in_doubt(), "records are set aside in rejected_rows")
-        for sender in self.skipped:
-            doubts |= dict.fromkeys((f"contacts/{sender}/", f"opt_outs/{sender}"), "the sender code is disabled")
+        for name in self.failures.told:
+            kind, sender, *_ = name.split("/")
+            # Streams are named as they are; without a sender code's lists, nothing is known of who is on them.
+            named = f"contacts/{sender}/" if kind == LISTS.name else kind if kind in _SMALL else name
+            doubts[named] = "Listrak did not let it be read"
+        for disabled in self.skipped:
+            doubts |= dict.fromkeys((f"contacts/{disabled}/", f"opt_outs/{disabled}"), "the sender code is disabled")
         return doubts
 
     def _by_sender_code(
-        self, read: Callable[[int], Iterator[Page[Any]]], table: Table, key: str
+        self, read: Callable[[int], Iterator[Page[Any]]], table: Table, key: str, title: str
     ) -> dict[int, list[Record]]:
         def reader(sender_code_id: int) -> Callable[[], Iterator[Keyed]]:
             def run() -> Iterator[Keyed]:
@@ -120,6 +154,10 @@ class Directory:
                     yield sender_code_id, self._records(read(sender_code_id), table, key, given)
                 except InactiveError:
                     self._skip(sender_code_id)
+                except ListrakError as error:
+                    what = f"the {title} of sender code {sender_code_id} be read"
+                    if not self.failures.skips(f"{table.name}/{sender_code_id}", what, error):
+                        raise
 
             return run
 

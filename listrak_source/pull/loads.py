@@ -64,7 +64,8 @@ class Loads:
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
-        begun = before if before and goes_on else Pending(directory.now.isoformat(), task, settings.full)
+        anew = Pending(directory.now.isoformat(), task, settings.full, progress.senders())
+        begun = before if before and goes_on else anew
         directory.load(wanted)
         self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop), begun)
         self._steps = self._walk.steps()

@@ -44,6 +44,9 @@ AT_ONCE = 5_000
 """People who are asked before their rows are handed on."""
 
 
+MOST_FAILURES = 20
+"""Contacts that cannot be looked up, one after the other with all attempts, before no more are tried."""
+
 _REFUSALS = (ContactStateError, ContactValueError, InvalidRequestError)
 """Answers that say no to one contact, and nothing about the others."""
 
@@ -61,10 +64,12 @@ class LookedUp:
     """Tables that Listrak does not tell of, and why, where there is a contact."""
     is_known: bool = True
     """Whether there is such a contact at all."""
+    failed: bool = False
+    """Whether it could not be looked up, or was not for so many others could not."""
 
     @property
     def is_whole(self) -> bool:
-        return self.is_known and not self.refused
+        return self.is_known and not self.refused and not self.failed
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def look_up(
     details, subscriptions = asked_for(tables)
 
     def reader(person: Person) -> Callable[[], Iterator[LookedUp]]:
-        return lambda: _ask(directory.client, person, details, subscriptions)
+        return lambda: _ask_unless_broken(directory, person, details, subscriptions)
 
     if not details and not subscriptions:
         return
@@ -106,9 +111,23 @@ def look_up(
             for table, why in one.refused:
                 who = {"phoneNumber": one.person.ask_by, "sender_code_id": one.person.sender_code_id}
                 directory.rejects.add(table, who, f"lookup: {why}")
-        told = [one for one in found if one.contact is not None or (one.is_known and not details)]
+        told = [one for one in found if one.contact is not None or (one.is_known and not details and not one.failed)]
         again = [one.person for one in found if not one.is_whole]
         yield Answers(_rows(told, directory), some, [one.person for one in told], again)
+
+
+def _ask_unless_broken(directory: Directory, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
+    """Look up, and let one contact's failure be its own. After some, nobody else is asked in this pull."""
+    unanswered = LookedUp(person, None, [], [], failed=True)
+    if directory.failures.lookups >= MOST_FAILURES:
+        yield unanswered
+        return
+    try:
+        yield from list(_ask(directory.client, person, details, subscriptions))
+    except ListrakError as error:
+        if not directory.failures.skips_lookup(person.sender_code_id, error):
+            raise
+        yield unanswered
 
 
 def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:

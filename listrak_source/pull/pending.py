@@ -28,6 +28,8 @@ class Pending:
     task: str
     """A digest of what is read: tables, lists, options. Another task does not go on with this one."""
     full: bool
+    senders: list[int] = field(default_factory=list)
+    """The sender codes that were known before."""
     loads: list[str] = field(default_factory=list)
     """The load packages that hold rows of it."""
     positions: dict[str, Any] = field(default_factory=dict)

@@ -76,11 +76,17 @@ class Plan:
         """The local midnight from which the next pull reads again."""
         # Opt-outs alone need no lists.
         needs_lists = bool(self.wanted & (LISTED | LOOKED_UP))
-        senders = self.directory.lists if needs_lists else dict.fromkeys(self.directory.sender_code_ids, ())
-        for sender, lists in senders.items():
+        lists = self.directory.lists if needs_lists else {}
+        for sender in self.directory.sender_code_ids:
             self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
-            for item in lists:
+            for item in lists.get(sender, ()):
                 self._plan_list(sender, item)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the pull leaves out tables, lists or sender codes."""
+        settings = self.directory.settings
+        return bool(settings.lists or settings.sender_codes) or not self.wanted >= LISTED | STOPPED
 
     def tables_of(self, unit: Unit) -> frozenset[str]:
         """The selected tables that the unit's stream feeds."""

@@ -7,7 +7,8 @@ code's opt-outs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -118,6 +119,18 @@ def note_remarks(remarks: Iterable[str]) -> None:
     dlt.current.source_state()["remarks"] = told[:MOST_REMARKS]
 
 
+def note_unread(told: Mapping[str, str], *, attempted: Iterable[str], partial: bool) -> None:
+    """Record what this pull could not read, by stream or table: a sentence each. What an earlier pull could not read
+    stays noted where this one has not tried it, being ``partial``.
+    """
+    state = dlt.current.source_state()
+    tried = {*attempted, *told}
+    before = {name: why for name, why in state.get("unread", {}).items() if partial and name not in tried}
+    state["unread"] = before | dict(told)
+    for sentence in told.values():
+        logger.warning(sentence)
+
+
 def note_clocks(theirs: datetime, ours: datetime) -> None:
     """Record what Listrak's clock and ours said at one moment (UTC)."""
     dlt.current.source_state()["clocks"] = [theirs.isoformat(), ours.isoformat()]
@@ -148,6 +161,50 @@ def note_lookups() -> None:
 def note_walk(began: datetime, unproved: dict[str, str]) -> None:
     """Record the complete walk that came to its end, and by stream or table why nothing of it is marked as removed."""
     dlt.current.source_state()["walk"] = {"began": began.isoformat(), "unproved": unproved}
+
+
+@dataclass(frozen=True)
+class Removals:
+    """What the last complete walk did not find and did not mark: fingerprints of keys, by table."""
+
+    hash: str
+    """Of the set that was over the budget; empty where nothing was."""
+    state: dict[str, Any]
+
+    def missing(self, table: str) -> pa.Array:
+        """Of which rows it was not known whether they are gone, or which were too many."""
+        return pa.concat_arrays([self._of("missing", table), self.over(table)])
+
+    def over(self, table: str) -> pa.Array:
+        """Which rows are gone and were too many."""
+        return self._of("over", table)
+
+    def _of(self, what: str, table: str) -> pa.Array:
+        kept = self.state.get(what, {}).get(table)
+        return fingerprints.unpack(kept) if kept else _NONE
+
+
+def removals() -> Removals:
+    """What the last complete walk left unmarked."""
+    state = dlt.current.source_state().get("removals", {})
+    return Removals(state.get("hash", ""), state)
+
+
+def keep_removals(missing: dict[str, pa.Array], over: dict[str, pa.Array], over_hash: str, told: str) -> None:
+    """Record what a complete walk leaves unmarked, and what is said of it."""
+    dlt.current.source_state()["removals"] = {
+        "hash": over_hash,
+        "told": told,
+        "missing": {name: fingerprints.pack(keys[:MOST_REMEMBERED]) for name, keys in missing.items() if len(keys)},
+        "over": {name: fingerprints.pack(keys[:MOST_REMEMBERED]) for name, keys in over.items() if len(keys)},
+    }
+
+
+def senders() -> list[int]:
+    """The sender codes of which any stream was ever read."""
+    readers = [LOOKUPS, *dlt.current.source_state().get("resources", {})]
+    streams = {stream for reader in readers for stream in _watermarks(reader)}
+    return sorted({int(stream.split("/")[1]) for stream in streams})
 
 
 def _watermarks(reader: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias
 import pyarrow as pa
 from dlt.common import logger
 
-from listrak_source.api import FullPage, InactiveError, ListrakClient, ListrakError, Page, RepeatedCursor
+from listrak_source.api import FullPage, ListrakClient, ListrakError, Page, RepeatedCursor
 from listrak_source.api.paging import MAX_COUNT
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.rejects import Rejects
@@ -52,7 +52,7 @@ def read(
     count: int,
     position: Position = None,
     *,
-    refused: Callable[[Unit], object],
+    skips: Callable[[Unit, ListrakError], bool],
     rejects: Rejects | None = None,
     masks: Masks = NO_MASKS,
     together: int = PAGES,
@@ -60,9 +60,9 @@ def read(
     """A reader for ``side_by_side`` of what is left of ``unit`` from ``position`` on, ``together`` pages at a time.
 
     The last reading has the position :data:`DONE`, and perhaps no records; a unit that is done already yields none at
-    all. ``refused`` is told of a unit that the API does not read because its sender code or list is inactive: it ends
-    without a last reading. Records come masked; what does not fit goes to ``rejects``. The reader raises
-    :class:`ListrakError`, :class:`FullPage` for a second that no page holds.
+    all. ``skips`` is told of a failure and says whether only this unit ends with it, without a last reading. Records
+    come masked; what does not fit goes to ``rejects``. The reader raises :class:`ListrakError` for any other failure,
+    :class:`FullPage` for a second that no page holds.
     """
 
     def run() -> Iterator[Reading[AnyUnit]]:
@@ -80,8 +80,9 @@ def read(
                         unit, masks.records(records), place.position(unit), place.proved and not place.windows
                     )
                     tables = []
-        except InactiveError as error:
-            refused(unit)
+        except ListrakError as error:
+            if not skips(unit, error):
+                raise
             logger.warning(f"{unit.stream} is not read: {error}")
 
     return run

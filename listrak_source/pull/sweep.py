@@ -28,6 +28,7 @@ from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.reading import read
+from listrak_source.pull.removals import REPLACED, Removals
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SMALL
 from listrak_source.pull.tables import (
@@ -48,6 +49,7 @@ from listrak_source.pull.tables import (
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import Window, since
 
+RAW_PHONE = "phone_number_raw"
 _PEOPLE = (CONTACTS, CONTACT_PROFILE_VALUES, SUBSCRIPTIONS)
 _BELOW = {
     SENDER_CODES.name: frozenset(TABLES),
@@ -55,6 +57,12 @@ _BELOW = {
     CONTACTS.name: frozenset(table.name for table in _PEOPLE),
 }
 """By table: the others in which nothing is known to be gone while records of it could not be read."""
+
+_SEEN = """ LEFT JOIN (
+    SELECT DISTINCT sender_code_id AS seen_sender, phone_number AS seen_phone FROM {seen_in}
+    WHERE _dlt_load_id IN ({loads})
+) AS seen ON seen_sender = {table}.sender_code_id AND seen_phone = {table}.phone_number"""
+"""Beside a row of a person: whether the walk has seen the person in a table. A join, as below."""
 
 _UNTOLD = f"""
 SELECT marked.* FROM list_memberships AS marked LEFT JOIN (
@@ -83,12 +91,21 @@ class Sweep:
         """Streams and tables of which nothing is marked, and why."""
         self._streams: list[str] = []
         """Those that are gone."""
+        self._unlisted = "FALSE"
+        """The condition for people whom the walk wrote though they are on no list: lookups brought them."""
+        self._removals = Removals(plan)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows that are gone, marked."""
-        scopes = self._scopes()
         for unit, records in self._moves():
             self.moved.add(str(unit.sender_code_id), phone_keys(records["phoneNumber"]))
+        scopes = self._scopes()
+        for name, scope in scopes.items():
+            for rows in self._not_found(TABLES[name], scope):
+                gone = self._removals.judge(TABLES[name], rows)
+                if name == CONTACTS.name:
+                    self._note_unlisted(gone)
+        self._removals.decide()
         for name, scope in scopes.items():
             table = TABLES[name]
             for rows in self._gone(table, scope):
@@ -106,6 +123,7 @@ class Sweep:
         """The marks were taken: the walk is at its end."""
         progress.forget(self._streams)
         progress.note_walk(self.plan.now, self._unproved)
+        self._removals.remember()
         pendings.forget(taken_up=self.pending.moved_over)
 
     # what is proved
@@ -119,14 +137,15 @@ class Sweep:
         bad_lists = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/")}
         bad_people = bad_lists | {stream.rsplit(" ", 1)[1] for stream in bad if stream.startswith("contacts of ")}
         bad_stops = {stream.split("/")[1] for stream in bad if stream.startswith("opt_outs/")}
-        scopes = {
-            LIST_MEMBERSHIPS.name: self._of_lists(bad, bad_lists),
-            OPT_OUTS.name: self._of_senders(bad_stops),
-        }
+        scopes: dict[str, str] = {}
+        if not self.settings.lists and not self.settings.sender_codes:
+            scopes = {table.name: self._of_senders(skipped) for table in SMALL}
+            scopes[SENDER_CODES.name] = self._of_account()
+        # Lists before who is on them: with a list its memberships are gone, with a contact all that is its own.
+        scopes[LIST_MEMBERSHIPS.name] = self._of_lists(bad, bad_lists)
         if not self.settings.lists:
             scopes |= {table.name: self._of_senders(bad_people) for table in _PEOPLE}
-            if not self.settings.sender_codes:
-                scopes |= {table.name: self._of_senders(skipped) for table in SMALL} | {SENDER_CODES.name: "TRUE"}
+        scopes[OPT_OUTS.name] = self._of_senders(bad_stops)
         if not self.plan.asks_subscriptions:
             scopes.pop(SUBSCRIPTIONS.name, None)  # the walk wrote none
         doubted = bad.keys() | {name for table in bad for name in _BELOW.get(table, ())}
@@ -157,11 +176,19 @@ class Sweep:
                     streams[_stream(table, row)] = row["found"]
         return streams
 
+    def _of_account(self) -> str:
+        """Sender codes; none of them where not one was known before: other credentials show another account."""
+        known = self._senders & set(self.pending.senders)
+        return "TRUE" if known else "FALSE"
+
     def _of_senders(self, bad: set[str]) -> str:
-        if self.settings.sender_codes:
-            good = [str(sender) for sender in self.settings.sender_codes if str(sender) not in bad]
-            return f"sender_code_id IN ({', '.join(good)})" if good else "FALSE"
-        return f"sender_code_id NOT IN ({', '.join(sorted(bad))})" if bad else "TRUE"
+        """Of the sender codes that the walk has seen; of others nothing is known, whatever is not found of them."""
+        good = sorted(sender for sender in self._senders if str(sender) not in bad)
+        return f"sender_code_id IN ({', '.join(map(str, good))})" if good else "FALSE"
+
+    @property
+    def _senders(self) -> set[int]:
+        return {unit.sender_code_id for unit in self.plan.streams.values()}
 
     def _of_lists(self, bad: dict[str, str], bad_senders: set[str]) -> str:
         """Lists that were read; and those that are not there any more, where all of the others were."""
@@ -207,28 +234,60 @@ class Sweep:
     def _read(self, units: list[AnyUnit]) -> Iterator[tuple[Unit, pa.Table]]:
         found, count = self.plan.directory, self.settings.page_size
         readers = [
-            read(unit, found.client, count, refused=lambda _: None, rejects=found.rejects, masks=found.masks)
+            read(unit, found.client, count, skips=found.skips, rejects=found.rejects, masks=found.masks)
             for unit in units
         ]
         for reading in side_by_side(readers, self.settings.workers):
             yield reading.unit, reading.records
 
+    def _not_found(self, table: Table, scope: str) -> Iterator[pa.Table]:
+        """The keys of rows that no list shows any more, of people who have not moved meanwhile."""
+        if REMOVED_AT.name in columns_of(table):
+            names = [*table.key, *({RAW_PHONE} & columns_of(table))]
+            keys = ", ".join(f"{table.name}.{name} AS {name}" for name in names)
+            if table is OPT_OUTS:
+                keys += f", coalesce(seen_phone, '') <> '' AS {REPLACED}"
+            yield from self._found(table, keys, f"({scope}) AND {table.name}.removed_at IS NULL")
+
     def _gone(self, table: Table, scope: str) -> Iterator[pa.Table]:
+        """The rows that are to be marked, marked."""
         if REMOVED_AT.name not in columns_of(table):
             return
-        query = f"SELECT * FROM {table.name} WHERE _dlt_load_id NOT IN ({texts(self.pending.loads)}) AND ({scope})"  # noqa: S608
         # Of a few, once more what an earlier sweep has marked: it may have been cut short before its state was kept.
-        parts: Iterable[pa.Table] = held(query if table in SMALL else f"{query} AND removed_at IS NULL")
+        condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
+        parts: Iterable[pa.Table] = self._found(table, f"{table.name}.*", condition)
         if table.merge_key:
             # What is replaced as a whole is handed over as a whole.
             parts = [pa.concat_tables(every)] if (every := list(parts)) else []
+        now = pa.scalar(self.plan.now, TIMESTAMP)
         for found in parts:
-            now = pa.scalar(self.plan.now, TIMESTAMP)
-            marked = pc.coalesce(found[REMOVED_AT.name].cast(TIMESTAMP), now)
-            rows = found.filter(pc.equal(marked, now))
-            rows = self._still(rows) if "phone_number" in rows.column_names else rows
+            before = found[REMOVED_AT.name].cast(TIMESTAMP)
+            marks = pc.and_(before.is_null(), self._removals.marks(table, found))
+            rows = found.filter(pc.or_(marks, pc.fill_null(pc.equal(before, now), False)))
             if rows.num_rows:
                 yield whole(rows, table, **{REMOVED_AT.name: now})
+
+    def _found(self, table: Table, columns: str, condition: str) -> Iterator[pa.Table]:
+        """Rows that the walk did not write, or of which it knows more than that."""
+        loads, joined = texts(self.pending.loads), ""
+        missing = f"{table.name}._dlt_load_id NOT IN ({loads})"
+        if table is OPT_OUTS:
+            # Who said stop again since stands there once, with the newer date.
+            joined = _SEEN.format(loads=loads, table=table.name, seen_in=OPT_OUTS.name)
+        elif table is CONTACTS and LIST_MEMBERSHIPS.name in self.plan.wanted and columns_of(LIST_MEMBERSHIPS):
+            # A lookup writes also who is on no list any more: for a new stop, say.
+            joined = _SEEN.format(loads=loads, table=table.name, seen_in=LIST_MEMBERSHIPS.name)
+            missing = f"({missing} OR coalesce(seen_phone, '') = '')"
+        elif table in _PEOPLE:
+            missing = f"({missing} OR {self._unlisted})"
+        query = f"SELECT {columns} FROM {table.name}{joined} WHERE {missing} AND ({condition})"  # noqa: S608
+        for rows in held(query):
+            yield self._still(rows) if "phone_number" in rows.column_names else rows
+
+    def _note_unlisted(self, gone: pa.Table) -> None:
+        for (sender,), part in by_group(gone, ["sender_code_id"]):
+            people = f"(sender_code_id = {sender} AND phone_number IN ({texts(part['phone_number'].to_pylist())}))"
+            self._unlisted = people if self._unlisted == "FALSE" else f"{self._unlisted} OR {people}"
 
     def _still(self, rows: pa.Table) -> pa.Table:
         """Without those who moved meanwhile."""

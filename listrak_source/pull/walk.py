@@ -18,8 +18,9 @@ reached are read before those who stopped, so that nobody who changes sides mean
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -76,8 +77,6 @@ class Walk:
         """By unit: fingerprints of its rows, for the next pull, and whose they are."""
         self.again = Once()
         """Who is to be looked up by the next pull too, by sender code."""
-        self.refused: list[Unit] = []
-        """Units that the API did not read: their streams' watermarks stay."""
         self.known: dict[str, dict[str, pa.Array]] = {}
         """By stream and unit: fingerprints of the last pull."""
         self.goes_on = bool(pending.loads)
@@ -236,21 +235,20 @@ class Walk:
         for unit in units:
             position = self.pending.positions.get(place_of(unit)) if goes_on else None
             if position != DONE:
-                readers.append(
-                    read(
-                        unit,
-                        found.client,
-                        count,
-                        position,
-                        refused=self.refused.append,
-                        rejects=found.rejects,
-                        masks=found.masks,
-                    )
+                reader = read(
+                    unit, found.client, count, position, skips=found.skips, rejects=found.rejects, masks=found.masks
                 )
+                readers.append(partial(self._unless_failed, unit, reader))
         for reading in side_by_side(readers, self.settings.workers):
             if goes_on and reading.position == DONE and not reading.proved:
                 self.pending.unproved[reading.unit.stream] = "its pages did not lead from one to the next"
             yield reading
+
+    def _unless_failed(
+        self, unit: AnyUnit, reader: Callable[[], Iterator[Reading[AnyUnit]]]
+    ) -> Iterator[Reading[AnyUnit]]:
+        """Read, unless another part of the stream could not be read: one patience for all of them is enough."""
+        return iter(()) if unit.stream in self.plan.directory.failures.told else reader()
 
     # state
 
@@ -265,8 +263,6 @@ class Walk:
     def _remarks(self) -> Iterator[str]:
         for sender in sorted(self.plan.directory.skipped):
             yield f"Sender code {sender} is disabled at Listrak: only its own row was read."
-        for unit in self.refused:
-            yield f"Listrak did not let the {unit.title} be read: they are as they were."
         for unit, parts in self.seen.items():
             # Who said stop is looked up however many they are.
             is_list = isinstance(unit, ContactUnit)
@@ -284,9 +280,13 @@ class Walk:
                 for rows in parts:
                     again = self.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
                     seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
-        for unit in self.refused:
-            self.pending.unproved[unit.stream] = "Listrak did not let it be read"
-            self.plan.streams.pop(unit.stream, None)
+        failures = self.plan.directory.failures.told
+        for stream in failures:
+            # Its watermarks stay.
+            self.plan.streams.pop(stream, None)
+        self.pending.unproved |= self.plan.directory.doubts()
+        read = {stream for stream, unit in self.plan.streams.items() if self.plan.readers_of(unit)}
+        progress.note_unread(failures, attempted=read, partial=self.plan.is_partial)
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in self.plan.streams.items():

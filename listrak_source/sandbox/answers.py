@@ -53,6 +53,10 @@ class Page:
         """The cursor that was sent, once more."""
         return replace(self, next=self.asked or _BEFORE_ALL)
 
+    def shrunk(self, rows: int) -> Page:
+        """Only the first so many rows, as if they were all."""
+        return replace(self, rows=self.rows[:rows], next=None)
+
     def cursorless(self) -> Page:
         return replace(self, next=None)
 

@@ -70,7 +70,7 @@ class _Api:
         async def respond(request: Request) -> Response:
             service = self.service
             service.traffic.note(name, request.method, request.url.path, request.url.query)
-            fault = service.faults.take(name)
+            fault = service.faults.take(name, request.url.path)
             await asyncio.sleep(service.delay + (fault.seconds if fault else 0.0))
             if fault and fault.kind == "revoked_token":
                 service.tokens.revoke()

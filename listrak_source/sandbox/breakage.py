@@ -40,6 +40,8 @@ async def instead(fault: Fault, request: Request) -> Response | None:
 
 def turned(fault: Fault, page: Page) -> Page:
     """The page, with what the fault does to its rows or its cursor; as it is where there is no cursor to go on with."""
+    if fault.kind in ("no_rows", "some_rows"):
+        return page.shrunk(len(page.rows) // 2 if fault.kind == "some_rows" else 0)
     if not page.has_cursor:
         return page
     if fault.kind == "repeated_page":

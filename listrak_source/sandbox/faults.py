@@ -10,13 +10,15 @@ from listrak_source.api.operations import OPERATIONS
 
 Kind = Literal[
     "status", "delay", "drop", "drop_mid_body", "cut_body", "not_json",
-    "revoked_token", "repeated_page", "full_page_no_cursor", "empty_page",
+    "revoked_token", "repeated_page", "full_page_no_cursor", "empty_page", "no_rows", "some_rows",
 ]  # fmt: skip
 """``status``: an HTTP status instead of the answer. ``delay``: the answer, later. ``drop``: the connection ends before
 the first byte. ``drop_mid_body``: it ends in the middle of the body. ``cut_body``: JSON that stops in the middle, with
 a length that fits it. ``not_json``: text. ``revoked_token``: every token given so far is refused from now on.
 ``repeated_page``: the cursor that was sent comes back. ``full_page_no_cursor``: more follows, and nothing says so.
-``empty_page``: no rows, and a cursor behind which they are. The last three concern collections with cursors only."""
+``empty_page``: no rows, and a cursor behind which they are. ``no_rows``: an empty collection, for this moment.
+``some_rows``: only the first half of the page, as if nothing followed. ``repeated_page``, ``full_page_no_cursor`` and
+``empty_page`` concern collections with cursors only."""
 
 TOKEN = "token"  # noqa: S105 - a name of an operation
 """The token endpoint, which is not one of the API's operations and must be named: ``*`` leaves it alone."""
@@ -29,6 +31,8 @@ class Fault:
     kind: Kind
     operation: str = "*"
     """A name of ``api.operations.OPERATIONS``, ``token``, or ``*`` for every operation of the API."""
+    path: str = ""
+    """A part of the path of the requests that it hits: one list's, say, or one contact's."""
     times: int | None = 1
     """How many requests it hits; null for all from then on."""
     after: int = 0
@@ -89,12 +93,14 @@ class Faults:
         with self._lock:
             return [item.fault for item in self._waiting]
 
-    def take(self, operation: str) -> Fault | None:
+    def take(self, operation: str, path: str = "") -> Fault | None:
         """The fault that hits this request, if one does."""
         with self._lock:
             hit: _Waiting | None = None
             for item in self._waiting:
                 if item.fault.operation != operation and (item.fault.operation != "*" or operation == TOKEN):
+                    continue
+                if item.fault.path not in path:
                     continue
                 if item.passed < item.fault.after:
                     item.passed += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.api import ListrakClient
+from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.units import AnyUnit, Unit
 from listrak_source.sandbox import Sandbox
@@ -33,14 +33,15 @@ def stopped(sandbox: Sandbox) -> list[str]:
     return [sandbox.world.phone(person) for person in sender.opt_out_order.members]
 
 
-def nobody(unit: Unit) -> None:
-    pytest.fail(f"{unit} is refused")
+def nobody(unit: Unit, error: ListrakError) -> bool:
+    """No unit is skipped: its failure is raised."""
+    return False
 
 
 def readings(
     unit: AnyUnit, client: ListrakClient, count: int, position: Position = None, *, together: int = 1
 ) -> list[Reading[AnyUnit]]:
-    found = list(read(unit, client, count, position, refused=nobody, together=together)())
+    found = list(read(unit, client, count, position, skips=nobody, together=together)())
     assert [one.position == DONE for one in found] == [False] * (len(found) - 1) + [True]
     assert not any(one.proved for one in found[:-1])
     assert all(one.unit is unit for one in found)

@@ -149,7 +149,7 @@ def test_a_second_that_fills_a_page_is_an_error_that_names_it(
     """Exactly full may hide more."""
     sandbox.service.quirks = Quirks(bounds=bounds, opt_out_paging="unpaged")
     with pytest.raises(IncompletePage) as caught:
-        list(read(one_second, client, count, refused=nobody)())
+        list(read(one_second, client, count, skips=nobody)())
     said = str(caught.value)
     assert said.startswith("list_opt_outs: ")
     assert f"opt-outs of sender code {one_second.sender_code_id}" in said
@@ -169,7 +169,7 @@ def test_a_second_of_contacts_names_their_list(
     sandbox.faults.add(Fault("full_page_no_cursor", times=None))
     unit = ContactUnit(sender, phone_list, opted_out, EVERYTHING)
     with pytest.raises(FullPage) as caught:
-        list(read(unit, client, 6, refused=nobody)())
+        list(read(unit, client, 6, skips=nobody)())
     said = str(caught.value)
     for part in ("list_contacts: ", f"list {phone_list}", f"sender code {sender}", "at 2026-03-02T1"):
         assert part in said
@@ -187,4 +187,4 @@ def test_records_before_the_first_window_can_be_too_many(sandbox: Sandbox, clien
     with Sandbox(world, quirks=Quirks(bounds=bounds, opt_out_paging="unpaged")) as old, client_of_sandbox(old) as asks:
         assert set(phones(readings(unit, asks, 40))) == set(stopped(old))
         with pytest.raises(FullPage, match="before 2000-01-01T00:00:00"):
-            list(read(unit, asks, 10, refused=nobody)())
+            list(read(unit, asks, 10, skips=nobody)())

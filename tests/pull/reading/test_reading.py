@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.api import ListrakClient, ListrakError, RepeatedCursor
+from listrak_source.api import InactiveError, ListrakClient, ListrakError, RepeatedCursor
 from listrak_source.pull.reading import DONE, Position, read
 from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import EVERYTHING, Window
@@ -53,7 +53,7 @@ def test_what_has_no_records_ends_too(sandbox: Sandbox, client: ListrakClient, f
 def test_last_pages_that_are_empty_end_it_too(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
     """The rest of the list vanishes while it is read."""
     everybody = listed(sandbox)
-    reader = read(contacts, client, 10, refused=nobody, together=1)()
+    reader = read(contacts, client, 10, skips=nobody, together=1)()
     found = [next(reader), next(reader)]
     for phone in everybody[20:]:
         sandbox.world.vanish(phone)
@@ -77,7 +77,12 @@ def test_what_is_refused_is_told_and_has_no_end(sandbox: Sandbox, client: Listra
     sandbox.service.quirks = Quirks(disabled_reads="refused")
     sandbox.world.disable_sender_code(contacts.sender_code_id)
     refused: list[Unit] = []
-    assert list(read(contacts, client, 10, refused=refused.append)()) == []
+
+    def skips(unit: Unit, error: ListrakError) -> bool:
+        refused.append(unit)
+        return isinstance(error, InactiveError)
+
+    assert list(read(contacts, client, 10, skips=skips)()) == []
     assert refused == [contacts]
 
 
@@ -99,7 +104,7 @@ def test_goes_on_from_every_page(
             assert phones(whole[: turn + 1]) + phones(rest) == everybody
             assert rest[-1].proved
             assert sum(sandbox.traffic.counts.values()) <= requests - (turn + 1) * together, "nothing is read twice"
-        assert list(read(unit, client, 6, DONE, refused=nobody)()) == []
+        assert list(read(unit, client, 6, DONE, skips=nobody)()) == []
 
 
 def refuse(sandbox: Sandbox, how: str) -> Position:
@@ -134,7 +139,7 @@ def test_a_cursor_that_expires_on_the_way_is_no_end(
 
 def test_a_list_that_is_gone_is_an_error(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
     sandbox.faults.add(Fault("status", status=404, body=REFUSED, after=2, times=None))
-    reader = read(contacts, client, 20, refused=nobody, together=1)()
+    reader = read(contacts, client, 20, skips=nobody, together=1)()
     with pytest.raises(ListrakError, match=r"list_contacts.*404"):
         list(reader)
     assert sandbox.traffic.counts["list_contacts"] == 4
@@ -150,7 +155,7 @@ def test_cursors_that_are_never_taken_are_an_error(
 
     on_request(sandbox, act)
     with pytest.raises(ListrakError, match="404"):
-        list(read(contacts, client, 20, refused=nobody)())
+        list(read(contacts, client, 20, skips=nobody)())
     assert sandbox.traffic.counts["list_contacts"] == 4
 
 
@@ -172,5 +177,5 @@ def test_a_cursor_that_comes_twice_again_and_again_is_an_error(
 ) -> None:
     sandbox.faults.add(Fault("repeated_page", after=1, times=None))
     with pytest.raises(RepeatedCursor, match=str(contacts.phone_list_id)):
-        list(read(contacts, client, 20, refused=nobody)())
+        list(read(contacts, client, 20, skips=nobody)())
     assert sandbox.traffic.counts["list_contacts"] < 6

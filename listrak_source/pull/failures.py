@@ -1,0 +1,60 @@
+"""What could not be read though the rest could: one list that is refused for ever must not stop the others."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, ListrakError, RateLimitError
+
+
+def is_of_the_unit(error: ListrakError, client: ListrakClient) -> bool:
+    """Whether ``error`` is about what was asked for and about nothing else: Listrak still answers another question.
+
+    A refusal for haste, a token that cannot be had and a wrong setting are never of one thing. An error that has had
+    its attempts is of one thing if the account's sender codes can be read right after it.
+    """
+    if isinstance(error, InactiveError):
+        return True
+    if isinstance(error, RateLimitError | ConfigurationError) or error.operation == "token":
+        return False
+    try:
+        next(client.list_sender_codes(), None)
+    except ListrakError:
+        return False
+    return True
+
+
+@dataclass
+class Failures:
+    """What one pull could not read. Threads share it."""
+
+    client: ListrakClient
+    told: dict[str, str] = field(default_factory=dict)
+    """By stream, or another name of what was asked for: a sentence."""
+    lookups: int = 0
+    """Contacts that could not be looked up."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def skips(self, name: str, what: str, error: ListrakError) -> bool:
+        """Whether ``name`` alone has failed, and is left out from now on; False where the pull must stop. ``what`` says
+        what Listrak did not let: the contacts of list 7 be read.
+        """
+        if not is_of_the_unit(error, self.client):
+            return False
+        with self._lock:
+            self.told.setdefault(name, f"Listrak did not let {what}: {_why(error)}.")
+        return True
+
+    def skips_lookup(self, sender_code_id: int, error: ListrakError) -> bool:
+        """The same of one contact's lookup: the next pull asks again."""
+        what = f"some contacts of sender code {sender_code_id} be looked up"
+        skipped = self.skips(f"lookups/{sender_code_id}", what, error)
+        with self._lock:
+            self.lookups += skipped
+        return skipped
+
+
+def _why(error: ListrakError) -> str:
+    known = [f"HTTP {error.status}" if error.status else "", error.code or ""]
+    return " ".join(part for part in known if part) or error.message.rstrip(".")

@@ -1,0 +1,111 @@
+"""Which rows may be marked as removed, of those that a complete walk did not find: confirmed ones, within a budget.
+
+A row is gone when Listrak says so of the row itself (see ``absence``), or when two proved walks in a row did not find
+it. More of them than the budget allows are marked only when exactly that set is let through, by its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from listrak_source.pull import fingerprints, progress
+from listrak_source.pull.absence import Absence
+from listrak_source.pull.held import alive, held
+from listrak_source.pull.plan import Plan
+from listrak_source.pull.tables import TABLES, Table
+
+REPLACED = "is_replaced"
+"""A column beside a row's key: the walk found another row that takes its place."""
+
+FEW = 10
+"""So many rows may always be marked, whatever share of a table they are."""
+
+
+class Removals:
+    """What one walk marks."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._settings = plan.directory.settings
+        self._absence = Absence(plan.directory, self._settings.confirmations)
+        self._before = progress.removals()
+        """What the last walk did not find and did not mark."""
+        self._gone: dict[str, list[pa.Array]] = defaultdict(list)
+        self._open: dict[str, list[pa.Array]] = defaultdict(list)
+        self._over: dict[str, pa.Array] = {}
+        self._marked: dict[str, pa.Array] = {}
+        self.sentences: list[str] = []
+        """What is over the budget."""
+
+    def judge(self, table: Table, rows: pa.Table) -> pa.Table:
+        """Take rows, by their keys, that the walk did not find; return those that are gone."""
+        hashes = _hashes(table, rows)
+        replaced = pa.repeat(pa.scalar(False), rows.num_rows)
+        if REPLACED in rows.column_names:
+            replaced = rows[REPLACED].combine_chunks()
+        asked = self._absence.of(table, rows.filter(pc.invert(replaced)))
+        answers = pc.replace_with_mask(pa.repeat(pa.scalar(True), rows.num_rows), pc.invert(replaced), asked)
+        unknown = answers.is_null()
+        twice = pc.and_(unknown, pc.is_in(hashes, value_set=self._before.missing(table.name)))
+        gone = pc.or_(pc.fill_null(answers, False), twice)
+        self._gone[table.name].append(hashes.filter(gone))
+        self._open[table.name].append(hashes.filter(pc.and_not(unknown, twice)))
+        return rows.filter(gone)
+
+    def decide(self) -> None:
+        """Every table was judged: hold what is gone against the budget."""
+        gone = {name: pa.concat_arrays(parts) for name, parts in self._gone.items()}
+        accepts = self._before.hash and self._settings.accept_removals == self._before.hash
+        accepted = {name: self._before.over(name) if accepts else _NONE for name in gone}
+        more = {name: keys.filter(pc.invert(pc.is_in(keys, value_set=accepted[name]))) for name, keys in gone.items()}
+        self.sentences = list(self._sentences(more))
+        self._marked = gone
+        if self.sentences:
+            self._over = more
+            self._marked = {name: keys.filter(pc.is_in(keys, value_set=accepted[name])) for name, keys in gone.items()}
+
+    def marks(self, table: Table, rows: pa.Table) -> pa.Array:
+        """Which of the rows are to be marked, as booleans."""
+        return pc.is_in(_hashes(table, rows), value_set=self._marked.get(table.name, _NONE))
+
+    def remember(self) -> None:
+        """Keep for the next walk what was not found and is not marked."""
+        still = {name: pa.concat_arrays(parts) for name, parts in self._open.items()}
+        told = " ".join(self.sentences)
+        over = _hash_of(self._over) if self.sentences else ""
+        if over:
+            told += f" None of these is marked. If that is right: listrak pull --full --accept-removals {over}."
+        progress.keep_removals(still, self._over, over, told)
+
+    def _sentences(self, gone: dict[str, pa.Array]) -> Iterator[str]:
+        rows, percent = self._settings.removal_rows, self._settings.removal_percent
+        for name, keys in gone.items():
+            count = len(keys)
+            if count > rows:
+                yield f"{count:,} rows of {name} are gone at Listrak, and the budget is {rows:,}."
+            elif count > FEW and (share := 100 * count / max(_living(name), 1)) > percent:
+                share_of = f"{share:.1f} % of it, and the budget is {percent:g} %"
+                yield f"{count:,} rows of {name} are gone at Listrak, {share_of}."
+
+
+_NONE = pa.array([], fingerprints.HASH)
+
+
+def _hashes(table: Table, rows: pa.Table) -> pa.Array:
+    return fingerprints.of(rows.select(table.key))
+
+
+def _living(name: str) -> int:
+    found = list(held(f"SELECT count(*) AS rows FROM {name} WHERE {alive(TABLES[name])}"))  # noqa: S608 - our own names
+    return int(found[0]["rows"][0].as_py()) if found else 0
+
+
+def _hash_of(keys: dict[str, pa.Array]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(keys):
+        digest.update(f"{name} {sorted(keys[name].to_pylist())}".encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,161 @@
+"""What is not shown is not gone: a complete walk marks only what Listrak says is gone, asked about it by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from listrak_source.sandbox import Fault
+from pipelines import status
+from tests.pull.asking import on_request, somebody
+from tests.pull.sweep.gone import removed, settle
+from tests.pull.warehouse import Warehouse
+
+Act = Callable[[str, str], None]
+
+
+def _shrinks(kind: Any, operation: str) -> Callable[[Warehouse], None]:
+    def shrink(warehouse: Warehouse) -> None:
+        warehouse.sandbox.faults.add(Fault(kind, operation, times=None))
+
+    return shrink
+
+
+def _turns_active_between(warehouse: Warehouse) -> None:
+    """A list is inactive while the active ones are asked for, and active while the others are."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    place = someone.sender_code_id, someone.phone_list_id
+
+    def act(operation: str, query: str) -> None:
+        if operation == "list_phone_lists":
+            world.deactivate_list(*place, active="inactive" in query)
+
+    on_request(warehouse.sandbox, act)
+
+
+def _is_another_account(warehouse: Warehouse) -> None:
+    """Credentials that show other sender codes, and nothing of those that were there."""
+    world = warehouse.sandbox.world
+    for sender in list(world.sender_codes):
+        world.delete_sender_code(sender)
+    other = world.add_sender_code("Other")
+    world.subscribe(other, world.add_list(other, "Its list"), "15550109001")
+
+
+UNKIND: dict[str, Callable[[Warehouse], None]] = {
+    "no opt-outs": _shrinks("no_rows", "list_opt_outs"),
+    "a list between two states": _turns_active_between,
+    "another account": _is_another_account,
+    "some opt-outs": _shrinks("some_rows", "list_opt_outs"),
+    "no contacts": _shrinks("no_rows", "list_contacts"),
+    "some contacts": _shrinks("some_rows", "list_contacts"),
+    "no lists": _shrinks("no_rows", "list_phone_lists"),
+    "some sender codes": _shrinks("no_rows", "list_sender_codes"),
+    "no fields": _shrinks("no_rows", "list_profile_fields"),
+    "no messages": _shrinks("no_rows", "list_transactional_messages"),
+}
+
+
+@pytest.mark.cases(4)
+@pytest.mark.parametrize("answer", UNKIND)
+def test_what_is_not_shown_for_a_moment_is_not_marked(warehouse: Warehouse, answer: str) -> None:
+    """13.A2: one answer that lacks rows marks none of them, and tells no event."""
+    warehouse.begin(lookups="all")
+    warehouse.sandbox.world.clock.advance(days=3)
+    UNKIND[answer](warehouse)
+    warehouse.pull(full=True)
+    assert removed(warehouse) == {}
+    assert "removed" not in {key[3] for key in warehouse.rows("consent_events")}
+
+
+@contextmanager
+def _without_questions(warehouse: Warehouse) -> Iterator[dict[str, Any]]:
+    warehouse.sandbox.traffic.clear()
+    yield {"full": True, "confirmations": 0, "lookups": "none"}
+    assert not warehouse.sandbox.traffic.counts["list_contact_subscriptions"]
+    assert not warehouse.sandbox.traffic.counts["get_contact"]
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_who_was_not_asked_about_is_marked_by_the_second_walk_in_a_row(warehouse: Warehouse, comes_back: bool) -> None:
+    """13.A2: beyond the bound, what one walk did not find is marked only if the next does not find it either."""
+    gone = settle(warehouse)
+    with _without_questions(warehouse) as options:
+        warehouse.pull(**options)
+        assert removed(warehouse) == {}
+        if comes_back:
+            warehouse.sandbox.world.subscribe(gone.left.sender_code_id, gone.left.phone_list_id, gone.left.phone_number)
+            warehouse.sandbox.world.clock.advance(days=3)
+        warehouse.pull(**options)
+    marked = removed(warehouse)
+    there = {gone.left.phone_number} if comes_back else set()
+    assert marked["list_memberships"] == {key for key in gone.memberships if key[2] not in there}
+    assert marked["opt_outs"]
+
+
+@pytest.mark.full
+def test_questions_end_at_their_bound(warehouse: Warehouse) -> None:
+    """13.A2: so many questions are asked, and whoever was not asked about stays as he was."""
+    settle(warehouse)
+    warehouse.sandbox.traffic.clear()
+    warehouse.pull("list_memberships", full=True, confirmations=1)
+    assert warehouse.sandbox.traffic.counts["list_contact_subscriptions"] == 1
+    assert len(removed(warehouse)["list_memberships"]) == 1
+
+
+@pytest.mark.parametrize("state", ["Subscribed", "Not Subscribed", "Something New"])
+def test_whom_listrak_still_calls_a_subscriber_is_not_marked(warehouse: Warehouse, state: str) -> None:
+    """13.A2: a state that nobody knows is no proof either."""
+    gone = settle(warehouse)
+    world = warehouse.sandbox.world
+    phone_list = world.sender_codes[gone.left.sender_code_id].lists[gone.left.phone_list_id]
+    person = world.people[gone.left.phone_number]
+    phone_list.aside[person] = type(phone_list.aside[person])(state, subscribed=1)
+    warehouse.pull(full=True)
+    marked = removed(warehouse)
+    assert {key[2] for key in marked["list_memberships"]} == {gone.vanished.phone_number}
+    assert gone.left.key not in marked["contacts"]
+
+
+def test_more_than_the_budget_is_marked_only_when_exactly_that_is_let_through(warehouse: Warehouse) -> None:
+    """13.A2: the walk says the numbers and marks nothing; told to, it marks that set and no other."""
+    world = warehouse.sandbox.world
+    warehouse.begin()
+
+    def walk(accept: str | None = None) -> str:
+        world.clock.advance(days=3)
+        warehouse.pull(full=True, accept_removals=accept)
+        return status.removals(warehouse.pipeline()) or ""
+
+    for phone in list(world.people)[:20]:
+        world.vanish(phone)
+    told = walk()
+    assert "20 rows of contacts are gone at Listrak" in told
+    assert "the budget is 20 %" in told
+    world.vanish(next(iter(world.people)))
+    assert "21 rows of contacts" in walk("another")
+    assert "21 rows of contacts" in (told := walk(told.rsplit(" ", 1)[1].rstrip("."))), "it is another set by now"
+    assert removed(warehouse) == {}
+    world.vanish(next(iter(world.people)))
+    assert walk(told.rsplit(" ", 1)[1].rstrip(".")) == ""
+    assert len(removed(warehouse)["contacts"]) == 22, "and one more, which is within the budget"
+
+
+def test_who_said_stop_and_left_between_two_pulls_is_marked(warehouse: Warehouse) -> None:
+    """13.C22: a lookup brings them, for their stop is new; they are on no list all the same."""
+    warehouse.begin()
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    world.clock.advance(days=1)
+    world.opt_out(someone.sender_code_id, someone.phone_number)
+    for phone_list in world.sender_codes[someone.sender_code_id].lists.values():
+        if phone_list.since[world.people[someone.phone_number]]:
+            world.leave_list(someone.sender_code_id, phone_list.list_id, someone.phone_number)
+    world.clock.advance(days=3)
+    warehouse.pull(full=True)
+    assert someone.key in removed(warehouse)["contacts"]
+    assert warehouse.rows("contacts", removed=True)[someone.key]["opted_out"], "and the stop stays"
+    assert someone.phone_number in {key[1] for key in warehouse.rows("opt_outs")}
