@@ -6,11 +6,13 @@ import copy
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import requests
 
+from listrak_source.api.envelope import Refusal, check
 from listrak_source.api.errors import (
     AuthenticationError,
     ListrakError,
@@ -115,9 +117,12 @@ class TokenSource:
         if broken is not None:
             raise broken
         answer = _json_object(response.content)
-        if response.status_code >= 300:
-            self._refused(response, answer)
         value, life = answer.get("access_token"), answer.get("expires_in")
+        status = response.status_code
+        if 200 <= status < 300 and not value:
+            status = _said(answer)
+        if status >= 300:
+            self._refused(status, response.headers, answer)
         if not isinstance(value, str) or not value:
             raise UnreadableAnswer(
                 "the answer holds no access_token", status=response.status_code, operation=_OPERATION
@@ -126,8 +131,7 @@ class TokenSource:
         # Counted from before the request, and never more leeway than half a life: a short token must still be used.
         return AccessToken(value, asked + seconds - min(LEEWAY, seconds / 2))
 
-    def _refused(self, response: requests.Response, answer: dict[str, Any]) -> NoReturn:
-        status = response.status_code
+    def _refused(self, status: int, headers: Mapping[str, str], answer: dict[str, Any]) -> NoReturn:
         if status < 400:
             raise UnsafeAddress(
                 "token_url answered with a redirect, which is not followed", status=status, operation=_OPERATION
@@ -143,7 +147,7 @@ class TokenSource:
             said or "the token endpoint failed",
             status=status,
             operation=_OPERATION,
-            retry_after=retry_after(response.headers),
+            retry_after=retry_after(headers),
         )
 
 
@@ -153,6 +157,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _said(answer: dict[str, Any]) -> int:
+    """The status that a success without a token says in its body."""
+    try:
+        check(answer)
+    except Refusal as refusal:
+        return max(refusal.status, 400)
+    return 400 if answer.get("error") else 200
 
 
 def _seconds(life: object) -> float:

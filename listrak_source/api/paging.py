@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from listrak_source.api.address import origin
+from listrak_source.api.envelope import read
 from listrak_source.api.errors import FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ def json_page(body: bytes) -> Page[list[Any]]:
 
 def json_elements(body: bytes) -> Page[list[Any]]:
     """Decode a collection for a caller that judges its elements itself: they may be no objects."""
-    answer = json.loads(body)
+    answer = read(body)
     data = answer.get("data") if isinstance(answer, dict) else answer
     if not isinstance(data, list):
         raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
@@ -58,13 +58,13 @@ def json_elements(body: bytes) -> Page[list[Any]]:
 
 def unwrap(body: bytes) -> dict[str, Any]:
     """Return the one object of an answer that is bare, ``{"status", "data": {…}}``, or an array of one."""
-    answer = json.loads(body)
+    answer = read(body)
     if isinstance(answer, dict) and isinstance(answer.get("data"), (dict, list)):
         answer = answer["data"]
     if isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    if not isinstance(answer, dict) or str(answer.get("error", "")).startswith("ERROR_"):
-        raise ValueError("the answer holds no single object")
+    if not isinstance(answer, dict):
+        raise ValueError("the answer holds no single object")  # noqa: TRY004 - the client asks again
     return answer
 
 

@@ -8,6 +8,8 @@ from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from listrak_source.sandbox.paging import encode_cursor
 from listrak_source.sandbox.profile import dumps
 from listrak_source.sandbox.quirks import Quirks
@@ -26,6 +28,7 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+JSON = "application/json; charset=utf-8"
 _wordings = cycle(range(1, 256))
 _BEFORE_ALL: Key = (NEVER - 1, 0)
 """A place before the first row of any collection."""
@@ -101,6 +104,15 @@ def bare(data: bytes, quirks: Quirks) -> bytes:
     if quirks.resource_shape == "envelope":
         return resource(data)
     return b"[" + data + b"]" if quirks.resource_shape == "array" else data
+
+
+def failure(status: int, code: str, message: str, quirks: Quirks) -> Response:
+    """An error, with an HTTP status or without one of its own."""
+    said: dict[str, Any] = {"status": status, "error": code, "message": message}
+    if quirks.error_style == "body":
+        said |= {"nextPageCursor": None, "data": []}
+        status = 200
+    return Response(json_bytes(said), status, media_type=JSON)
 
 
 def receipt(status: int, resource_id: object = None) -> bytes:

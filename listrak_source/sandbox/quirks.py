@@ -26,6 +26,8 @@ class Quirks:
     """A sister product refuses import files with fewer than two rows."""
     opt_out_paging: Literal["paged", "unpaged"] = "paged"
     """``OptOut`` with cursors, or as the contract declares it: at most ``count`` rows, and no word about the rest."""
+    error_style: Literal["http", "body"] = "http"
+    """Errors with an HTTP status of their own, or with HTTP 200 and their status in the body alone."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

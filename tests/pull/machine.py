@@ -34,6 +34,7 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_reason": ("name", "number"),
     "disabled_reads": ("answered", "refused"),
     "opt_out_paging": ("paged", "unpaged"),
+    "error_style": ("http", "body"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),

@@ -111,6 +111,21 @@ def test_same_warehouse_without_any_cursor(warehouse: Warehouse, expected: dict[
     assert contents(warehouse) == expected["second"]
 
 
+@pytest.mark.parametrize("operation", ["list_opt_outs", "list_contacts"])
+def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operation: str) -> None:
+    """13.A3: taken for the last page, it lost every stop without a word."""
+    sandbox = warehouse.sandbox
+    sandbox.service.quirks = Quirks(error_style="body")
+    sandbox.faults.add(Fault("status", operation, status=500, times=2))
+    warehouse.pull("contacts", "opt_outs", page_size=25, lookups="none")
+    told = truth(sandbox)
+    for table in ("contacts", "opt_outs"):
+        assert warehouse.rows(table).keys() == told[table].keys()
+    sandbox.faults.add(Fault("status", operation, status=500, times=None))
+    with pytest.raises(Exception, match="HTTP 500"):
+        warehouse.pull("contacts", "opt_outs", page_size=25, full=True, max_attempts=1)
+
+
 STAYING = {
     "status": Fault("status", "list_contacts", times=None),
     "repeated_page": Fault("repeated_page", "list_contacts", times=None),
