@@ -14,6 +14,7 @@ import requests
 
 from listrak_source.api.envelope import Refusal, check
 from listrak_source.api.errors import (
+    AnswerTooLarge,
     AuthenticationError,
     ListrakError,
     RateLimitError,
@@ -24,7 +25,7 @@ from listrak_source.api.errors import (
 )
 from listrak_source.api.redact import redact
 from listrak_source.api.retry import Patience, connection_failure, retry_after
-from listrak_source.api.session import new_session
+from listrak_source.api.session import Limits, TooLarge, new_session, read_body
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used."""
@@ -56,13 +57,15 @@ class TokenSource:
         *,
         timeout: tuple[float, float] = (10.0, 120.0),
         patience: Patience | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Take the credentials; ``timeout`` is to connect and to read, in seconds. Nothing is sent yet."""
         self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         self._url = token_url
         self._timeout = timeout
         self._patience = patience or Patience()
-        self._session = new_session(token_url, pool=1)
+        self._limits = limits or Limits()
+        self._session = new_session(token_url, 1, self._limits)
         self._lock = threading.Lock()
         self._current: AccessToken | None = None
         self._failures = 0
@@ -110,13 +113,18 @@ class TokenSource:
         broken: ListrakError | None = None
         asked = time.monotonic()
         try:
-            response = self._session.post(self._url, data=self._form, timeout=self._timeout, allow_redirects=False)
+            with self._session.post(
+                self._url, data=self._form, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
+                body = read_body(response, self._limits)
         except requests.RequestException as error:
-            broken = connection_failure(error, _OPERATION, acts=False)
+            broken = connection_failure(error, _OPERATION, self._limits, acts=False)
+        except TooLarge:
+            broken = AnswerTooLarge(f"the answer has more than {self._limits.answer:,} bytes", operation=_OPERATION)
         # Raised out here so that it carries no context: the original holds the request, and that the secret.
         if broken is not None:
             raise broken
-        answer = _json_object(response.content)
+        answer = _json_object(body)
         value, life = answer.get("access_token"), answer.get("expires_in")
         status = response.status_code
         if 200 <= status < 300 and not value:

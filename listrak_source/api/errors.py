@@ -133,6 +133,12 @@ class UnreadableAnswer(ListrakError):  # noqa: N818
     transient = True
 
 
+class AnswerTooLarge(UnreadableAnswer):
+    """A success whose body has more bytes than an answer may have."""
+
+    transient = False
+
+
 class IncompletePage(ListrakError):  # noqa: N818
     """A walk over pages that cannot be trusted to be whole. Never take what was read for all there is."""
 
@@ -143,6 +149,10 @@ class FullPage(IncompletePage):
 
 class RepeatedCursor(IncompletePage):
     """A cursor came for the second time."""
+
+
+class EndlessPages(IncompletePage):
+    """Cursor after cursor leads to pages that bring nothing new."""
 
 
 class CertificateError(ListrakError):

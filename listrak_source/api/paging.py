@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from listrak_source.api.address import origin
 from listrak_source.api.envelope import read
-from listrak_source.api.errors import FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
+from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,7 +18,10 @@ R = TypeVar("R")
 MAX_COUNT = 5000
 """The most rows that one page can hold (contract)."""
 _START = "Start"
+_MARKED = 2000
+"""Bytes of a page's beginning and end that it is known again by."""
 _CURSOR = re.compile(r"(?:^|[?&])cursor=([^&#]*)", re.IGNORECASE)
+_NEXT = re.compile(rb'"nextPageCursor"\s*:\s*"[^"]*"')
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ENCODED_URI = re.compile(r"^[a-z][a-z0-9+.-]*%3A(?:%2F|/){2}|(?:%3F|%26)cursor%3D", re.IGNORECASE)
 
@@ -30,6 +33,8 @@ class Page(Generic[T]):
     rows: int
     next_cursor: str | None
     data: T
+    mark: int | None = field(default=None, compare=False)
+    """What it is known again by; None where nobody needs to know."""
 
 
 Decoder = Callable[[bytes], Page[T]]
@@ -101,14 +106,16 @@ def pages(
     operation: str,
     unit: str,
     cursor: str | None = None,
+    max_idle: int = 1000,
 ) -> Iterator[Page[T]]:
     """Walk over all pages. ``fetch(cursor, count)`` gets one, with its ``next_cursor`` reduced to the bare value.
 
     ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors; ``cursor`` is where
     an earlier walk was left (its page's ``next_cursor``), None for the beginning. An empty page with a cursor is not
-    the end. Raises ``RepeatedCursor`` for one seen before, and ``FullPage`` for pages that stay full without one.
+    the end, nor is one that came before; but ``max_idle`` of them in a row are, and raise ``EndlessPages``. Raises
+    ``RepeatedCursor`` for a cursor seen before, and ``FullPage`` for pages that stay full without one.
     """
-    seen = {_START, cursor or _START}
+    seen, news = {_START, cursor or _START}, _News(max_idle)
     while True:
         page = fetch(cursor, count)
         if count is not None and page.next_cursor is None and page.rows >= count:
@@ -122,11 +129,40 @@ def pages(
             page = probed
         if page.next_cursor is not None and page.next_cursor in seen:
             raise RepeatedCursor(f"a cursor came for the second time while reading {unit}", operation=operation)
+        if page.next_cursor is not None and news.have_ended(page):
+            raise EndlessPages(
+                f"{max_idle:,} pages in a row (the limit that max_idle_pages sets) brought nothing new while reading "
+                f"{unit}, and each led to another: rows may be missing",
+                operation=operation,
+            )
         yield page
         if page.next_cursor is None:
             return
         cursor = page.next_cursor
         seen.add(cursor)
+
+
+class _News:
+    """Whether pages still bring anything new."""
+
+    def __init__(self, max_idle: int) -> None:
+        self._max_idle = max_idle
+        self._idle = 0
+        self._seen: set[int] = set()
+
+    def have_ended(self, page: Page[Any]) -> bool:
+        """Note a page. Tell whether it is one of too many in a row without rows that no page had before."""
+        is_new = page.rows > 0 and (page.mark is None or page.mark not in self._seen)
+        self._idle = 0 if is_new else self._idle + 1
+        if page.mark is not None:
+            self._seen.add(page.mark)
+        return self._idle >= self._max_idle
+
+
+def mark_of(body: bytes, page: Page[Any]) -> int:
+    """Return a mark that two pages share if they begin and end with the same rows, whatever their cursors are."""
+    begin, end = (_NEXT.sub(b"", part) for part in (body[: 2 * _MARKED], body[-2 * _MARKED :]))
+    return hash((begin[:_MARKED], end[-_MARKED:], page.rows))
 
 
 def _probe(

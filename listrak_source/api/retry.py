@@ -18,6 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
+from listrak_source.api.session import Limits, OutOfTime
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -133,7 +134,12 @@ def _where(error: requests.RequestException) -> str:
     return f" to {host}" if host else ""
 
 
-def connection_failure(error: requests.RequestException, operation: str, *, acts: bool) -> ListrakError:
+def is_out_of_time(error: BaseException) -> bool:
+    """Tell whether it is the request's own time that is over."""
+    return any(isinstance(cause, OutOfTime) for cause in _causes(error))
+
+
+def connection_failure(error: requests.RequestException, operation: str, limits: Limits, *, acts: bool) -> ListrakError:
     """Return the error of ours for a request that got no answer.
 
     A write (``acts``) is safe to repeat only when no connection was made. A connection that was made and then dropped,
@@ -145,6 +151,9 @@ def connection_failure(error: requests.RequestException, operation: str, *, acts
     if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
         return ConnectionFailed(f"no connection could be made{_where(error)}", operation=operation)
     # The error's own text holds the URL, and that may hold a phone number: the kind of failure is all that is told.
+    if is_out_of_time(error):
+        why = f"no whole answer after {limits.seconds:g} s, the limit that max_request_seconds sets"
+        return ConnectionFailed(why, operation=operation, may_have_acted=acts)
     what = "no answer in time" if isinstance(error, requests.Timeout) else "the connection broke"
     return ConnectionFailed(f"{what} ({type(error).__name__})", operation=operation, may_have_acted=acts)
 
@@ -159,5 +168,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        inside = (*current.args, getattr(current, "reason", None), getattr(current, "original_error", None))
+        hidden = (getattr(current, name, None) for name in ("reason", "original_error", "__cause__", "__context__"))
+        inside = (*current.args, *hidden)
         waiting += [cause for cause in inside if isinstance(cause, BaseException)]

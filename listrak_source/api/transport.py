@@ -16,17 +16,22 @@ from requests.auth import AuthBase
 
 from listrak_source.api.auth import AccessToken, TokenSource
 from listrak_source.api.envelope import Refusal, status_of, told
-from listrak_source.api.errors import ListrakError, RateLimitError, UnreadableAnswer, UnsafeAddress, family
+from listrak_source.api.errors import (
+    AnswerTooLarge,
+    ListrakError,
+    RateLimitError,
+    UnreadableAnswer,
+    UnsafeAddress,
+    family,
+)
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
 from listrak_source.api.pace import Pace, Turn
 from listrak_source.api.redact import guard_logs, redact
-from listrak_source.api.retry import Patience, connection_failure, http_date, retry_after
-from listrak_source.api.session import new_session
+from listrak_source.api.retry import Patience, connection_failure, http_date, is_out_of_time, retry_after
+from listrak_source.api.session import Limits, TooLarge, new_session, read_body
 
 T = TypeVar("T")
 
-_CHUNK = 1 << 20
-"""Bytes to read at a time. requests' own 10 kB would have each page wait for the interpreter's lock a hundred times."""
 
 _SHORT = 2_000
 """Bytes of a body that may be an error's."""
@@ -70,7 +75,8 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes | None
-    """None for one that broke off."""
+    broken: Exception | None
+    """Why there is no body. The status is known and counts all the same: a 429 whose body is cut is a refusal."""
     turn: Turn
     paced_by: int
     """The status that the pace was told."""
@@ -87,6 +93,7 @@ class Transport:
         workers: int,
         timeout: tuple[float, float],
         patience: Patience,
+        limits: Limits,
     ) -> None:
         """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
         are under way at once, whoever sends them.
@@ -96,7 +103,8 @@ class Transport:
         self._tokens = tokens
         self._timeout = timeout
         self._patience = patience
-        self._session = new_session(base_url, pool=workers)
+        self._limits = limits
+        self._session = new_session(base_url, workers, limits)
         # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
         self._pace = Pace(workers, unit=patience.first_wait, max_wait=patience.max_wait)
         self._lock = threading.Lock()
@@ -161,9 +169,9 @@ class Transport:
         try:
             answer = self._exchange(request, token)
         except requests.RequestException as error:
-            failure = connection_failure(error, name, acts=acts)
+            failure = connection_failure(error, name, self._limits, acts=acts)
         else:
-            refusal, why = None, "is cut"
+            refusal, kind, why = None, *_broken(answer.broken, self._limits)
             if not 200 <= answer.status < 300:
                 refusal = told(answer.body or b"", answer.status)
             elif answer.body is not None:
@@ -179,9 +187,7 @@ class Transport:
             if refusal is not None:
                 failure = _error_of(refusal, name, answer.headers, token.value, acts=acts)
             else:
-                failure = UnreadableAnswer(
-                    f"the answer's body {why}", status=answer.status, operation=name, may_have_acted=acts
-                )
+                failure = kind(f"the answer's body {why}", status=answer.status, operation=name, may_have_acted=acts)
         # Raised out here so that it carries no context: the original's text holds the URL, and that a phone number.
         raise failure
 
@@ -207,15 +213,23 @@ class Transport:
         ):
             status = response.status_code
             # A refusal in the body is short. A long body is not waited for: the others' pace depends on this one.
-            body = _body(response) if _length(response.headers) <= _SHORT else None
+            is_short = _length(response.headers) <= _SHORT
+            body, broken = self._body(response) if is_short else (None, None)
             paced_by = status_of(body, status) if body and status < 300 else status
             turn.answered(paced_by, retry_after(response.headers), request.kind(response.headers))
             self._note_time(response.headers.get("Date"))
-            body = _body(response) if body is None else body
+            if not is_short:
+                body, broken = self._body(response)
             with self._lock:
                 self._answers += 1
                 self._seconds += time.monotonic() - turn.sent.at
-            return _Answer(status, response.headers, body, turn, paced_by)
+            return _Answer(status, response.headers, body, broken, turn, paced_by)
+
+    def _body(self, response: requests.Response) -> tuple[bytes | None, Exception | None]:
+        try:
+            return read_body(response, self._limits), None
+        except (requests.RequestException, TooLarge) as error:
+            return None, error
 
     def _note_time(self, header: str | None) -> None:
         moment = http_date(header)
@@ -224,17 +238,18 @@ class Transport:
                 self._server_time = moment if self._server_time is None else max(self._server_time, moment)
 
 
-def _body(response: requests.Response) -> bytes | None:
-    """Return the body; None for one that broke off. The status is known and counts: a 429 that is cut is a refusal."""
-    try:
-        return b"".join(response.iter_content(_CHUNK))
-    except requests.RequestException:
-        return None
+def _broken(error: Exception | None, limits: Limits) -> tuple[type[ListrakError], str]:
+    """Return what it means that an answer has no body, or none that parses: the kind of error, and why."""
+    if isinstance(error, TooLarge):
+        return AnswerTooLarge, f"has more than {limits.answer:,} bytes, the limit that max_answer_bytes sets"
+    if error is not None and is_out_of_time(error):
+        return UnreadableAnswer, f"was not whole after {limits.seconds:g} s, the limit that max_request_seconds sets"
+    return UnreadableAnswer, "is cut"
 
 
 def _length(headers: Mapping[str, str]) -> float:
     length = headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() else math.inf
+    return float(length) if length.isdecimal() else math.inf
 
 
 def _error_of(refusal: Refusal, operation: str, headers: Mapping[str, str], token: str, *, acts: bool) -> ListrakError:

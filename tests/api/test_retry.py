@@ -16,6 +16,7 @@ import requests
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, RateLimitError
 from listrak_source.api.operations import OPERATIONS, Repeat
 from listrak_source.api.retry import Patience, connection_failure, retry_after
+from listrak_source.api.session import Limits
 
 from .calls_of_all import CALLS
 from .conftest import PHONE
@@ -163,12 +164,12 @@ def test_a_write_on_a_kept_connection_that_drops_is_not_sent_again(
 
 
 def test_a_connection_that_takes_too_long_has_not_acted() -> None:
-    error = connection_failure(requests.ConnectTimeout(), "create_contact", acts=True)
+    error = connection_failure(requests.ConnectTimeout(), "create_contact", Limits(), acts=True)
     assert error.retriable is False, "a time-out that does not say which is not trusted"
     with full_listener() as port, requests.Session() as session:
         with pytest.raises(requests.RequestException) as caught:
             session.post(f"http://127.0.0.1:{port}/", timeout=(0.05, 0.05))
-        error = connection_failure(caught.value, "create_contact", acts=True)
+        error = connection_failure(caught.value, "create_contact", Limits(), acts=True)
     assert isinstance(caught.value, requests.ConnectTimeout)
     assert (error.retriable, error.may_have_acted) == (True, False)
 

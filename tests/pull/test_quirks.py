@@ -126,6 +126,17 @@ def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operat
         warehouse.pull("contacts", "opt_outs", page_size=25, full=True, max_attempts=1)
 
 
+def test_empty_pages_without_end_stop_a_pull_with_a_sentence(warehouse: Warehouse) -> None:
+    """13.B14. Nothing of the unit is taken for read."""
+    sandbox = warehouse.sandbox
+    sandbox.faults.add(Fault("empty_page", "list_contacts", times=None))
+    with pytest.raises(Exception, match=r"20 pages in a row .* brought nothing new while reading senderCodeId"):
+        warehouse.pull("contacts", page_size=15, max_idle_pages=20, lookups="none")
+    sandbox.faults.clear()
+    warehouse.pull("contacts")
+    assert warehouse.rows("contacts").keys() == truth(sandbox)["contacts"].keys()
+
+
 STAYING = {
     "status": Fault("status", "list_contacts", times=None),
     "repeated_page": Fault("repeated_page", "list_contacts", times=None),
