@@ -34,16 +34,55 @@ _OPERATION = "token"
 _CHECK = "check client_id and client_secret, that the integration is not paused, and its list of allowed IP addresses"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class AccessToken:
     """A token and the moment (monotonic seconds) at which to stop using it. Compared by identity."""
 
     value: str = field(repr=False)
     use_until: float
+    good_at: float = 0.0
+    """The latest moment at which a request was begun that it let through."""
 
     def is_fresh(self) -> bool:
         """Tell whether the token may still be sent."""
         return time.monotonic() < self.use_until
+
+
+class Access:
+    """How often a request that is refused (401) may come back with a new token. Threads share it.
+
+    Another program that asks for a token with the same credentials may end ours, again and again: that passes. Access
+    that does not reach so far does not, and no new token helps. What tells them apart is what other requests met.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._is_granted = False
+        self._denied: set[str] = set()
+
+    def granted(self, operation: str, token: AccessToken, began: float) -> None:
+        """Note a request that was let through, and when it ``began`` (monotonic seconds)."""
+        self._is_granted = True
+        token.good_at = max(token.good_at, began)
+        self._denied.discard(operation)
+
+    def may_return(self, operation: str, token: AccessToken, refused: int) -> bool:
+        """Tell whether a request may be sent again that was ``refused`` so many times, now with this token.
+
+        Once, in any case. Then only if this client was ever let through, and with a pause: whoever is let through with
+        the same token meanwhile proves that it is alive, so it is the access that is missing.
+        """
+        if refused == 1:
+            return True
+        if not self._is_granted or operation in self._denied or refused >= self._patience.max_attempts:
+            self._denied.add(operation)
+            return False
+        now = time.monotonic()
+        time.sleep(self._patience.pause(refused - 1))
+        if token.good_at > now:
+            self._denied.add(operation)
+            return False
+        return True
 
 
 class TokenSource:

@@ -56,7 +56,7 @@ class Calls:
             sent = {key: value for key, value in query.items() if value is not None}
             try:
                 page = self._transport.send(name, path, query=sent, parse=parse)
-                return replace(page, next_cursor=cursor_value(page.next_cursor, self._transport.base_url))
+                return replace(page, next_cursor=cursor_value(page.next_cursor))
             except ListrakError as error:
                 error.operation = name if error.operation is None else error.operation
                 error.unit = unit

@@ -11,6 +11,9 @@ _FAILED = re.compile(r"\s*([45]\d\d)\b", re.ASCII)
 """A status of failure that came as text: ``500``, ``404 Not Found``."""
 _NO_ERROR = frozenset(("", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"))
 _CODE = "ERROR_"
+_SIGNS = frozenset(("status", "nextPageCursor"))
+"""An answer without ``data`` is an envelope only if it has one of these, and nothing that is not in ``_ENVELOPE``."""
+_ENVELOPE = _SIGNS | {"error", "errors", "message"}
 _TOKEN_CODES = ("ERROR_INVALID_CREDENTIALS", "ERROR_UNAUTHORIZED")
 
 
@@ -73,8 +76,27 @@ def check(answer: Any) -> None:
     raise Refusal(status, code, str(words))
 
 
+def rows_of(answer: Any) -> list[Any]:
+    """Return the rows of a collection's answer. ``data`` that is null, or left out of an envelope, is no row.
+
+    Raises ``ValueError`` for anything else that is no list.
+    """
+    if isinstance(answer, Mapping):
+        is_envelope = "data" in answer or (answer.keys() <= _ENVELOPE and bool(answer.keys() & _SIGNS))
+        answer = answer.get("data")
+        if answer is None and is_envelope:
+            return []
+    if not isinstance(answer, list):
+        raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
+    return answer
+
+
 def _json(body: bytes) -> Any:
-    return json.loads(body)
+    """The JSON of a body. Control characters that are not escaped stay as they are."""
+    try:
+        return json.loads(body, strict=False)
+    except RecursionError:
+        raise ValueError("the answer is nested too deeply") from None
 
 
 def _failed(status: Any) -> int | None:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from listrak_source.api.address import origin
-from listrak_source.api.envelope import read
-from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
+from listrak_source.api.envelope import read, rows_of
+from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -43,22 +42,34 @@ Decoder = Callable[[bytes], Page[T]]
 
 def json_page(body: bytes) -> Page[list[Any]]:
     """Decode a collection: its records as dicts, with the API's field names."""
-    page = json_elements(body)
-    if not all(isinstance(row, dict) for row in page.data):
-        raise ValueError("the answer holds no list of records")
-    return page
+    return _of_dicts(_page(read(body)))
 
 
 def json_elements(body: bytes) -> Page[list[Any]]:
     """Decode a collection for a caller that judges its elements itself: they may be no objects."""
+    return _page(read(body))
+
+
+def told_page(body: bytes) -> Page[list[Any]]:
+    """Decode a collection for a caller to whom absence is a word: no list at all is not taken for an empty one."""
     answer = read(body)
-    data = answer.get("data") if isinstance(answer, dict) else answer
-    if not isinstance(data, list):
-        raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
+    if isinstance(answer, dict) and answer.get("data") is None:
+        raise ValueError("the answer holds no list")
+    return _of_dicts(_page(answer))
+
+
+def _page(answer: Any) -> Page[list[Any]]:
+    data = rows_of(answer)
     cursor = answer.get("nextPageCursor") if isinstance(answer, dict) else None
     if cursor is not None and not isinstance(cursor, (str, int)):
         raise ValueError("nextPageCursor is no text")
-    return Page(len(data), None if cursor in (None, "") else str(cursor), data)
+    return Page(len(data), None if cursor in ("", None) or cursor is False else str(cursor), data)
+
+
+def _of_dicts(page: Page[list[Any]]) -> Page[list[Any]]:
+    if not all(isinstance(row, dict) for row in page.data):
+        raise ValueError("the answer holds no list of records")
+    return page
 
 
 def unwrap(body: bytes) -> dict[str, Any]:
@@ -73,12 +84,12 @@ def unwrap(body: bytes) -> dict[str, Any]:
     return answer
 
 
-def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
+def cursor_value(next_page_cursor: str | None) -> str | None:
     """Return the cursor to ask for the next page with, None when there is no next page.
 
     ``nextPageCursor`` is a bare token, or a relative or absolute URI with a ``cursor`` parameter, percent-encoded or
-    not. Nothing but that one value is taken from it: the client sends its own address, filters and count again. Raises
-    ``UnsafeAddress`` for a URI to another server than ``base_url``, ``UnreadableAnswer`` for one without a cursor.
+    not. Nothing but that one value is taken from it, whatever server it names: the client sends its own address,
+    filters and count again. Raises ``UnreadableAnswer`` for a URI without a cursor.
     """
     text = (next_page_cursor or "").strip()
     if not text:
@@ -86,16 +97,8 @@ def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
     if _ENCODED_URI.search(text):
         text = unquote(text)
     found = _CURSOR.search(text)
-    # A bare token may begin with slashes (base64), so they mean a host only where a cursor parameter follows.
-    if _ABSOLUTE.match(text) or (found and text.startswith("//")):
-        try:
-            elsewhere = origin(urlsplit(text, urlsplit(base_url).scheme)) != origin(urlsplit(base_url))
-        except ValueError:
-            elsewhere = True
-        if elsewhere:
-            raise UnsafeAddress("the next page is at another address than base_url: it is not followed")
-        if not found:
-            raise UnreadableAnswer("the next page's address holds no cursor")
+    if not found and _ABSOLUTE.match(text):
+        raise UnreadableAnswer("the next page's address holds no cursor")
     # Not unquote_plus: a plus sign is part of a base64 token, and no token holds a space.
     return unquote(found.group(1) if found else text) or None
 

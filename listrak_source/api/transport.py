@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 import requests
 from requests.auth import AuthBase
 
-from listrak_source.api.auth import AccessToken, TokenSource
+from listrak_source.api.auth import Access, AccessToken, TokenSource
 from listrak_source.api.envelope import Refusal, status_of, told
 from listrak_source.api.errors import (
     AnswerTooLarge,
@@ -103,6 +103,7 @@ class Transport:
         self._tokens = tokens
         self._timeout = timeout
         self._patience = patience
+        self._access = Access(patience)
         self._limits = limits
         self._session = new_session(base_url, workers, limits)
         # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
@@ -148,14 +149,20 @@ class Transport:
         request = _Request(name, operation, url, body, start, self._pace.number())
 
         def attempt() -> T:
-            token = self._tokens.token()
-            try:
-                return self._attempt(request, token, parse)
-            except ListrakError as error:
-                if error.status != 401:
-                    raise
-            # A 401 has not acted, so anything may be sent once more with a new token.
-            return self._attempt(request, self._tokens.refresh(token), parse)
+            token, refused = self._tokens.token(), 0
+            while True:
+                began = time.monotonic()
+                try:
+                    answer = self._attempt(request, token, parse)
+                except ListrakError as error:
+                    refused += 1
+                    # A 401 has not acted, so anything may be sent once more with a new token.
+                    if error.status != 401 or not self._access.may_return(name, token, refused):
+                        raise
+                    token = self._tokens.refresh(token)
+                else:
+                    self._access.granted(name, token, began)
+                    return answer
 
         try:
             return self._patience.run(name, attempt, is_paced=True)

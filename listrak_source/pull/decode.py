@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from listrak_source.api.envelope import Refusal, check, read
-from listrak_source.api.paging import Page
+from listrak_source.api.envelope import Refusal, check
+from listrak_source.api.paging import Page, json_elements
 from listrak_source.pull.records import VALUES_FIELD, from_records, record_schema
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, INTEGER, TEXT, Table
@@ -123,9 +123,11 @@ def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType])
         parse_options=pj.ParseOptions(explicit_schema=page, newlines_in_values=True, unexpected_field_behavior="infer"),
     )
     data = answer["data"].combine_chunks()
-    if answer.num_rows != 1 or data.null_count:
-        raise ValueError("the answer is no page: it has no data")
+    if answer.num_rows != 1:
+        raise ValueError("the answer is no page: it is not one object")
     _check(answer)
+    if data.null_count:
+        raise _NotExact
     items = data.values if isinstance(data, pa.ListArray) else data.chunk(0).values
     if items.null_count:
         raise _NotExact
@@ -190,15 +192,5 @@ def _value_text(part: pa.Array) -> pa.Array:
 def _decode_slowly(
     body: bytes, table: Table, rejects: Rejects | None, given: Mapping[str, Any] | None
 ) -> Page[pa.Table]:
-    answer = read(body)
-    data = answer.get("data")
-    if not isinstance(data, list):
-        raise ValueError("the answer is no page: it has no list of records")  # noqa: TRY004 - the client asks again
-    cursor = _cursor(answer.get("nextPageCursor"))
-    return Page(rows=len(data), next_cursor=cursor, data=from_records(data, table, rejects, given))
-
-
-def _cursor(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str | int):
-        raise ValueError("nextPageCursor is no text")
-    return None if value in (None, "") else str(value)
+    page = json_elements(body)
+    return Page(rows=page.rows, next_cursor=page.next_cursor, data=from_records(page.data, table, rejects, given))

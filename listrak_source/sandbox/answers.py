@@ -72,7 +72,8 @@ def render_page(page: Page, call: Call) -> bytes:
     """``{"status", "nextPageCursor", "data"}``: one join, however many rows."""
     head, tail = b'{"status":200,' + _cursor(page, call) + b'"data":[', b"]}"
     if not page.rows:
-        return head + tail
+        none = {"list": b'"data":[]}', "null": b'"data":null}', "absent": b'"message":null}'}
+        return head.removesuffix(b'"data":[') + none[call.quirks.no_rows]
     rows = page.rows
     rows[0] = head + rows[0]
     rows[-1] += tail
@@ -91,6 +92,8 @@ def _cursor(page: Page, call: Call) -> bytes:
         token = f"{call.url}?{urlencode({**call.query, 'cursor': token})}"
         if call.quirks.cursor_style == "relative":
             token = "/" + token.split("/", 3)[3]
+        elif call.quirks.cursor_style == "elsewhere":
+            token = "http://internal.example:8080/" + token.split("/", 3)[3]
     return b'"nextPageCursor":' + json_bytes(token) + b","
 
 

@@ -162,7 +162,7 @@ class _Api:
             return self.stamped(broken)
         form = dict(parse_qsl((await request.body()).decode("utf-8", errors="replace")))
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        granted = service.tokens.issue(form if is_form else {})
+        granted = service.tokens.issue(form if is_form else {}, alone=quirks.tokens == "latest")
         if granted is None:
             status = 400 if quirks.error_style == "http" else 200
             return self.json(json_bytes({"error": "Invalid Credentials"}), status)

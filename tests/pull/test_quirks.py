@@ -51,8 +51,10 @@ TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", 
     [
         Quirks("relative", "empty", "envelope", "exclusive", "number"),
         Quirks("absolute", "absent", "array", "exclusive", "number"),
+        Quirks("elsewhere", error_style="body", no_rows="null"),
+        Quirks(no_rows="absent"),
     ],
-    ids=["relative", "absolute"],
+    ids=["relative", "absolute", "elsewhere", "absent"],
 )
 def test_same_warehouse_with_every_quirk(warehouse: Warehouse, expected: dict[str, Any], quirks: Quirks) -> None:
     warehouse.sandbox.service.quirks = quirks
