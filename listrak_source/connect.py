@@ -16,4 +16,7 @@ def client_of(settings: Settings) -> ListrakClient:
         workers=settings.workers,
         timeout=settings.timeout,
         max_attempts=settings.max_attempts,
+        max_request_seconds=settings.max_request_seconds,
+        max_answer_bytes=settings.max_answer_bytes,
+        max_idle_pages=settings.max_idle_pages,
     )

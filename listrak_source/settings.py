@@ -91,6 +91,12 @@ class Settings(BaseConfiguration):
     max_attempts: int = 6
     """How often a read is tried before the run stops. Refusals for too many requests (429) do not count: they are
     waited out, for a quarter of an hour."""
+    max_request_seconds: float = 600.0
+    """Seconds that one request may take in all, however slowly its answer comes; also the upload of an import file."""
+    max_answer_bytes: int = 100_000_000
+    """Bytes that one answer may have, unpacked."""
+    max_idle_pages: int = 1000
+    """Pages in a row that may bring nothing new (no rows, or rows of an earlier page) before the reading stops."""
 
     if TYPE_CHECKING:
 
@@ -117,6 +123,9 @@ class Settings(BaseConfiguration):
         _within("confirmations", self.confirmations, 0, 10_000_000)
         _within("removal_rows", self.removal_rows, 0, 1_000_000_000)
         _within("removal_percent", self.removal_percent, 0, 100)
+        _within("max_request_seconds", self.max_request_seconds, 1, 86_400)
+        _within("max_answer_bytes", self.max_answer_bytes, 1_000_000, 10_000_000_000)
+        _within("max_idle_pages", self.max_idle_pages, 1, 1_000_000)
         if self.slices is not None:
             _within("slices", self.slices, 1, 120)
         if self.chunk_rows is not None:

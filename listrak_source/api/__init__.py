@@ -2,12 +2,14 @@
 
 from listrak_source.api.client import ListrakClient
 from listrak_source.api.errors import (
+    AnswerTooLarge,
     AuthenticationError,
     CertificateError,
     ConfigurationError,
     ConnectionFailed,
     ContactStateError,
     ContactValueError,
+    EndlessPages,
     FullPage,
     InactiveError,
     IncompletePage,
@@ -25,6 +27,7 @@ from listrak_source.api.errors import (
 from listrak_source.api.paging import Decoder, Page, each_record, json_elements, json_page
 
 __all__ = [
+    "AnswerTooLarge",
     "AuthenticationError",
     "CertificateError",
     "ConfigurationError",
@@ -32,6 +35,7 @@ __all__ = [
     "ContactStateError",
     "ContactValueError",
     "Decoder",
+    "EndlessPages",
     "FullPage",
     "InactiveError",
     "IncompletePage",

@@ -6,12 +6,15 @@ import copy
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import requests
 
+from listrak_source.api.envelope import Refusal, check
 from listrak_source.api.errors import (
+    AnswerTooLarge,
     AuthenticationError,
     ListrakError,
     RateLimitError,
@@ -22,7 +25,7 @@ from listrak_source.api.errors import (
 )
 from listrak_source.api.redact import redact
 from listrak_source.api.retry import Patience, connection_failure, retry_after
-from listrak_source.api.session import new_session
+from listrak_source.api.session import Limits, TooLarge, new_session, read_body
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used."""
@@ -31,16 +34,55 @@ _OPERATION = "token"
 _CHECK = "check client_id and client_secret, that the integration is not paused, and its list of allowed IP addresses"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class AccessToken:
     """A token and the moment (monotonic seconds) at which to stop using it. Compared by identity."""
 
     value: str = field(repr=False)
     use_until: float
+    good_at: float = 0.0
+    """The latest moment at which a request was begun that it let through."""
 
     def is_fresh(self) -> bool:
         """Tell whether the token may still be sent."""
         return time.monotonic() < self.use_until
+
+
+class Access:
+    """How often a request that is refused (401) may come back with a new token. Threads share it.
+
+    Another program that asks for a token with the same credentials may end ours, again and again: that passes. Access
+    that does not reach so far does not, and no new token helps. What tells them apart is what other requests met.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._is_granted = False
+        self._denied: set[str] = set()
+
+    def granted(self, operation: str, token: AccessToken, began: float) -> None:
+        """Note a request that was let through, and when it ``began`` (monotonic seconds)."""
+        self._is_granted = True
+        token.good_at = max(token.good_at, began)
+        self._denied.discard(operation)
+
+    def may_return(self, operation: str, token: AccessToken, refused: int) -> bool:
+        """Tell whether a request may be sent again that was ``refused`` so many times, now with this token.
+
+        Once, in any case. Then only if this client was ever let through, and with a pause: whoever is let through with
+        the same token meanwhile proves that it is alive, so it is the access that is missing.
+        """
+        if refused == 1:
+            return True
+        if not self._is_granted or operation in self._denied or refused >= self._patience.max_attempts:
+            self._denied.add(operation)
+            return False
+        now = time.monotonic()
+        time.sleep(self._patience.pause(refused - 1))
+        if token.good_at > now:
+            self._denied.add(operation)
+            return False
+        return True
 
 
 class TokenSource:
@@ -54,13 +96,15 @@ class TokenSource:
         *,
         timeout: tuple[float, float] = (10.0, 120.0),
         patience: Patience | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Take the credentials; ``timeout`` is to connect and to read, in seconds. Nothing is sent yet."""
         self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         self._url = token_url
         self._timeout = timeout
         self._patience = patience or Patience()
-        self._session = new_session(token_url, pool=1)
+        self._limits = limits or Limits()
+        self._session = new_session(token_url, 1, self._limits)
         self._lock = threading.Lock()
         self._current: AccessToken | None = None
         self._failures = 0
@@ -108,16 +152,24 @@ class TokenSource:
         broken: ListrakError | None = None
         asked = time.monotonic()
         try:
-            response = self._session.post(self._url, data=self._form, timeout=self._timeout, allow_redirects=False)
+            with self._session.post(
+                self._url, data=self._form, timeout=self._timeout, allow_redirects=False, stream=True
+            ) as response:
+                body = read_body(response, self._limits)
         except requests.RequestException as error:
-            broken = connection_failure(error, _OPERATION, acts=False)
+            broken = connection_failure(error, _OPERATION, self._limits, acts=False)
+        except TooLarge:
+            broken = AnswerTooLarge(f"the answer has more than {self._limits.answer:,} bytes", operation=_OPERATION)
         # Raised out here so that it carries no context: the original holds the request, and that the secret.
         if broken is not None:
             raise broken
-        answer = _json_object(response.content)
-        if response.status_code >= 300:
-            self._refused(response, answer)
+        answer = _json_object(body)
         value, life = answer.get("access_token"), answer.get("expires_in")
+        status = response.status_code
+        if 200 <= status < 300 and not value:
+            status = _said(answer)
+        if status >= 300:
+            self._refused(status, response.headers, answer)
         if not isinstance(value, str) or not value:
             raise UnreadableAnswer(
                 "the answer holds no access_token", status=response.status_code, operation=_OPERATION
@@ -126,8 +178,7 @@ class TokenSource:
         # Counted from before the request, and never more leeway than half a life: a short token must still be used.
         return AccessToken(value, asked + seconds - min(LEEWAY, seconds / 2))
 
-    def _refused(self, response: requests.Response, answer: dict[str, Any]) -> NoReturn:
-        status = response.status_code
+    def _refused(self, status: int, headers: Mapping[str, str], answer: dict[str, Any]) -> NoReturn:
         if status < 400:
             raise UnsafeAddress(
                 "token_url answered with a redirect, which is not followed", status=status, operation=_OPERATION
@@ -143,7 +194,7 @@ class TokenSource:
             said or "the token endpoint failed",
             status=status,
             operation=_OPERATION,
-            retry_after=retry_after(response.headers),
+            retry_after=retry_after(headers),
         )
 
 
@@ -153,6 +204,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
+
+
+def _said(answer: dict[str, Any]) -> int:
+    """The status that a success without a token says in its body."""
+    try:
+        check(answer)
+    except Refusal as refusal:
+        return max(refusal.status, 400)
+    return 400 if answer.get("error") else 200
 
 
 def _seconds(life: object) -> float:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
 from listrak_source.api.errors import InvalidRequestError, ListrakError, NotFoundError
-from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, pages, unwrap
+from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, mark_of, pages, unwrap
 from listrak_source.api.redact import mask_phone
 from listrak_source.api.transport import Transport
 
@@ -23,6 +23,7 @@ class Calls:
     """The three kinds of call, over one transport."""
 
     _transport: Transport
+    _max_idle_pages: int
 
     def _one(self, name: str, path: Mapping[str, object]) -> dict[str, Any]:
         return self._transport.send(name, path, parse=unwrap)
@@ -46,19 +47,23 @@ class Calls:
         given = {key: value for key, value in (filters or {}).items() if value is not None}
         unit = _unit(path, given)
 
+        def parse(body: bytes) -> Page[T]:
+            page = decode(body)
+            return replace(page, mark=mark_of(body, page) if page.next_cursor else None)
+
         def fetch(cursor: str | None, count: int | None) -> Page[T]:
             query = {**given, "cursor": cursor, "count": None if count is None else str(count)}
             sent = {key: value for key, value in query.items() if value is not None}
             try:
-                page = self._transport.send(name, path, query=sent, parse=decode)
-                return replace(page, next_cursor=cursor_value(page.next_cursor, self._transport.base_url))
+                page = self._transport.send(name, path, query=sent, parse=parse)
+                return replace(page, next_cursor=cursor_value(page.next_cursor))
             except ListrakError as error:
                 error.operation = name if error.operation is None else error.operation
                 error.unit = unit
                 error.cursor_refused = cursor is not None and isinstance(error, (InvalidRequestError, NotFoundError))
                 raise
 
-        return pages(fetch, count, name, unit, cursor)
+        return pages(fetch, count, name, unit, cursor, self._max_idle_pages)
 
     def _write(
         self,

@@ -10,6 +10,7 @@ from listrak_source.api.auth import TokenSource
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.reading import Reading
 from listrak_source.api.retry import Patience
+from listrak_source.api.session import Limits
 from listrak_source.api.transport import Transport
 from listrak_source.api.writing import Writing
 
@@ -39,14 +40,18 @@ class ListrakClient(Reading, Writing):
         first_wait: float = 1.0,
         max_wait: float = 60.0,
         max_refused: float = 900.0,
+        max_request_seconds: float = 600.0,
+        max_answer_bytes: int = 100_000_000,
+        max_idle_pages: int = 1000,
     ) -> None:
         """Set up; nothing is sent before the first call.
 
         At most ``workers`` requests are under way at once, and fewer while Listrak is in trouble. In seconds:
         ``timeout`` is how long an answer may be silent, ``connect_timeout`` how long a connection may take,
         ``first_wait`` the pause after the first failed attempt, ``max_wait`` the longest pause after any. Refusals for
-        haste (429) do not count as attempts: ``max_refused`` is how long they may go on for one request. Raises
-        ``ConfigurationError``.
+        haste (429) do not count as attempts: ``max_refused`` is how long they may go on for one request.
+        ``max_request_seconds`` is how long one request may take in all, ``max_answer_bytes`` how large its unpacked
+        answer may be, ``max_idle_pages`` how many pages in a row may bring nothing new. Raises ``ConfigurationError``.
         """
         for setting, value in (("client_id", client_id), ("client_secret", client_secret)):
             if not isinstance(value, str) or not value.strip():
@@ -57,8 +62,14 @@ class ListrakClient(Reading, Writing):
             max_attempts=max_attempts, first_wait=first_wait, max_wait=max_wait, max_refused=max_refused
         )
         timeouts = (connect_timeout, timeout)
-        self._tokens = TokenSource(client_id, client_secret, token_url, timeout=timeouts, patience=patience)
-        self._transport = Transport(base_url, self._tokens, workers=workers, timeout=timeouts, patience=patience)
+        limits = Limits(max_request_seconds, max_answer_bytes)
+        self._max_idle_pages = max_idle_pages
+        self._tokens = TokenSource(
+            client_id, client_secret, token_url, timeout=timeouts, patience=patience, limits=limits
+        )
+        self._transport = Transport(
+            base_url, self._tokens, workers=workers, timeout=timeouts, patience=patience, limits=limits
+        )
 
     @property
     def server_time(self) -> datetime | None:

@@ -32,7 +32,7 @@ class ListrakError(Exception):
         self.message: str = message
         """What happened, in a sentence."""
         self.status: int | None = status
-        """The HTTP status, where there was an answer."""
+        """The HTTP status, where there was an answer; of an error inside an HTTP success, what its body says."""
         self.code: str | None = None if code is None else redact(code)
         """The API's ``ERROR_…`` code, unknown ones too."""
         self.operation: str | None = operation
@@ -133,6 +133,12 @@ class UnreadableAnswer(ListrakError):  # noqa: N818
     transient = True
 
 
+class AnswerTooLarge(UnreadableAnswer):
+    """A success whose body has more bytes than an answer may have."""
+
+    transient = False
+
+
 class IncompletePage(ListrakError):  # noqa: N818
     """A walk over pages that cannot be trusted to be whole. Never take what was read for all there is."""
 
@@ -143,6 +149,10 @@ class FullPage(IncompletePage):
 
 class RepeatedCursor(IncompletePage):
     """A cursor came for the second time."""
+
+
+class EndlessPages(IncompletePage):
+    """Cursor after cursor leads to pages that bring nothing new."""
 
 
 class CertificateError(ListrakError):
@@ -197,7 +207,8 @@ _BY_STATUS: dict[int, type[ListrakError]] = {403: AuthenticationError, 404: NotF
 def family(status: int, code: str | None) -> type[ListrakError]:
     """Return the class for a refusal.
 
-    A status that decides how to go on (401, 408, 429, 5xx) weighs more than the code; else the code tells more.
+    A status that decides how to go on (401, 408, 429, 5xx) weighs more than the code; else the code tells more. A code
+    that nobody knows, in the body of a success, is a failure of Listrak's: a write may have acted.
     """
     if status == 429:
         return RateLimitError
@@ -205,4 +216,5 @@ def family(status: int, code: str | None) -> type[ListrakError]:
         return AuthenticationError
     if status == 408 or status >= 500:
         return ServerError
-    return _BY_CODE.get(code or "") or _BY_STATUS.get(status, InvalidRequestError)
+    usual = InvalidRequestError if status >= 400 else ServerError
+    return _BY_CODE.get(code or "") or _BY_STATUS.get(status, usual)

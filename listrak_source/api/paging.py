@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from listrak_source.api.address import origin
-from listrak_source.api.errors import FullPage, RepeatedCursor, UnreadableAnswer, UnsafeAddress
+from listrak_source.api.envelope import read, rows_of
+from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,7 +17,10 @@ R = TypeVar("R")
 MAX_COUNT = 5000
 """The most rows that one page can hold (contract)."""
 _START = "Start"
+_MARKED = 2000
+"""Bytes of a page's beginning and end that it is known again by."""
 _CURSOR = re.compile(r"(?:^|[?&])cursor=([^&#]*)", re.IGNORECASE)
+_NEXT = re.compile(rb'"nextPageCursor"\s*:\s*"[^"]*"')
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ENCODED_URI = re.compile(r"^[a-z][a-z0-9+.-]*%3A(?:%2F|/){2}|(?:%3F|%26)cursor%3D", re.IGNORECASE)
 
@@ -30,6 +32,8 @@ class Page(Generic[T]):
     rows: int
     next_cursor: str | None
     data: T
+    mark: int | None = field(default=None, compare=False)
+    """What it is known again by; None where nobody needs to know."""
 
 
 Decoder = Callable[[bytes], Page[T]]
@@ -38,42 +42,54 @@ Decoder = Callable[[bytes], Page[T]]
 
 def json_page(body: bytes) -> Page[list[Any]]:
     """Decode a collection: its records as dicts, with the API's field names."""
-    page = json_elements(body)
+    return _of_dicts(_page(read(body)))
+
+
+def json_elements(body: bytes) -> Page[list[Any]]:
+    """Decode a collection for a caller that judges its elements itself: they may be no objects."""
+    return _page(read(body))
+
+
+def told_page(body: bytes) -> Page[list[Any]]:
+    """Decode a collection for a caller to whom absence is a word: no list at all is not taken for an empty one."""
+    answer = read(body)
+    if isinstance(answer, dict) and answer.get("data") is None:
+        raise ValueError("the answer holds no list")
+    return _of_dicts(_page(answer))
+
+
+def _page(answer: Any) -> Page[list[Any]]:
+    data = rows_of(answer)
+    cursor = answer.get("nextPageCursor") if isinstance(answer, dict) else None
+    if cursor is not None and not isinstance(cursor, (str, int)):
+        raise ValueError("nextPageCursor is no text")
+    return Page(len(data), None if cursor in ("", None) or cursor is False else str(cursor), data)
+
+
+def _of_dicts(page: Page[list[Any]]) -> Page[list[Any]]:
     if not all(isinstance(row, dict) for row in page.data):
         raise ValueError("the answer holds no list of records")
     return page
 
 
-def json_elements(body: bytes) -> Page[list[Any]]:
-    """Decode a collection for a caller that judges its elements itself: they may be no objects."""
-    answer = json.loads(body)
-    data = answer.get("data") if isinstance(answer, dict) else answer
-    if not isinstance(data, list):
-        raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
-    cursor = answer.get("nextPageCursor") if isinstance(answer, dict) else None
-    if cursor is not None and not isinstance(cursor, (str, int)):
-        raise ValueError("nextPageCursor is no text")
-    return Page(len(data), None if cursor in (None, "") else str(cursor), data)
-
-
 def unwrap(body: bytes) -> dict[str, Any]:
     """Return the one object of an answer that is bare, ``{"status", "data": {…}}``, or an array of one."""
-    answer = json.loads(body)
+    answer = read(body)
     if isinstance(answer, dict) and isinstance(answer.get("data"), (dict, list)):
         answer = answer["data"]
     if isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    if not isinstance(answer, dict) or str(answer.get("error", "")).startswith("ERROR_"):
-        raise ValueError("the answer holds no single object")
+    if not isinstance(answer, dict):
+        raise ValueError("the answer holds no single object")  # noqa: TRY004 - the client asks again
     return answer
 
 
-def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
+def cursor_value(next_page_cursor: str | None) -> str | None:
     """Return the cursor to ask for the next page with, None when there is no next page.
 
     ``nextPageCursor`` is a bare token, or a relative or absolute URI with a ``cursor`` parameter, percent-encoded or
-    not. Nothing but that one value is taken from it: the client sends its own address, filters and count again. Raises
-    ``UnsafeAddress`` for a URI to another server than ``base_url``, ``UnreadableAnswer`` for one without a cursor.
+    not. Nothing but that one value is taken from it, whatever server it names: the client sends its own address,
+    filters and count again. Raises ``UnreadableAnswer`` for a URI without a cursor.
     """
     text = (next_page_cursor or "").strip()
     if not text:
@@ -81,16 +97,8 @@ def cursor_value(next_page_cursor: str | None, base_url: str) -> str | None:
     if _ENCODED_URI.search(text):
         text = unquote(text)
     found = _CURSOR.search(text)
-    # A bare token may begin with slashes (base64), so they mean a host only where a cursor parameter follows.
-    if _ABSOLUTE.match(text) or (found and text.startswith("//")):
-        try:
-            elsewhere = origin(urlsplit(text, urlsplit(base_url).scheme)) != origin(urlsplit(base_url))
-        except ValueError:
-            elsewhere = True
-        if elsewhere:
-            raise UnsafeAddress("the next page is at another address than base_url: it is not followed")
-        if not found:
-            raise UnreadableAnswer("the next page's address holds no cursor")
+    if not found and _ABSOLUTE.match(text):
+        raise UnreadableAnswer("the next page's address holds no cursor")
     # Not unquote_plus: a plus sign is part of a base64 token, and no token holds a space.
     return unquote(found.group(1) if found else text) or None
 
@@ -101,14 +109,16 @@ def pages(
     operation: str,
     unit: str,
     cursor: str | None = None,
+    max_idle: int = 1000,
 ) -> Iterator[Page[T]]:
     """Walk over all pages. ``fetch(cursor, count)`` gets one, with its ``next_cursor`` reduced to the bare value.
 
     ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors; ``cursor`` is where
     an earlier walk was left (its page's ``next_cursor``), None for the beginning. An empty page with a cursor is not
-    the end. Raises ``RepeatedCursor`` for one seen before, and ``FullPage`` for pages that stay full without one.
+    the end, nor is one that came before; but ``max_idle`` of them in a row are, and raise ``EndlessPages``. Raises
+    ``RepeatedCursor`` for a cursor seen before, and ``FullPage`` for pages that stay full without one.
     """
-    seen = {_START, cursor or _START}
+    seen, news = {_START, cursor or _START}, _News(max_idle)
     while True:
         page = fetch(cursor, count)
         if count is not None and page.next_cursor is None and page.rows >= count:
@@ -122,11 +132,40 @@ def pages(
             page = probed
         if page.next_cursor is not None and page.next_cursor in seen:
             raise RepeatedCursor(f"a cursor came for the second time while reading {unit}", operation=operation)
+        if page.next_cursor is not None and news.have_ended(page):
+            raise EndlessPages(
+                f"{max_idle:,} pages in a row (the limit that max_idle_pages sets) brought nothing new while reading "
+                f"{unit}, and each led to another: rows may be missing",
+                operation=operation,
+            )
         yield page
         if page.next_cursor is None:
             return
         cursor = page.next_cursor
         seen.add(cursor)
+
+
+class _News:
+    """Whether pages still bring anything new."""
+
+    def __init__(self, max_idle: int) -> None:
+        self._max_idle = max_idle
+        self._idle = 0
+        self._seen: set[int] = set()
+
+    def have_ended(self, page: Page[Any]) -> bool:
+        """Note a page. Tell whether it is one of too many in a row without rows that no page had before."""
+        is_new = page.rows > 0 and (page.mark is None or page.mark not in self._seen)
+        self._idle = 0 if is_new else self._idle + 1
+        if page.mark is not None:
+            self._seen.add(page.mark)
+        return self._idle >= self._max_idle
+
+
+def mark_of(body: bytes, page: Page[Any]) -> int:
+    """Return a mark that two pages share if they begin and end with the same rows, whatever their cursors are."""
+    begin, end = (_NEXT.sub(b"", part) for part in (body[: 2 * _MARKED], body[-2 * _MARKED :]))
+    return hash((begin[:_MARKED], end[-_MARKED:], page.rows))
 
 
 def _probe(

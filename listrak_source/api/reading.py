@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, overload
 
 from listrak_source.api.calls import Calls, date_filter
-from listrak_source.api.paging import MAX_COUNT, Decoder, Page, json_page
+from listrak_source.api.paging import MAX_COUNT, Decoder, Page, json_page, told_page
 from listrak_source.api.records import (
     ContactListSubscription,
     ImportContactFileStatus,
@@ -188,9 +188,13 @@ class Reading(Calls):
         phone_number: str,
         *,
         count: int = MAX_COUNT,
-        decode: Decoder[list[ContactListSubscription]] = json_page,
+        decode: Decoder[list[ContactListSubscription]] = told_page,
     ) -> Iterator[Page[list[ContactListSubscription]]]:
-        """Yield what a contact is to each list of the sender code."""
+        """Yield what a contact is to each list of the sender code.
+
+        An answer without a list is an error, unless ``decode`` takes it: whoever puts people on lists must not take
+        it for *on no list*.
+        """
         return self._walk(
             "list_contact_subscriptions",
             {"senderCodeId": sender_code_id, "phoneNumber": phone_number},

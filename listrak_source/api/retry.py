@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +19,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
+from listrak_source.api.session import Limits, OutOfTime
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_RATE_LIMIT_FACTOR = 5
+_SECONDS = re.compile(r"\d+(\.\d*)?", re.ASCII)
+_A_DAY = 86_400.0
+_RATE_LIMIT_FACTOR = 5.0
 """Sister APIs count requests per 10 seconds and per minute: after a 429 without Retry-After, wait this much longer."""
 
 
@@ -77,12 +81,14 @@ class Patience:
 
         return until_let_through
 
+    def pause(self, failures: int, factor: float = 1.0) -> float:
+        """Return how long to wait after so many failures in a row."""
+        wait = self.first_wait * 2.0 ** min(failures - 1, 30) * factor
+        return min(wait, self.max_wait) * random.uniform(0.5, 1.0)
+
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        wait = self.first_wait * 2.0 ** min(state.attempt_number - 1, 30)
-        if isinstance(error, RateLimitError):
-            wait *= _RATE_LIMIT_FACTOR
-        wait = min(wait, self.max_wait) * random.uniform(0.5, 1.0)
+        wait = self.pause(state.attempt_number, _RATE_LIMIT_FACTOR if isinstance(error, RateLimitError) else 1.0)
         asked = error.retry_after if isinstance(error, ListrakError) else None
         if asked:
             wait = asked + random.uniform(0, min(1.0, asked / 10))
@@ -106,25 +112,29 @@ def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date; None if it is neither."""
+    """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date, a day at the most; None if it
+    is neither.
+    """
     asked = headers.get("Retry-After", "").strip()
     if not asked:
         return None
-    if asked.isdecimal():
-        return float(asked)
+    if _SECONDS.fullmatch(asked):
+        return min(float(asked), _A_DAY)
     moment = http_date(asked)
     # The server's own clock is what its date is meant by, where it tells it.
     now = http_date(headers.get("Date")) or datetime.now(timezone.utc)
-    return None if moment is None else max(0.0, (moment - now).total_seconds())
+    return None if moment is None else min(max(0.0, (moment - now).total_seconds()), _A_DAY)
 
 
 def http_date(header: str | None) -> datetime | None:
     """Return the UTC moment of an HTTP date header, None if there is none or it cannot be read."""
     try:
         moment = parsedate_to_datetime(header or "")
-    except (TypeError, ValueError):
+        moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    # The last year that a datetime can hold leaves no room to reckon with.
+    return moment if moment.year < datetime.max.year else None
 
 
 def _where(error: requests.RequestException) -> str:
@@ -133,7 +143,12 @@ def _where(error: requests.RequestException) -> str:
     return f" to {host}" if host else ""
 
 
-def connection_failure(error: requests.RequestException, operation: str, *, acts: bool) -> ListrakError:
+def is_out_of_time(error: BaseException) -> bool:
+    """Tell whether it is the request's own time that is over."""
+    return any(isinstance(cause, OutOfTime) for cause in _causes(error))
+
+
+def connection_failure(error: requests.RequestException, operation: str, limits: Limits, *, acts: bool) -> ListrakError:
     """Return the error of ours for a request that got no answer.
 
     A write (``acts``) is safe to repeat only when no connection was made. A connection that was made and then dropped,
@@ -145,6 +160,9 @@ def connection_failure(error: requests.RequestException, operation: str, *, acts
     if any(isinstance(cause, (NewConnectionError, ConnectTimeoutError)) for cause in causes):
         return ConnectionFailed(f"no connection could be made{_where(error)}", operation=operation)
     # The error's own text holds the URL, and that may hold a phone number: the kind of failure is all that is told.
+    if is_out_of_time(error):
+        why = f"no whole answer after {limits.seconds:g} s, the limit that max_request_seconds sets"
+        return ConnectionFailed(why, operation=operation, may_have_acted=acts)
     what = "no answer in time" if isinstance(error, requests.Timeout) else "the connection broke"
     return ConnectionFailed(f"{what} ({type(error).__name__})", operation=operation, may_have_acted=acts)
 
@@ -159,5 +177,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(current))
         yield current
-        inside = (*current.args, getattr(current, "reason", None), getattr(current, "original_error", None))
+        hidden = (getattr(current, name, None) for name in ("reason", "original_error", "__cause__", "__context__"))
+        inside = (*current.args, *hidden)
         waiting += [cause for cause in inside if isinstance(cause, BaseException)]

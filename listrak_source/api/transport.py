@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import quote, urlencode
 
 import requests
 from requests.auth import AuthBase
 
-from listrak_source.api.auth import AccessToken, TokenSource
-from listrak_source.api.errors import ListrakError, RateLimitError, UnreadableAnswer, UnsafeAddress, family
+from listrak_source.api.auth import Access, AccessToken, TokenSource
+from listrak_source.api.envelope import Refusal, status_of, told
+from listrak_source.api.errors import (
+    AnswerTooLarge,
+    ListrakError,
+    RateLimitError,
+    UnreadableAnswer,
+    UnsafeAddress,
+    family,
+)
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
-from listrak_source.api.pace import Pace
+from listrak_source.api.pace import Pace, Turn
 from listrak_source.api.redact import guard_logs, redact
-from listrak_source.api.retry import Patience, connection_failure, http_date, retry_after
-from listrak_source.api.session import new_session
+from listrak_source.api.retry import Patience, connection_failure, http_date, is_out_of_time, retry_after
+from listrak_source.api.session import Limits, TooLarge, new_session, read_body
 
 T = TypeVar("T")
 
-_CHUNK = 1 << 20
-"""Bytes to read at a time. requests' own 10 kB would have each page wait for the interpreter's lock a hundred times."""
+
+_SHORT = 2_000
+"""Bytes of a body that may be an error's."""
 
 
 class _Bearer(AuthBase):
@@ -54,9 +63,23 @@ class _Request:
 
     def kind(self, headers: Mapping[str, str]) -> tuple[str, int] | None:
         """Return what answers it can be compared with in latency: those to the same read, of about the same size."""
-        length = headers.get("Content-Length", "")
-        size = int(length).bit_length() // 3 if length.isdecimal() else 0
+        length = _length(headers)
+        size = int(length).bit_length() // 3 if length < math.inf else 0
         return (self.name, size) if self.operation.repeat is Repeat.ALWAYS else None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+    broken: Exception | None
+    """Why there is no body. The status is known and counts all the same: a 429 whose body is cut is a refusal."""
+    turn: Turn
+    paced_by: int
+    """The status that the pace was told."""
 
 
 class Transport:
@@ -70,6 +93,7 @@ class Transport:
         workers: int,
         timeout: tuple[float, float],
         patience: Patience,
+        limits: Limits,
     ) -> None:
         """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
         are under way at once, whoever sends them.
@@ -79,7 +103,9 @@ class Transport:
         self._tokens = tokens
         self._timeout = timeout
         self._patience = patience
-        self._session = new_session(base_url, pool=workers)
+        self._access = Access(patience)
+        self._limits = limits
+        self._session = new_session(base_url, workers, limits)
         # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
         self._pace = Pace(workers, unit=patience.first_wait, max_wait=patience.max_wait)
         self._lock = threading.Lock()
@@ -123,14 +149,20 @@ class Transport:
         request = _Request(name, operation, url, body, start, self._pace.number())
 
         def attempt() -> T:
-            token = self._tokens.token()
-            try:
-                return self._attempt(request, token, parse)
-            except ListrakError as error:
-                if error.status != 401:
-                    raise
-            # A 401 has not acted, so anything may be sent once more with a new token.
-            return self._attempt(request, self._tokens.refresh(token), parse)
+            token, refused = self._tokens.token(), 0
+            while True:
+                began = time.monotonic()
+                try:
+                    answer = self._attempt(request, token, parse)
+                except ListrakError as error:
+                    refused += 1
+                    # A 401 has not acted, so anything may be sent once more with a new token.
+                    if error.status != 401 or not self._access.may_return(name, token, refused):
+                        raise
+                    token = self._tokens.refresh(token)
+                else:
+                    self._access.granted(name, token, began)
+                    return answer
 
         try:
             return self._patience.run(name, attempt, is_paced=True)
@@ -142,26 +174,32 @@ class Transport:
         name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED
         failure: ListrakError
         try:
-            status, headers, answer = self._exchange(request, token)
+            answer = self._exchange(request, token)
         except requests.RequestException as error:
-            failure = connection_failure(error, name, acts=acts)
+            failure = connection_failure(error, name, self._limits, acts=acts)
         else:
-            if not 200 <= status < 300:
-                refuse(name, status, headers, answer or b"", token.value, acts=acts)
-            if answer is not None:
+            refusal, kind, why = None, *_broken(answer.broken, self._limits)
+            if not 200 <= answer.status < 300:
+                refusal = told(answer.body or b"", answer.status)
+            elif answer.body is not None:
                 try:
-                    return parse(answer)
+                    return parse(answer.body)
+                except Refusal as said:
+                    refusal = said
+                    if answer.paced_by != said.status:
+                        answer.turn.answered(said.status, retry_after(answer.headers), None)
                 except ValueError as error:
                     # The kind only: the error's text may quote the body, and that is about people.
-                    why = f"does not parse ({type(error).__name__}, {len(answer)} bytes)"
+                    why = f"does not parse ({type(error).__name__}, {len(answer.body)} bytes)"
+            if refusal is not None:
+                failure = _error_of(refusal, name, answer.headers, token.value, acts=acts)
             else:
-                why = "is cut"
-            failure = UnreadableAnswer(f"the answer's body {why}", status=status, operation=name, may_have_acted=acts)
+                failure = kind(f"the answer's body {why}", status=answer.status, operation=name, may_have_acted=acts)
         # Raised out here so that it carries no context: the original's text holds the URL, and that a phone number.
         raise failure
 
-    def _exchange(self, request: _Request, token: AccessToken) -> tuple[int, Mapping[str, str], bytes | None]:
-        """Send one request when it is its turn; return status, headers and body, None for a body that broke off."""
+    def _exchange(self, request: _Request, token: AccessToken) -> _Answer:
+        """Send one request when it is its turn."""
         headers = {}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
@@ -180,17 +218,25 @@ class Transport:
                 stream=True,
             ) as response,
         ):
-            turn.answered(response.status_code, retry_after(response.headers), request.kind(response.headers))
+            status = response.status_code
+            # A refusal in the body is short. A long body is not waited for: the others' pace depends on this one.
+            is_short = _length(response.headers) <= _SHORT
+            body, broken = self._body(response) if is_short else (None, None)
+            paced_by = status_of(body, status) if body and status < 300 else status
+            turn.answered(paced_by, retry_after(response.headers), request.kind(response.headers))
             self._note_time(response.headers.get("Date"))
-            try:
-                answer: bytes | None = b"".join(response.iter_content(_CHUNK))
-            except requests.RequestException:
-                # The status is known and counts: a 429 whose body is cut is still a refusal.
-                answer = None
+            if not is_short:
+                body, broken = self._body(response)
             with self._lock:
                 self._answers += 1
                 self._seconds += time.monotonic() - turn.sent.at
-            return response.status_code, response.headers, answer
+            return _Answer(status, response.headers, body, broken, turn, paced_by)
+
+    def _body(self, response: requests.Response) -> tuple[bytes | None, Exception | None]:
+        try:
+            return read_body(response, self._limits), None
+        except (requests.RequestException, TooLarge) as error:
+            return None, error
 
     def _note_time(self, header: str | None) -> None:
         moment = http_date(header)
@@ -199,30 +245,39 @@ class Transport:
                 self._server_time = moment if self._server_time is None else max(self._server_time, moment)
 
 
-def refuse(operation: str, status: int, headers: Mapping[str, str], body: bytes, token: str, *, acts: bool) -> NoReturn:
-    """Raise the error for an answer that is no success."""
+def _broken(error: Exception | None, limits: Limits) -> tuple[type[ListrakError], str]:
+    """Return what it means that an answer has no body, or none that parses: the kind of error, and why."""
+    if isinstance(error, TooLarge):
+        return AnswerTooLarge, f"has more than {limits.answer:,} bytes, the limit that max_answer_bytes sets"
+    if error is not None and is_out_of_time(error):
+        return UnreadableAnswer, f"was not whole after {limits.seconds:g} s, the limit that max_request_seconds sets"
+    return UnreadableAnswer, "is cut"
+
+
+def _length(headers: Mapping[str, str]) -> float:
+    length = headers.get("Content-Length", "")
+    return float(length) if length.isdecimal() else math.inf
+
+
+def _error_of(refusal: Refusal, operation: str, headers: Mapping[str, str], token: str, *, acts: bool) -> ListrakError:
+    """Return the error for an answer that is no success."""
+    status, code = refusal.status, refusal.code
     if 300 <= status < 400:
-        raise UnsafeAddress(
+        return UnsafeAddress(
             "the API answered with a redirect, which is not followed: check base_url",
             status=status,
             operation=operation,
         )
-    try:
-        answer: Any = json.loads(body)
-    except ValueError:
-        answer = None
-    code = answer.get("error") if isinstance(answer, dict) else None
-    said = answer.get("message") if isinstance(answer, dict) else body[:200].decode("utf-8", "replace")
-    kind = family(status, code if isinstance(code, str) else None)
-    message = redact(str(said or ""), token) or "Listrak gave no reason"
+    kind = family(status, code)
+    message = redact(refusal.message, token) or "Listrak gave no reason"
     if status == 401:
         message += (
             ". A new token was refused as well: is the integration active, its access wide enough, this IP allowed?"
         )
-    raise kind(
+    return kind(
         message[:500],
         status=status,
-        code=code if isinstance(code, str) else None,
+        code=code,
         operation=operation,
         may_have_acted=acts and kind.transient and status != 429,
         retry_after=retry_after(headers),

@@ -8,7 +8,6 @@ There, single records that do not fit are set aside.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from codecs import BOM_UTF8
@@ -21,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from listrak_source.api.paging import Page
+from listrak_source.api.envelope import Refusal, check
+from listrak_source.api.paging import Page, json_elements
 from listrak_source.pull.records import VALUES_FIELD, from_records, record_schema
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, INTEGER, TEXT, Table
@@ -29,6 +29,8 @@ from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, INTEGER, TEXT, Ta
 VALUE_FIELDS = tuple(record_schema(CONTACT_PROFILE_VALUES).names)
 """The fields of a profile value that the contract names."""
 _PHONE = "phoneNumber"
+_SAID = ("status", "error", "errors")
+"""What an envelope says of itself."""
 _DATES: defaultdict[str, dict[str, pa.DataType]] = defaultdict(dict)
 """By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at once,
 by whichever unit reads next."""
@@ -112,7 +114,8 @@ def _lacks_phones(rows: pa.Table) -> bool:
 
 def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType]) -> Page[pa.Table]:
     fields = [*records, *(pa.field(name, kind) for name, kind in dates.items())]
-    page = pa.schema([("status", INTEGER), ("nextPageCursor", TEXT), ("data", pa.list_(pa.struct(fields)))])
+    envelope = [("status", INTEGER), ("error", TEXT), ("nextPageCursor", TEXT)]
+    page = pa.schema([*envelope, ("data", pa.list_(pa.struct(fields)))])
     answer = pj.read_json(
         pa.BufferReader(body),
         # One block: the reader cannot join a record that two blocks share when it spans the whole page.
@@ -120,8 +123,11 @@ def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType])
         parse_options=pj.ParseOptions(explicit_schema=page, newlines_in_values=True, unexpected_field_behavior="infer"),
     )
     data = answer["data"].combine_chunks()
-    if answer.num_rows != 1 or data.null_count:
-        raise ValueError("the answer is no page: it has no data")
+    if answer.num_rows != 1:
+        raise ValueError("the answer is no page: it is not one object")
+    _check(answer)
+    if data.null_count:
+        raise _NotExact
     items = data.values if isinstance(data, pa.ListArray) else data.chunk(0).values
     if items.null_count:
         raise _NotExact
@@ -134,6 +140,15 @@ def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType])
     # A field that is named here for what other pages hold may be absent from this one.
     rows = rows.drop_columns([name for name in dates if rows[name].null_count == rows.num_rows])
     return Page(rows=rows.num_rows, next_cursor=answer["nextPageCursor"][0].as_py() or None, data=rows)
+
+
+def _check(answer: pa.Table) -> None:
+    """Read a page the slow way, which tells what is wrong, if its envelope says that it is an error."""
+    said = {name: answer[name][0].as_py() for name in _SAID if name in answer.column_names}
+    try:
+        check(said | {"data": None})
+    except Refusal as error:
+        raise _NotExact from error
 
 
 def _text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.ChunkedArray | pa.Array:
@@ -177,15 +192,5 @@ def _value_text(part: pa.Array) -> pa.Array:
 def _decode_slowly(
     body: bytes, table: Table, rejects: Rejects | None, given: Mapping[str, Any] | None
 ) -> Page[pa.Table]:
-    answer = json.loads(body)
-    data = answer.get("data")
-    if not isinstance(data, list):
-        raise ValueError("the answer is no page: it has no list of records")  # noqa: TRY004 - the client asks again
-    cursor = _cursor(answer.get("nextPageCursor"))
-    return Page(rows=len(data), next_cursor=cursor, data=from_records(data, table, rejects, given))
-
-
-def _cursor(value: Any) -> str | None:
-    if value is not None and not isinstance(value, str | int):
-        raise ValueError("nextPageCursor is no text")
-    return None if value in (None, "") else str(value)
+    page = json_elements(body)
+    return Page(rows=page.rows, next_cursor=page.next_cursor, data=from_records(page.data, table, rejects, given))

@@ -8,6 +8,8 @@ from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
+from starlette.responses import Response
+
 from listrak_source.sandbox.paging import encode_cursor
 from listrak_source.sandbox.profile import dumps
 from listrak_source.sandbox.quirks import Quirks
@@ -26,6 +28,7 @@ class Call:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+JSON = "application/json; charset=utf-8"
 _wordings = cycle(range(1, 256))
 _BEFORE_ALL: Key = (NEVER - 1, 0)
 """A place before the first row of any collection."""
@@ -73,7 +76,8 @@ def render_page(page: Page, call: Call) -> bytes:
     """``{"status", "nextPageCursor", "data"}``: one join, however many rows."""
     head, tail = b'{"status":200,' + _cursor(page, call) + b'"data":[', b"]}"
     if not page.rows:
-        return head + tail
+        none = {"list": b'"data":[]}', "null": b'"data":null}', "absent": b'"message":null}'}
+        return head.removesuffix(b'"data":[') + none[call.quirks.no_rows]
     rows = page.rows
     rows[0] = head + rows[0]
     rows[-1] += tail
@@ -92,6 +96,8 @@ def _cursor(page: Page, call: Call) -> bytes:
         token = f"{call.url}?{urlencode({**call.query, 'cursor': token})}"
         if call.quirks.cursor_style == "relative":
             token = "/" + token.split("/", 3)[3]
+        elif call.quirks.cursor_style == "elsewhere":
+            token = "http://internal.example:8080/" + token.split("/", 3)[3]
     return b'"nextPageCursor":' + json_bytes(token) + b","
 
 
@@ -105,6 +111,15 @@ def bare(data: bytes, quirks: Quirks) -> bytes:
     if quirks.resource_shape == "envelope":
         return resource(data)
     return b"[" + data + b"]" if quirks.resource_shape == "array" else data
+
+
+def failure(status: int, code: str, message: str, quirks: Quirks) -> Response:
+    """An error, with an HTTP status or without one of its own."""
+    said: dict[str, Any] = {"status": status, "error": code, "message": message}
+    if quirks.error_style == "body":
+        said |= {"nextPageCursor": None, "data": []}
+        status = 200
+    return Response(json_bytes(said), status, media_type=JSON)
 
 
 def receipt(status: int, resource_id: object = None) -> bytes:

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from listrak_source.api.operations import OPERATIONS, Operation
 from listrak_source.sandbox import breakage, imports
-from listrak_source.sandbox.answers import Answer, Call, json_bytes, render_page
+from listrak_source.sandbox.answers import JSON, Answer, Call, failure, json_bytes, render_page
 from listrak_source.sandbox.control import control_routes
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import TOKEN, Fault
@@ -68,13 +68,13 @@ class _Api:
         """An endpoint of one operation: faults, checks in the order of a web server, the handler, the answer."""
 
         async def respond(request: Request) -> Response:
-            service = self.service
+            service, quirks = self.service, self.service.quirks
             service.traffic.note(name, request.method, request.url.path, request.url.query)
             fault = service.faults.take(name, request.url.path)
             await asyncio.sleep(service.delay + (fault.seconds if fault else 0.0))
             if fault and fault.kind == "revoked_token":
                 service.tokens.revoke()
-            if fault and not fault.acts and (broken := await breakage.instead(fault, request)) is not None:
+            if fault and not fault.acts and (broken := await breakage.instead(fault, request, quirks)) is not None:
                 return self.stamped(broken)
             try:
                 self.check(request)
@@ -84,7 +84,7 @@ class _Api:
                 content = self.answer(request, handler, body, fault)
             except Refused as refused:
                 return self.refusal(refused)
-            if fault and (broken := await breakage.instead(fault, request)) is not None:
+            if fault and (broken := await breakage.instead(fault, request, quirks)) is not None:
                 return self.stamped(broken)
             if fault and (mangled := breakage.mangled(fault, content, operation.status)) is not None:
                 return self.stamped(mangled)
@@ -154,17 +154,18 @@ class _Api:
     # -- the token endpoint -----------------------------------------------------------------------------------------
 
     async def token(self, request: Request) -> Response:
-        service = self.service
+        service, quirks = self.service, self.service.quirks
         service.traffic.note(TOKEN, request.method, request.url.path, request.url.query)
         fault = service.faults.take(TOKEN)
         await asyncio.sleep(fault.seconds if fault else 0.0)
-        if fault and (broken := await breakage.instead(fault, request)) is not None:
+        if fault and (broken := await breakage.instead(fault, request, quirks)) is not None:
             return self.stamped(broken)
         form = dict(parse_qsl((await request.body()).decode("utf-8", errors="replace")))
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        granted = service.tokens.issue(form if is_form else {})
+        granted = service.tokens.issue(form if is_form else {}, alone=quirks.tokens == "latest")
         if granted is None:
-            return self.json(json_bytes({"error": "Invalid Credentials"}), 400)
+            status = 400 if quirks.error_style == "http" else 200
+            return self.json(json_bytes({"error": "Invalid Credentials"}), status)
         content = json_bytes(granted)
         mangled = breakage.mangled(fault, content, 200) if fault else None
         return self.stamped(mangled) if mangled is not None else self.json(content, 200)
@@ -187,18 +188,17 @@ class _Api:
         return self.refusal(Refused("ERROR_UNHANDLED_EXCEPTION"))
 
     def refusal(self, refused: Refused) -> Response:
-        body = {"status": refused.status, "error": refused.code, "message": refused.message}
-        return self.json(json_bytes(body), refused.status)
+        return self.stamped(failure(refused.status, refused.code, refused.message, self.service.quirks))
 
     def too_many(self, wait: float) -> Response:
         # The contract has no code for this; the limit itself is not documented either.
-        response = self.json(json_bytes({"status": 429, "error": "", "message": "Too many requests."}), 429)
+        response = self.stamped(failure(429, "", "Too many requests.", self.service.quirks))
         if self.service.traffic.limit and self.service.traffic.limit.retry_after:
             response.headers["Retry-After"] = str(math.ceil(wait))
         return response
 
     def json(self, content: bytes, status: int) -> Response:
-        return self.stamped(Response(content, status, media_type="application/json; charset=utf-8"))
+        return self.stamped(Response(content, status, media_type=JSON))
 
     def stamped(self, response: Response) -> Response:
         """Every answer tells the world's time, and not the real one."""

@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from listrak_source.sandbox.answers import Page, json_bytes
+from listrak_source.sandbox.answers import JSON, Page, failure
 from listrak_source.sandbox.faults import Fault
+from listrak_source.sandbox.quirks import Quirks
 
 ABORT = "listrak_source.sandbox.abort"
 CLOSE = "listrak_source.sandbox.close"
 """Where the server puts the functions that end a connection, at once or when all is sent, in each request's scope."""
 
 
-async def instead(fault: Fault, request: Request) -> Response | None:
+async def instead(fault: Fault, request: Request, quirks: Quirks) -> Response | None:
     """What the client gets instead of the answer, for faults that have no use for one."""
     if fault.kind == "drop":
         return await _drop(request)
@@ -25,13 +26,9 @@ async def instead(fault: Fault, request: Request) -> Response | None:
         text = "<html><body>Service Unavailable</body></html>" if fault.body is None else fault.body
         return Response(text, 200, media_type="text/html")
     if fault.kind == "status":
-        error = {
-            "status": fault.status,
-            "error": "ERROR_UNHANDLED_EXCEPTION",
-            "message": "An unexpected error occurred.",
-        }
-        content = json_bytes(error) if fault.body is None else fault.body.encode()
-        response = Response(content, fault.status, media_type="application/json; charset=utf-8")
+        response = failure(fault.status, "ERROR_UNHANDLED_EXCEPTION", "An unexpected error occurred.", quirks)
+        if fault.body is not None:
+            response = Response(fault.body, response.status_code, media_type=JSON)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
         return response
@@ -55,7 +52,7 @@ def mangled(fault: Fault, content: bytes, status: int) -> Response | None:
     """The rendered answer, cut in the middle."""
     half = content[: len(content) // 2]
     if fault.kind == "cut_body":
-        return Response(half, status, media_type="application/json; charset=utf-8")
+        return Response(half, status, media_type=JSON)
     if fault.kind == "drop_mid_body":
         return _HalfResponse(half, len(content), status)
     return None
@@ -79,7 +76,7 @@ class _HalfResponse(Response):
     """Promises a length, sends half of it, and ends the connection."""
 
     def __init__(self, half: bytes, length: int, status: int) -> None:
-        super().__init__(half, status, media_type="application/json; charset=utf-8")
+        super().__init__(half, status, media_type=JSON)
         self.headers["Content-Length"] = str(length)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature

@@ -10,8 +10,9 @@ from typing import Literal, get_args, get_type_hints
 class Quirks:
     """How this Listrak answers. The first choice of each is the contract's, or what was seen most."""
 
-    cursor_style: Literal["token", "relative", "absolute"] = "token"
-    """``nextPageCursor`` as a bare token, or as a URI with or without the host."""
+    cursor_style: Literal["token", "relative", "absolute", "elsewhere"] = "token"
+    """``nextPageCursor`` as a bare token, or as a URI: without a host, with the one that was asked, or with the one by
+    which a server behind a proxy knows itself."""
     last_page: Literal["null", "empty", "absent"] = "null"
     """What ``nextPageCursor`` is when there is no next page."""
     resource_shape: Literal["bare", "envelope", "array"] = "bare"
@@ -26,6 +27,12 @@ class Quirks:
     """A sister product refuses import files with fewer than two rows."""
     opt_out_paging: Literal["paged", "unpaged"] = "paged"
     """``OptOut`` with cursors, or as the contract declares it: at most ``count`` rows, and no word about the rest."""
+    error_style: Literal["http", "body"] = "http"
+    """Errors with an HTTP status of their own, or with HTTP 200 and their status in the body alone."""
+    tokens: Literal["each", "latest"] = "each"
+    """Every token is good for its time, or the latest only: two programs with the same credentials end each other's."""
+    no_rows: Literal["list", "null", "absent"] = "list"
+    """What ``data`` is on a page without rows."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

@@ -20,11 +20,13 @@ class Tokens:
         """A paused integration gets no token, and its tokens are refused."""
         self._expires: dict[str, float] = {}
 
-    def issue(self, form: Mapping[str, str]) -> dict[str, object] | None:
-        """The answer to a token request, or null for bad credentials."""
+    def issue(self, form: Mapping[str, str], *, alone: bool = False) -> dict[str, object] | None:
+        """The answer to a token request, or null for bad credentials. A token that is ``alone`` ends all others."""
         known = form.get("client_id") == self.client_id and form.get("client_secret") == self.client_secret
         if self.paused or not known or form.get("grant_type") != "client_credentials":
             return None
+        if alone:
+            self.revoke()
         self.issued += 1
         token = hashlib.sha256(f"{self.client_id} {self.issued}".encode()).hexdigest()
         self._expires[token] = time.monotonic() + self.lifetime

@@ -12,9 +12,10 @@ import pytest
 
 from listrak_source.api import AuthenticationError, ListrakClient, ListrakError, UnsafeAddress
 from listrak_source.api.auth import TokenSource
+from listrak_source.sandbox import Quirks, Sandbox, World
 
-from .conftest import SECRET
-from .scripted import Reply, Scripted, json_reply, token_reply
+from .conftest import SECRET, client_of_sandbox
+from .scripted import Reply, Scripted, Seen, json_reply, token_reply
 
 THREADS = 8
 
@@ -107,6 +108,91 @@ def test_a_second_refusal_is_a_clear_error(server: Scripted, client: ListrakClie
     assert (caught.value.status, caught.value.code) == (401, "ERROR_UNAUTHORIZED")
     assert not caught.value.retriable
     assert (len(server.seen), len(server.token_requests)) == (2, 2)
+
+
+class Shared:
+    """A server whose tokens end as soon as another is given: it takes the latest only, and gives some away itself."""
+
+    def __init__(self, server: Scripted, stolen: int) -> None:
+        self.server, self.stolen, self.latest = server, stolen, 0
+        server.token, server.script = self.give, self.answer
+
+    def give(self, number: int) -> Reply:
+        self.latest = number
+        return token_reply(number)
+
+    def answer(self, seen: Seen) -> Reply:
+        if "SegmentationField" in seen.target:
+            return json_reply({"status": 401, "error": "ERROR_UNAUTHORIZED"}, 401)
+        if "PhoneList/2" not in seen.target:
+            return Reply()
+        if self.stolen:
+            self.stolen -= 1
+            self.latest = -1
+        good = seen.headers["Authorization"] == f"Bearer token-{self.latest}-of-the-test"
+        return Reply() if good else json_reply({"status": 401, "error": "ERROR_UNAUTHORIZED"}, 401)
+
+
+@pytest.mark.parametrize("stolen", [1, 2, 3, 4])
+def test_a_token_that_is_ended_again_and_again_is_renewed_with_patience(
+    server: Scripted, client_of: Callable[..., ListrakClient], stolen: int
+) -> None:
+    """13.B11: another program with the same credentials ends ours whenever it asks for one of its own."""
+    client = client_of(server, max_attempts=6)
+    Shared(server, stolen)
+    client.get_sender_code(1)
+    client.get_phone_list(1, 2)
+    client.subscribe_contact(1, "15551234567", 2)
+    assert len(server.token_requests) == 1 + stolen
+
+
+def test_access_that_is_wrong_ends_soon_where_other_requests_succeed(
+    server: Scripted, client_of: Callable[..., ListrakClient]
+) -> None:
+    client = client_of(server, max_attempts=6)
+    Shared(server, 0)
+    client.get_sender_code(1)
+    for tokens in (6, 7):
+        with pytest.raises(AuthenticationError, match="new token was refused as well"):
+            list(client.list_profile_fields(1))
+        assert len(server.token_requests) == tokens, "the second time there is no doubt about it"
+    client.get_sender_code(1)
+
+
+def test_who_is_let_through_with_the_same_token_proves_that_it_is_alive(
+    server: Scripted, client_of: Callable[..., ListrakClient]
+) -> None:
+    client = client_of(server, max_attempts=6, first_wait=0.1, max_wait=0.2)
+    Shared(server, 0)
+    client.get_sender_code(1)
+    done = threading.Event()
+
+    def others() -> None:
+        while not done.is_set():
+            client.get_sender_code(1)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(others)
+        try:
+            with pytest.raises(AuthenticationError):
+                list(client.list_profile_fields(1))
+        finally:
+            done.set()
+    assert len(server.token_requests) == 2
+
+
+def test_two_programs_with_one_set_of_credentials() -> None:
+    with Sandbox(World(contacts=100), quirks=Quirks(tokens="latest")) as sandbox:
+        clients = [client_of_sandbox(sandbox, first_wait=0.02, max_wait=0.5) for _ in range(2)]
+
+        def work(client: ListrakClient) -> int:
+            return sum(len(page.data) for _ in range(40) for page in client.list_sender_codes())
+
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(work, clients * 2)) == [40 * len(sandbox.world.sender_codes)] * 4
+        assert sandbox.service.tokens.issued > 2
+        for client in clients:
+            client.close()
 
 
 def test_bad_credentials_say_what_to_check(server: Scripted, client: ListrakClient) -> None:

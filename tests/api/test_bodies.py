@@ -8,8 +8,11 @@ import pytest
 
 from listrak_source.api import ListrakClient, Page, UnreadableAnswer, json_page
 from listrak_source.api.paging import unwrap
+from listrak_source.pull.decode import page_decoder
+from listrak_source.pull.rejects import Rejects
+from listrak_source.pull.tables import CONTACTS
 
-from .scripted import Reply, Scripted
+from .scripted import Reply, Scripted, page_reply
 
 RECORD = {"phoneListId": 2, "phoneListName": "a", "status": "Active"}
 
@@ -24,7 +27,7 @@ def test_one_object_in_every_envelope(server: Scripted, client: ListrakClient, a
     assert client.get_phone_list(1, 2) == RECORD
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"[{},{}]", b'"x"', b'{"error": "ERROR_NEW"}'])
+@pytest.mark.parametrize("body", [b"", b"{", b"null", b"[]", b"[{},{}]", b'"x"'])
 def test_no_single_object_is_unreadable(server: Scripted, client: ListrakClient, body: bytes) -> None:
     server.replies(Reply(200, body))
     with pytest.raises(UnreadableAnswer):
@@ -37,9 +40,14 @@ def test_no_single_object_is_unreadable(server: Scripted, client: ListrakClient,
         b"",
         b"{",
         b"null",
-        b'{"status":200}',
-        b'{"data":null}',
+        b"{}",
+        b'{"message":"Fine."}',
+        b'{"status":200,"items":[]}',
+        b'{"status":200,"success":false}',
         b'{"data":{}}',
+        b'{"data":""}',
+        b'{"data":0}',
+        b'{"data":false}',
         b'{"data":[1]}',
         b'{"data":[],"nextPageCursor":{}}',
     ],
@@ -48,6 +56,55 @@ def test_no_collection_is_unreadable_never_empty(server: Scripted, client: Listr
     server.replies(Reply(200, body))
     with pytest.raises(UnreadableAnswer):
         list(client.list_opt_outs(1))
+
+
+NO_ROWS = [
+    b'{"data":null}', b'{"status":200}', b'{"status":200,"data":null}', b'{"nextPageCursor":null}',
+    b'{"status":"OK","error":null,"message":"","nextPageCursor":null,"data":null}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_ROWS)
+def test_no_data_is_an_empty_page_in_both_decoders(server: Scripted, client: ListrakClient, body: bytes) -> None:
+    """13.B11."""
+    server.replies(Reply(200, body))
+    assert list(client.list_opt_outs(1)) == [Page(0, None, [])]
+    (page,) = client.list_contacts(1, 2, decode=page_decoder(CONTACTS, Rejects()))
+    assert (page.rows, page.next_cursor, page.data.num_rows) == (0, None, 0)
+
+
+@pytest.mark.parametrize("body", [b'{"nextPageCursor":"a","data":null}', b'{"nextPageCursor":"a"}'])
+def test_no_data_with_a_cursor_is_not_the_end(server: Scripted, client: ListrakClient, body: bytes) -> None:
+    for decode in (json_page, page_decoder(CONTACTS)):
+        server.replies(Reply(200, body), page_reply([{"phoneNumber": "1"}]))
+        assert sum(page.rows for page in client.list_contacts(1, 2, decode=decode)) == 1
+
+
+def test_what_a_contact_is_to_lists_is_not_read_out_of_nothing(server: Scripted, client: ListrakClient) -> None:
+    """Whoever puts people on lists would take it for a contact that never left one."""
+    for body in NO_ROWS:
+        server.replies(Reply(200, body))
+        with pytest.raises(UnreadableAnswer):
+            list(client.list_contact_subscriptions(1, "15551234567"))
+        assert list(client.list_contact_subscriptions(1, "15551234567", decode=json_page)) == [Page(0, None, [])]
+
+
+@pytest.mark.parametrize("character", ["\n", "\t", "\x01", "\x1f", "\x00"])
+def test_a_raw_control_character_stops_nothing(server: Scripted, client: ListrakClient, character: str) -> None:
+    """13.B11: no JSON, to the letter; but what is meant is plain."""
+    name = f"A{character}b"
+    server.replies(Reply(200, f'{{"status":200,"data":[{{"phoneNumber":"1","firstName":"{name}"}}]}}'.encode()))
+    assert next(client.list_contacts(1, 2)).data[0]["firstName"] == name
+    assert client.get_contact(1, "1")["firstName"] == name
+    page = next(client.list_contacts(1, 2, decode=page_decoder(CONTACTS, Rejects())))
+    assert page.data["firstName"].to_pylist() == [name.replace("\0", "\ufffd")]
+
+
+@pytest.mark.parametrize("depth", [2_000, 200_000])
+def test_an_answer_that_is_nested_too_deeply_is_unreadable(server: Scripted, client: ListrakClient, depth: int) -> None:
+    server.replies(Reply(200, b'{"data":' + b"[" * depth + b"]" * depth + b"}"))
+    with pytest.raises(UnreadableAnswer):
+        next(client.list_sender_codes())
 
 
 def test_a_page_may_be_a_bare_array_and_lack_the_cursor() -> None:

@@ -16,6 +16,7 @@ import requests
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, RateLimitError
 from listrak_source.api.operations import OPERATIONS, Repeat
 from listrak_source.api.retry import Patience, connection_failure, retry_after
+from listrak_source.api.session import Limits
 
 from .calls_of_all import CALLS
 from .conftest import PHONE
@@ -163,12 +164,12 @@ def test_a_write_on_a_kept_connection_that_drops_is_not_sent_again(
 
 
 def test_a_connection_that_takes_too_long_has_not_acted() -> None:
-    error = connection_failure(requests.ConnectTimeout(), "create_contact", acts=True)
+    error = connection_failure(requests.ConnectTimeout(), "create_contact", Limits(), acts=True)
     assert error.retriable is False, "a time-out that does not say which is not trusted"
     with full_listener() as port, requests.Session() as session:
         with pytest.raises(requests.RequestException) as caught:
             session.post(f"http://127.0.0.1:{port}/", timeout=(0.05, 0.05))
-        error = connection_failure(caught.value, "create_contact", acts=True)
+        error = connection_failure(caught.value, "create_contact", Limits(), acts=True)
     assert isinstance(caught.value, requests.ConnectTimeout)
     assert (error.retriable, error.may_have_acted) == (True, False)
 
@@ -211,6 +212,32 @@ def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
     assert retry_after({"Retry-After": format_datetime(soon - timedelta(days=1), usegmt=True)}) == 0
     ten_before = format_datetime(soon - timedelta(seconds=10), usegmt=True)
     assert retry_after({"Retry-After": date, "Date": ten_before}) == 10
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("9" * 400, 86_400), ("9" * 5_000, 86_400), ("1.5", 1.5), ("inf", None), ("nan", None), ("-1", None),
+        ("1e400", None), ("", None), ("٣", None), ("Tue, 31 Dec 9997 23:59:59 GMT", 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None), ("Fri, 31 Dec 9999 23:59:59 -1200", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
+    ],
+)  # fmt: skip
+def test_a_wait_beyond_all_reason_is_not_asked_for(
+    server: Scripted, client_of: Callable[..., ListrakClient], asked: str, seconds: float | None
+) -> None:
+    """13.B11: nothing that a server writes into a header ends a pull."""
+    assert retry_after({"Retry-After": asked}) == seconds
+    assert retry_after({"Retry-After": "5", "Date": asked}) == 5
+    if not asked.isascii():
+        return
+    server.replies(Reply(429, b"", {"Retry-After": asked}), Reply(503, b"", {"Retry-After": asked}), Reply())
+    client = client_of(server, max_wait=0.01, max_refused=60)
+    client.get_sender_code(1)
+    assert len(server.seen) == 3
+    server.replies(Reply(200, headers={"Date": asked}))
+    client.get_sender_code(1)
 
 
 def test_a_token_that_cannot_be_had_is_not_tried_for_once_more(server: Scripted, client: ListrakClient) -> None:

@@ -28,12 +28,14 @@ WAITS: tuple[dict[str, float], ...] = (
     {"days": 50},
 )  # fmt: skip
 QUIRKS: dict[str, tuple[str, ...]] = {
-    "cursor_style": ("token", "relative", "absolute"),
+    "cursor_style": ("token", "relative", "absolute", "elsewhere"),
     "last_page": ("null", "empty", "absent"),
     "bounds": ("inclusive", "exclusive"),
     "opt_out_reason": ("name", "number"),
     "disabled_reads": ("answered", "refused"),
     "opt_out_paging": ("paged", "unpaged"),
+    "error_style": ("http", "body"),
+    "no_rows": ("list", "null", "absent"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),
@@ -70,7 +72,7 @@ class Machine(RuleBasedStateMachine):
         self.life(some)
         self.history.wait(**by)
 
-    @rule(quirk=st.sampled_from(sorted(QUIRKS)), choice=st.integers(0, 2))
+    @rule(quirk=st.sampled_from(sorted(QUIRKS)), choice=st.integers(0, 3))
     def quirk(self, quirk: str, choice: int) -> None:
         COUNTS["steps"] += 1
         choices = QUIRKS[quirk]

@@ -79,7 +79,7 @@ record = st.fixed_dictionaries(
 )
 
 GARBAGE = [
-    b"", b" ", b"[]", b"{}", b"5", b"true", b'"text"', b'{"data":null}', b'{"data":{}}', b'{"data":5}', b'{"data":[5]}',
+    b"", b" ", b"[]", b"{}", b"5", b"true", b'"text"', b'{"data":""}', b'{"data":{}}', b'{"data":5}', b'{"data":[5]}',
     b'{"data":["x"]}', b'{"data":[[]]}', b"<html><body>Service Unavailable</body></html>", b"\xff\xfe", b'{"data":[]',
     b'{"data":[]} trailing', b'{"data":[]}{"data":[]}', b'{"status":500,"error":"ERROR_X","message":"m"}',
     b'{"data":[{"optedOut":"perhaps"}]}', b'{"data":[{"optedOut":5}]}',

@@ -51,8 +51,10 @@ TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", 
     [
         Quirks("relative", "empty", "envelope", "exclusive", "number"),
         Quirks("absolute", "absent", "array", "exclusive", "number"),
+        Quirks("elsewhere", error_style="body", no_rows="null"),
+        Quirks(no_rows="absent"),
     ],
-    ids=["relative", "absolute"],
+    ids=["relative", "absolute", "elsewhere", "absent"],
 )
 def test_same_warehouse_with_every_quirk(warehouse: Warehouse, expected: dict[str, Any], quirks: Quirks) -> None:
     warehouse.sandbox.service.quirks = quirks
@@ -109,6 +111,32 @@ def test_same_warehouse_without_any_cursor(warehouse: Warehouse, expected: dict[
     warehouse.sandbox.world.live(1)
     warehouse.pull(*TABLES, page_size=10)
     assert contents(warehouse) == expected["second"]
+
+
+@pytest.mark.parametrize("operation", ["list_opt_outs", "list_contacts"])
+def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operation: str) -> None:
+    """13.A3: taken for the last page, it lost every stop without a word."""
+    sandbox = warehouse.sandbox
+    sandbox.service.quirks = Quirks(error_style="body")
+    sandbox.faults.add(Fault("status", operation, status=500, times=2))
+    warehouse.pull("contacts", "opt_outs", page_size=25, lookups="none")
+    told = truth(sandbox)
+    for table in ("contacts", "opt_outs"):
+        assert warehouse.rows(table).keys() == told[table].keys()
+    sandbox.faults.add(Fault("status", operation, status=500, times=None))
+    with pytest.raises(Exception, match="HTTP 500"):
+        warehouse.pull("contacts", "opt_outs", page_size=25, full=True, max_attempts=1)
+
+
+def test_empty_pages_without_end_stop_a_pull_with_a_sentence(warehouse: Warehouse) -> None:
+    """13.B14. Nothing of the unit is taken for read."""
+    sandbox = warehouse.sandbox
+    sandbox.faults.add(Fault("empty_page", "list_contacts", times=None))
+    with pytest.raises(Exception, match=r"20 pages in a row .* brought nothing new while reading senderCodeId"):
+        warehouse.pull("contacts", page_size=15, max_idle_pages=20, lookups="none")
+    sandbox.faults.clear()
+    warehouse.pull("contacts")
+    assert warehouse.rows("contacts").keys() == truth(sandbox)["contacts"].keys()
 
 
 STAYING = {

@@ -151,6 +151,16 @@ def test_every_code_has_its_request() -> None:
     assert set(CASES) == set(MESSAGES)
 
 
+def test_errors_without_an_http_status(caller: Caller) -> None:
+    """Their own status is in the body alone, beside what looks like an empty page."""
+    caller.control("POST", "/settings", {"error_style": "body"}).raise_for_status()
+    caller.sandbox.faults.add(Fault("status", "list_sender_codes", status=503))
+    for path, status in (("/ShortCode", 503), ("/ShortCode/999", 404), ("/LongCode", 404)):
+        answer = caller.get(path)
+        assert (answer.status_code, answer.json()["status"], answer.json()["data"]) == (200, status, [])
+        assert answer.json()["error"].startswith("ERROR_")
+
+
 VARIANTS: list[tuple[str, Callable[[Place], requests.Response]]] = [
     ("ERROR_INVALID_PARAMETER", lambda place: place.caller.get("/ShortCode/abc")),
     ("ERROR_INVALID_LIST_ID", lambda place: place.caller.get(f"{place.at}/PhoneList/999/Contact")),
