@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from pipelines.interrupts import Terminated
 from pipelines.messages import Exit, explain
 from pipelines.push_cli import app as push_app
-from pipelines.screen import Dataset, Destination, err, example, out
+from pipelines.screen import Dataset, Destination, err, example, out, print_anywhere
 
 
 class _Commands(TyperGroup):
@@ -34,7 +34,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     add_completion=False,
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later, 143"
+    " told to end.",
 )
 app.add_typer(push_app, name="push")
 
@@ -179,8 +180,12 @@ def sandbox(
         sys.stdout.flush()
 
     world = World(seed, contacts, sender_codes, lists, values)
-    with suppress(KeyboardInterrupt):  # the way to end it
+    try:
         serve(world, port=port, on_listen=announce, delay=delay)
+    except Terminated:
+        raise
+    except KeyboardInterrupt:  # Ctrl-C is the way to end it
+        pass
 
 
 @app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))
@@ -206,12 +211,15 @@ def main() -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
     os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
+    print_anywhere()
     try:
         app()
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
-        sentence, code = explain(error)
+        # An option of listrak itself takes no value, so what is left first is the command.
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        sentence, code = explain(error, command)
         _stop(sentence, code)
 
 
