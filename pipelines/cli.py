@@ -211,6 +211,8 @@ def main() -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
     os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
+    # A long pull has many load files: each goes when it is loaded.
+    os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
     print_anywhere()
     try:
         app()

@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
+from pipelines.at_rest import keep_private
 from pipelines.interrupts import Terminated, end_when_told
 from pipelines.memory import keep_flat
 
@@ -18,6 +19,7 @@ def console() -> None:
     connection has been closed.
     """
     end_when_told()
+    keep_private()
     keep_flat()
     code = 0
     try:
