@@ -174,7 +174,9 @@ def sandbox(
             f"export SOURCES__LISTRAK__TOKEN_URL={server.token_url}\n"
             f"export SOURCES__LISTRAK__CLIENT_ID={server.client_id}\n"
             f"export SOURCES__LISTRAK__CLIENT_SECRET={server.client_secret}\n\n"
-            f"Faults, clock and days of life: {server.control_url}/ (see the README). Ctrl-C ends it.",
+            f"Faults, clock and days of life: {server.control_url}/ (see the README), with this key:\n\n"
+            f"export LISTRAK_SANDBOX_KEY={server.control_key}\n\n"
+            "Ctrl-C ends it.",
             highlight=False,
         )
         sys.stdout.flush()
