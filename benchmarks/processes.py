@@ -63,7 +63,8 @@ def sandbox(contacts: int, lists: int = 10, values: int = 3) -> Iterator[dict[st
 def control(settings: Mapping[str, str], method: str, what: str, **given: Any) -> Any:
     """Ask or tell a sandbox something at its control address: its delay, its life, what it was asked."""
     address = settings["SOURCES__LISTRAK__BASE_URL"].replace("/sms/v1", f"/_sandbox/{what}")
-    request = Request(address, json.dumps(given).encode(), {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+    headers = {"Content-Type": "application/json", "X-Sandbox-Key": settings["LISTRAK_SANDBOX_KEY"]}
+    request = Request(address, json.dumps(given).encode(), headers, method=method)  # noqa: S310 - loopback
     with build_opener(ProxyHandler({})).open(request, timeout=600) as answer:
         return json.load(answer)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
 from enum import Enum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from pipelines.interrupts import Terminated
 from pipelines.messages import Exit, explain
 from pipelines.push_cli import app as push_app
-from pipelines.screen import Dataset, Destination, err, example, out
+from pipelines.screen import Dataset, Destination, err, example, out, print_anywhere
 
 
 class _Commands(TyperGroup):
@@ -35,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later,"
-    " 5 done but not all.",
+    " 5 done but not all, 143 told to end.",
 )
 app.add_typer(push_app, name="push")
 
@@ -185,14 +185,20 @@ def sandbox(
             f"export SOURCES__LISTRAK__TOKEN_URL={server.token_url}\n"
             f"export SOURCES__LISTRAK__CLIENT_ID={server.client_id}\n"
             f"export SOURCES__LISTRAK__CLIENT_SECRET={server.client_secret}\n\n"
-            f"Faults, clock and days of life: {server.control_url}/ (see the README). Ctrl-C ends it.",
+            f"Faults, clock and days of life: {server.control_url}/ (see the README), with this key:\n\n"
+            f"export LISTRAK_SANDBOX_KEY={server.control_key}\n\n"
+            "Ctrl-C ends it.",
             highlight=False,
         )
         sys.stdout.flush()
 
     world = World(seed, contacts, sender_codes, lists, values)
-    with suppress(KeyboardInterrupt):  # the way to end it
+    try:
         serve(world, port=port, on_listen=announce, delay=delay)
+    except Terminated:
+        raise
+    except KeyboardInterrupt:  # Ctrl-C is the way to end it
+        pass
 
 
 @app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))
@@ -218,12 +224,17 @@ def main() -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
     os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
+    # A long pull has many load files: each goes when it is loaded.
+    os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
+    print_anywhere()
     try:
         app()
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
-        sentence, code = explain(error)
+        # An option of listrak itself takes no value, so what is left first is the command.
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        sentence, code = explain(error, command)
         _stop(sentence, code)
 
 

@@ -7,6 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
+from pipelines.at_rest import keep_private
+from pipelines.interrupts import Terminated, end_when_told
 from pipelines.memory import keep_flat
 
 
@@ -16,13 +18,18 @@ def console() -> None:
     Thousands of modules would be taken apart piece by piece only to end: a third of a second, after every file and
     connection has been closed.
     """
+    end_when_told()
+    keep_private()
     keep_flat()
-    from pipelines.cli import main
-
-    gc.freeze()  # what is imported by now stays: no need to look through it again and again
     code = 0
     try:
+        from pipelines.cli import main
+
+        gc.freeze()  # what is imported by now stays: no need to look through it again and again
         main()
+    except KeyboardInterrupt as error:  # before there was anybody to say it
+        code = 143 if isinstance(error, Terminated) else 4
+        print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     for stream in (sys.stdout, sys.stderr):

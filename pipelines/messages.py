@@ -20,9 +20,15 @@ from listrak_source.api.redact import redact
 from listrak_source.push.lock import LockedError
 from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.settings import Settings
+from pipelines import transient
+from pipelines.interrupts import Terminated
 from pipelines.warehouse import BusyError, NothingThereError
 
-_INTERRUPTED = "Interrupted: what was loaded stays, and the same command goes on after the last complete load."
+_GOES_ON = {
+    "pull": "what was loaded stays, and the same command goes on after the last complete load",
+    "push": "what was sent is in the ledger, and the next apply goes on from there",
+}
+"""By command: what becomes of it where it was ended before its time."""
 _LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
@@ -38,17 +44,26 @@ class Exit(IntEnum):
     REFUSED = 3
     """Listrak refused the credentials."""
     TRY_AGAIN = 4
-    """The network, Listrak or another run stood in the way: the same command may succeed later."""
+    """The network, Listrak, the warehouse or another run stood in the way: the same command may succeed later."""
     NOT_ALL = 5
     """Done, but not all: something could not be read, or was over a budget. What it is was said."""
+    TERMINATED = 143
+    """It was told to end (SIGTERM), and did: the same command goes on."""
 
 
-def explain(error: BaseException) -> tuple[str, Exit]:
-    """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code."""
+_INTERRUPTED = ("Interrupted", Exit.TRY_AGAIN)
+
+
+def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
+    """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code.
+
+    ``command`` is the one that was run, as in ``listrak pull``.
+    """
     chain = list(_causes(error))
     for cause in chain:
-        if isinstance(cause, KeyboardInterrupt):  # dlt wraps it in errors of its own, for SIGTERM too
-            return _INTERRUPTED, Exit.TRY_AGAIN
+        if isinstance(cause, KeyboardInterrupt):  # dlt wraps it in errors of its own
+            told, code = ("Told to end", Exit.TERMINATED) if isinstance(cause, Terminated) else _INTERRUPTED
+            return f"{told}: {_GOES_ON[command]}." if command in _GOES_ON else f"{told}.", code
         if isinstance(cause, ConfigurationError):
             return str(cause), Exit.WRONG_USE
         if isinstance(cause, AuthenticationError):
@@ -69,6 +84,10 @@ def explain(error: BaseException) -> tuple[str, Exit]:
             return f"{cause}.", Exit.FAILED
         if isinstance(cause, BusyError | LockedError):
             return f"{_first_line(cause)}.", Exit.TRY_AGAIN
+    if sentence := transient.passing(chain):
+        return sentence, Exit.TRY_AGAIN
+    if sentence := transient.full(chain):
+        return sentence, Exit.FAILED
     # The innermost cause says what happened; what is around it says where in dlt.
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
@@ -81,6 +100,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        # Of a load that failed for good dlt keeps the error beside it.
+        following = following or getattr(error, "client_exception", None)
         if following is None:
             return
         error = following

@@ -28,6 +28,7 @@ from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
+from pipelines.at_rest import remove_load_files
 from pipelines.memory import LOADED_TOGETHER, limited
 
 NAME = "listrak"
@@ -79,7 +80,11 @@ class Warehouse:
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
-        """A pipeline to load with. Raises :class:`BusyError` while another run has it."""
+        """A pipeline to load with. Raises :class:`BusyError` while another run has it.
+
+        Whether it comes to a good end or not, no row stays in the scratch folder: the next run begins with an empty
+        one.
+        """
         if self.location.endswith(f"/{self.dataset}.duckdb"):
             raise ConfigurationError(
                 f"DuckDB cannot tell the dataset {self.dataset} from its file of the same name; rename one of them"
@@ -89,7 +94,11 @@ class Warehouse:
         scratch.mkdir(parents=True, exist_ok=True)
         with _locked(scratch.with_suffix(".lock"), self.location):
             shutil.rmtree(scratch)
-            yield self._pipeline(scratch, progress=progress)
+            scratch.mkdir(mode=0o700)
+            try:
+                yield self._pipeline(scratch, progress=progress)
+            finally:
+                remove_load_files(scratch)
 
     @contextmanager
     def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:

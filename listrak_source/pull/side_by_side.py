@@ -49,8 +49,9 @@ def side_by_side(readers: Iterable[Callable[[], Iterator[T]]], workers: int) -> 
                 put((None, error))
 
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="listrak") as pool:
-        running = sum(1 for _ in [pool.submit(work, reader) for reader in readers])
+        # Within the try: who is interrupted among the first lines would wait for workers that wait to hand over.
         try:
+            running = sum(1 for _ in [pool.submit(work, reader) for reader in readers])
             while running:
                 item, error = results.get()
                 if error is not None:

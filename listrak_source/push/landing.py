@@ -101,12 +101,14 @@ def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, i
     counts = store.rows(f"SELECT {REASON}, COUNT(*) FROM {reasons} GROUP BY 1 ORDER BY 2 DESC, 1")
     if not counts:
         return {}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)  # people's data: nobody else reads it
     store.run(
         f"COPY (SELECT r.column_name AS reject_column, r.reason AS reject_reason, f.* EXCLUDE (file_row_number) "
         f"FROM {reasons} AS r JOIN {_read([file])} AS f ON CAST(f.file_row_number + 1 AS TEXT) = r.row_key) "
-        f"TO {text(str(unfinished))} (FORMAT PARQUET)"
+        f"TO {text(str(unfinished))} (FORMAT PARQUET, USE_TMP_FILE FALSE)"
     )
     unfinished.replace(path)
     return {str(reason): int(count) for reason, count in counts}

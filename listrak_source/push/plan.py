@@ -87,7 +87,7 @@ class Plan:
             "asks": self.asks(),
             "over_budget": self.over_budget(),
         }
-        return json.dumps(told, ensure_ascii=False, indent=2)
+        return json.dumps(told, indent=2)
 
 
 def _told(file: PlannedFile) -> dict[str, Any]:

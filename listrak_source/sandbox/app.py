@@ -14,13 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from listrak_source.api.operations import OPERATIONS, Operation
 from listrak_source.sandbox import breakage, imports
 from listrak_source.sandbox.answers import JSON, Answer, Call, failure, json_bytes, render_page
-from listrak_source.sandbox.control import control_routes
+from listrak_source.sandbox.control import CONTROL_PATH, control_routes
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import TOKEN, Fault
+from listrak_source.sandbox.guard import Guard
 from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.reads import Reads
 from listrak_source.sandbox.service import Service
@@ -33,9 +35,9 @@ _UNSAFE = frozenset("&<>*%:\\")
 Handler = Callable[[Call], Answer]
 
 
-def create_app(service: Service) -> Starlette:
+def create_app(service: Service) -> ASGIApp:
     """The whole server: the 20 operations, the token endpoint, and the control routes."""
-    return _Api(service).app()
+    return Guard(_Api(service).app(), CONTROL_PATH, service.control_key)
 
 
 class _Api:

@@ -24,7 +24,9 @@ _Command = Callable[[dict[str, Any]], Any]
 
 
 def control_routes(service: Service) -> list[Route]:
-    """Every answer is JSON; what cannot be understood is answered 400 with a sentence. No token is asked for."""
+    """Every answer is JSON; what cannot be understood is answered 400 with a sentence. No token is asked for,
+    but the sandbox's key (see ``guard``).
+    """
     control = _Control(service)
     commands: list[tuple[str, str, _Command]] = [
         ("GET", "/faults", control.faults),

@@ -52,7 +52,8 @@ class Sandbox:
     """A Listrak of our own on loopback.
 
     ``with Sandbox(World()) as sandbox:`` serves in a thread until the block ends. ``port`` 0 takes a free one. The
-    addresses are known from the moment of construction. Raises ``ValueError`` for a host that is not loopback, and
+    addresses are known from the moment of construction, and so is ``control_key``, which requests to ``control_url``
+    carry in the header ``X-Sandbox-Key``. Raises ``ValueError`` for a host that is not loopback, and
     ``OSError`` if the port is taken. ``token_lifetime``, ``delay`` and ``import_seconds`` are real seconds.
     """
 
@@ -86,6 +87,7 @@ class Sandbox:
         self.base_url = origin + API_PATH
         self.token_url = origin + TOKEN_PATH
         self.control_url = origin + CONTROL_PATH
+        self.control_key = self.service.control_key
         self.client_id = client_id
         self.client_secret = client_secret
         self._thread: threading.Thread | None = None

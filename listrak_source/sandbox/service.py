@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from secrets import token_urlsafe
 
 from listrak_source.sandbox.faults import Faults
 from listrak_source.sandbox.imports import ImportFile
@@ -31,6 +32,8 @@ class Service:
     import_seconds: float = 0.2
     """About how long an import takes, in real seconds."""
     max_body: int = MAX_BODY
+    control_key: str = field(default_factory=lambda: token_urlsafe(16))
+    """What the control address asks for."""
 
     def __post_init__(self) -> None:
         self._first = self.quirks, self.delay, self.import_seconds, self.traffic.limit

@@ -61,6 +61,19 @@ def test_first_error_is_raised_and_stops_the_rest() -> None:
     assert len(read) == after < 1_000_000
 
 
+def test_an_interrupt_while_the_readers_begin_ends_them_too() -> None:
+    """13.C18: before, the workers waited to hand over, the interrupted thread waited for them, and nothing ended."""
+
+    def readers() -> Iterator[Callable[[], Iterator[tuple[str, int]]]]:
+        for name in "abcdefgh":
+            yield counting(name, 50)
+        time.sleep(0.05)  # all have begun
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(side_by_side(readers(), 4))
+
+
 def test_error_before_the_first_item_is_raised_too() -> None:
     def broken() -> Iterator[int]:
         raise LookupError("at once")

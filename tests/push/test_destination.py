@@ -72,6 +72,11 @@ class Importing:
         paths = sorted(self.folder.glob(f"*/rejected/*.{kind}.parquet"))
         return [row for path in paths for row in pq.read_table(path).to_pylist()]
 
+    def readable_by_others(self) -> list[Path]:
+        written = [path for kind in ("", "/*") for path in self.folder.glob(f"*/rejected{kind}")]
+        assert written
+        return [path for path in written if path.stat().st_mode & 0o077]
+
     def requests(self, operation: str) -> int:
         return self.sandbox.traffic.counts[operation]
 
@@ -170,6 +175,7 @@ def test_bad_rows_are_set_aside_whole(importing: Importing, logged: pytest.LogCa
         ("f", "mobile", "not a phone number"),
     ]
     assert {row["id"]: row["tier"] for row in importing.rejected()}["e"] == "x" * 21
+    assert importing.readable_by_others() == [], "13.C19"
     (dropped,) = importing.rejected("unconfirmed")
     assert (dropped["id"], dropped["reject_reason"]) == ("g", "Listrak has no such contact: an import leaves it out")
     assert "2 rows of customers are not sent: mobile: not a phone number. They are in" in logged.text

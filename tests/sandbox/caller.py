@@ -42,7 +42,9 @@ class Caller:
         return answer.json()["data"]
 
     def control(self, method: str, path: str, body: Any = None) -> requests.Response:
-        return self.session.request(method, self.sandbox.control_url + path, json=body, timeout=10)
+        headers = {"X-Sandbox-Key": self.sandbox.control_key}
+        given = {} if body is None and method == "POST" else body
+        return self.session.request(method, self.sandbox.control_url + path, json=given, headers=headers, timeout=10)
 
     def pages(self, path: str, **query: Any) -> Iterator[list[Any]]:
         """Every page of a collection; the cursor is passed on as it came."""

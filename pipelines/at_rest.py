@@ -1,0 +1,32 @@
+"""People's data on this machine's disk: nobody else reads it, and load files do not stay."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_OTHERS = 0o077
+"""What whoever is not the owner may do with a file."""
+
+
+def keep_private() -> None:
+    """Have all that this process makes be its owner's alone: folders 0700, files 0600, DuckDB's and its log too.
+
+    ``LISTRAK_UMASK``, an octal number, says otherwise: 027 lets the group read.
+    """
+    before = os.umask(_OTHERS)
+    with suppress(ValueError):
+        os.umask(int(os.environ.get("LISTRAK_UMASK", ""), 8) & 0o777)
+        return
+    os.umask(before | _OTHERS)
+
+
+def remove_load_files(folder: Path) -> None:
+    """Remove from dlt's working directory what it was about to load, or has loaded: rows, and errors that quote them.
+    State, schemas and traces stay, for dlt's own commands.
+    """
+    for pattern in ("*_jobs/*", ".exceptions/*"):
+        for path in folder.rglob(pattern):
+            with suppress(OSError):  # a reader on Windows
+                path.unlink()
