@@ -34,6 +34,9 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_reason": ("name", "number"),
     "disabled_reads": ("answered", "refused"),
     "opt_out_paging": ("paged", "unpaged"),
+    "opt_out_phones": ("eleven", "ten", "plus"),
+    "contact_phones": ("eleven", "ten", "plus"),
+    "phones_taken": ("digits", "any", "listed"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),
