@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.privacy import without_raw_phones
+from listrak_source.pull.phones import without_raw_phones
 from listrak_source.pull.records import SET_ASIDE
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ No collection tells these, and each costs a call per contact.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,22 +22,25 @@ from listrak_source.api import (
     each_record,
     json_elements,
 )
+from listrak_source.api.phones import canonical, forms
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.records import from_groups, from_records
+from listrak_source.pull.phones import PHONE_FIELD, in_one_form
+from listrak_source.pull.records import as_text, from_groups, from_records
 from listrak_source.pull.shape import last_of_each, profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS, Table
 
 
-class Person(NamedTuple):
-    """A contact of a sender code."""
+@dataclass(frozen=True)
+class Person:
+    """A contact of a sender code: the same one in whatever form a collection writes the number."""
 
     sender_code_id: int
     phone_number: str
     """As the tables have it: hashed, where it is."""
-    ask_by: str
-    """As the collections write it."""
+    ask_by: str = field(compare=False)
+    """As the collection writes it where the person was found."""
 
 
 AT_ONCE = 5_000
@@ -109,7 +112,7 @@ def look_up(
             found.append(one)
             count(1)
             for table, why in one.refused:
-                who = {"phoneNumber": one.person.ask_by, "sender_code_id": one.person.sender_code_id}
+                who = {PHONE_FIELD: one.person.ask_by, "sender_code_id": one.person.sender_code_id}
                 directory.rejects.add(table, who, f"lookup: {why}")
         told = [one for one in found if one.contact is not None or (one.is_known and not details and not one.failed)]
         again = [one.person for one in found if not one.is_whole]
@@ -131,11 +134,21 @@ def _ask_unless_broken(directory: Directory, person: Person, details: bool, subs
 
 
 def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
-    sender, phone = person.sender_code_id, person.ask_by
+    """Ask for somebody in the form that Listrak has written; where it does not know that one, in the one form."""
+    answers = []
+    for phone in forms(person.ask_by):
+        answers.append(_asked_by(client, person, phone, details, subscriptions))
+        if answers[-1].is_whole:
+            break
+    # A refusal tells of somebody who may be there: that counts before a form that nobody has.
+    yield next((answer for answer in reversed(answers) if answer.is_known), answers[-1])
+
+
+def _asked_by(client: ListrakClient, person: Person, phone: str, details: bool, subscriptions: bool) -> LookedUp:
+    sender = person.sender_code_id
     contact, lists, refused, is_known = None, [], [], True
     try:
-        # Under the number that the collections use, so that every table joins.
-        contact = {**client.get_contact(sender, phone), "phoneNumber": phone} if details else None
+        contact = _under(phone, dict(client.get_contact(sender, phone))) if details else None
     except NotFoundError:
         is_known = False
     except _REFUSALS as error:
@@ -149,7 +162,15 @@ def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bo
         refused += [(SUBSCRIPTIONS, _why(error))] if details else []
     except _REFUSALS as error:
         refused.append((SUBSCRIPTIONS, _why(error)))
-    yield LookedUp(person, contact, lists, refused, is_known)
+    return LookedUp(person, contact, lists, refused, is_known)
+
+
+def _under(phone: str, contact: dict[str, Any]) -> dict[str, Any]:
+    """A contact under the number that was asked for, so that every table joins: in the contact's own form, if it is the
+    same number."""
+    written = as_text(contact.get(PHONE_FIELD))
+    same = written is not None and canonical(written) == canonical(phone)
+    return {**contact, PHONE_FIELD: written if same else phone}
 
 
 def _why(error: ListrakError) -> str:
@@ -162,11 +183,13 @@ def _rows(found: list[LookedUp], directory: Directory) -> Batch:
     for sender in sorted({one.person.sender_code_id for one in found}):
         details = [one.contact for one in found if one.contact is not None and one.person.sender_code_id == sender]
         given = {"sender_code_id": sender}
-        records = masks.records(from_records(details, CONTACTS, rejects, given))
+        records = masks.records(in_one_form(from_records(details, CONTACTS, rejects, given)))
         contacts.append(shape(records, masks.table(CONTACTS), settings.timezone, given, rejects))
         values.append(profile_values(records, sender, into_empty=settings.into_empty, rejects=rejects))
-    names = ("sender_code_id", "phone_number")
-    groups = [(dict(zip(names, one.person[:2], strict=True)), one.subscriptions) for one in found]
+    groups = [
+        ({"sender_code_id": one.person.sender_code_id, "phone_number": one.person.phone_number}, one.subscriptions)
+        for one in found
+    ]
     states, owners = from_groups(groups, SUBSCRIPTIONS, rejects)
     rows = shape(masks.records(states), SUBSCRIPTIONS, settings.timezone, owners, rejects)
     tables = {SUBSCRIPTIONS.name: last_of_each(rows, list(SUBSCRIPTIONS.key))}

@@ -5,9 +5,10 @@ has the key computes the same in any language::
 
     hmac.new(key.encode(), "15551234567".encode(), "sha256").hexdigest()
 
-Null stays null, and an empty text stays empty: neither tells anything about a person, and nobody who lacks an email
-address should look as if he had one. A birthday is hashed as its day (1990-05-12), in whatever form Listrak writes it;
-its year-one date becomes null, as it does unhashed.
+A phone number is hashed in its one form, however Listrak writes it (:mod:`listrak_source.api.phones`). Null stays null,
+and an empty text stays empty: neither tells anything about a person, and nobody who lacks an email address should look
+as if he had one. A birthday is hashed as its day (1990-05-12), in whatever form Listrak writes it; its year-one date
+becomes null, as it does unhashed.
 """
 
 from __future__ import annotations
@@ -22,12 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.api import ConfigurationError
+from listrak_source.pull.phones import PHONE_FIELD, RAW_PHONE, WRITTEN, canonical, raw_phones
 from listrak_source.pull.records import as_text
-from listrak_source.pull.tables import CONTACTS, TEXT, Column, Table
+from listrak_source.pull.tables import CONTACTS, PHONE_RAW, TEXT, Column, Table
 from listrak_source.settings import Settings
-
-RAW_PHONE = "(raw phone)"
-"""A column of records whose phone number is hashed: the number as Listrak writes it, to ask for it. Never in a row."""
 
 PHONE = "phone_number"
 DROPPABLE = ("email_address", "first_name", "last_name", "birthday", "postal_code")
@@ -35,7 +34,6 @@ DROPPABLE = ("email_address", "first_name", "last_name", "birthday", "postal_cod
 SHORTEST_KEY = 16
 """Characters that a key has at least."""
 
-_PHONE_FIELD = "phoneNumber"
 _FIELDS = {str(column.source).lower(): column.name for column in CONTACTS.columns if column.name in (PHONE, *DROPPABLE)}
 _DAY = len("1990-05-12")
 _NO_DAY = pa.array(["", "0001-01-01"])
@@ -82,18 +80,23 @@ class Masks:
         return hmac.new(self._key, f"masks of listrak-source: {self!r}".encode(), "sha256").hexdigest()[:16]
 
     def table(self, table: Table) -> Table:
-        """The table as it is written: hashed columns are text, dropped ones are gone."""
+        """The table as it is written: hashed columns are text, dropped ones are gone. A hashed phone number takes its
+        other form along.
+        """
         if not (self.hashed | self.dropped) & set(table.schema.names):
             return table
+        dropped = self.dropped | ({PHONE_RAW.name} if PHONE in self.hashed else set())
         columns = tuple(
             _as_hash(column) if column.name in self.hashed else column
             for column in table.columns
-            if column.name not in self.dropped
+            if column.name not in dropped
         )
         return replace(table, columns=columns)
 
     def records(self, records: pa.Table) -> pa.Table:
-        """Records with the API's field names, masked. A hashed phone number has :data:`RAW_PHONE` beside it."""
+        """Records with the API's field names, masked. A hashed phone number has ``RAW_PHONE`` beside it, to ask
+        for it.
+        """
         masked = self._masked(records.column_names)
         if not masked:
             return records
@@ -104,14 +107,15 @@ class Masks:
             for name in records.column_names
             if masked.get(name) not in self.dropped
         }
-        if _PHONE_FIELD in hashes:
-            columns[RAW_PHONE] = records[_PHONE_FIELD]
+        if PHONE_FIELD in hashes:
+            columns.pop(WRITTEN, None)
+            columns[RAW_PHONE] = raw_phones(records)
         return pa.table(columns)
 
     def record(self, record: dict[str, Any]) -> dict[str, Any]:
         """One record as the API's JSON has it, masked; a value that is no text is hashed as JSON writes it.
 
-        Without :data:`RAW_PHONE`: such a record is written, and nobody asks by it.
+        Without ``RAW_PHONE``: such a record is written, and nobody asks by it.
         """
         masked = self._masked(record)
         if not masked:
@@ -150,22 +154,14 @@ class Masks:
         return outer.hexdigest()
 
 
-def raw_phones(records: pa.Table) -> pa.ChunkedArray:
-    """The phone numbers as Listrak writes them, whether hashed or not."""
-    return records[RAW_PHONE if RAW_PHONE in records.column_names else _PHONE_FIELD]
-
-
-def without_raw_phones(records: pa.Table) -> pa.Table:
-    """The records as far as they may be written."""
-    return records.drop_columns([RAW_PHONE]) if RAW_PHONE in records.column_names else records
-
-
 def _as_hash(column: Column) -> Column:
     return replace(column, type=TEXT, description=f"{column.description} Hashed: HMAC-SHA256, in hex.")
 
 
 def _plain(values: pa.Array | pa.ChunkedArray, column: str) -> pa.Array | pa.ChunkedArray:
     """What the column would hold unhashed, as text."""
+    if column == PHONE:
+        return canonical(values)
     if column != "birthday":
         return values
     days = pc.utf8_slice_codeunits(values, 0, _DAY)

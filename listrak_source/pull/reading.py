@@ -17,6 +17,7 @@ from dlt.common import logger
 
 from listrak_source.api import FullPage, ListrakClient, ListrakError, Page, RepeatedCursor
 from listrak_source.api.paging import MAX_COUNT
+from listrak_source.pull.phones import in_one_form
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.units import AnyUnit, Unit
@@ -76,9 +77,8 @@ def read(
                     tables.append(page.data)
                 if len(tables) == together or not place.windows:
                     records = pa.concat_tables(tables, promote_options="default") if tables else unit.no_records
-                    yield Reading(
-                        unit, masks.records(records), place.position(unit), place.proved and not place.windows
-                    )
+                    records = masks.records(in_one_form(records))
+                    yield Reading(unit, records, place.position(unit), place.proved and not place.windows)
                     tables = []
         except ListrakError as error:
             if not skips(unit, error):

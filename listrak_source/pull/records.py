@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from listrak_source.api.phones import canonical
 from listrak_source.pull.rejects import Rejects, well_formed
 from listrak_source.pull.tables import BOOLEAN, CONTACT_PROFILE_VALUES, CONTACTS, INTEGER, TEXT, Table
 
@@ -131,7 +132,8 @@ class _Fitting:
     def _fit_values(self, contact: dict[str, Any], given: Mapping[str, Any], fitting: _Fitting) -> None:
         """A contact's profile values: each stands for itself, so that one that does not fit takes no other along."""
         values = contact.get(VALUES_FIELD)
-        owner = {"phone_number": contact["phoneNumber"]}
+        phone = contact["phoneNumber"]
+        owner = {"phone_number": phone and canonical(phone)}
         if values is None or isinstance(values, list):
             fitted = [fitting.fit(value, given, owner) for value in values or () if value is not None]
             contact[VALUES_FIELD] = None if values is None else [value for value in fitted if value is not None]

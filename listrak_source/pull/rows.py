@@ -97,7 +97,7 @@ class Rows:
     def contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
         """Rows of contacts and of their profile values, as a list shows them."""
         fresh = self.once.first(self._contacts_group(unit), records)
-        rows = self._shape(fresh, self.plan.directory.masks.table(CONTACTS), {"sender_code_id": unit.sender_code_id})
+        rows = self._shape(fresh, CONTACTS, {"sender_code_id": unit.sender_code_id})
         batch = {
             CONTACTS.name: self._dates.fill(rows, unit.sender_code_id) if progress.looked_up() else rows,
             CONTACT_PROFILE_VALUES.name: profile_values(
@@ -175,7 +175,8 @@ class Rows:
         return self._shape(phones, LIST_MEMBERSHIPS, place | {"subscribed_from": start, "subscribed_before": end})
 
     def _shape(self, records: pa.Table, table: Table, given: dict[str, Any]) -> pa.Table:
-        return shape(records, table, self.settings.timezone, given, self.plan.directory.rejects)
+        directory = self.plan.directory
+        return shape(records, directory.masks.table(table), self.settings.timezone, given, directory.rejects)
 
     def _wanted(self, batch: Batch) -> Batch:
         return {name: rows for name, rows in batch.items() if name in self.plan.wanted}

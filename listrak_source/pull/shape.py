@@ -16,7 +16,7 @@ from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from listrak_source.pull.dates import placed
 from listrak_source.pull.once import phone_keys
-from listrak_source.pull.privacy import RAW_PHONE
+from listrak_source.pull.phones import RAW_PHONE, WRITTEN
 from listrak_source.pull.records import SET_ASIDE, VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import (
@@ -25,6 +25,7 @@ from listrak_source.pull.tables import (
     DATE,
     INTEGER,
     OPT_OUTS,
+    PHONE_RAW,
     SUBSCRIPTIONS,
     TEXT,
     TIMESTAMP,
@@ -69,9 +70,11 @@ def shape(
     """
     columns: dict[str, Any] = {}
     unread: dict[str, pa.ChunkedArray] = {}
-    taken = {VALUES_FIELD, SET_ASIDE, RAW_PHONE, *(column.source for column in table.columns)}
+    taken = {VALUES_FIELD, SET_ASIDE, RAW_PHONE, WRITTEN, *(column.source for column in table.columns)}
     for column in table.columns:
-        if column.name in given:
+        if column is PHONE_RAW and WRITTEN in records.column_names:
+            columns[column.name] = records[WRITTEN]
+        elif column.name in given:
             columns[column.name] = _given(given[column.name], column.type, records.num_rows)
         elif column.source is None or column.source not in records.column_names:
             columns[column.name] = pa.nulls(records.num_rows, column.type)
@@ -154,7 +157,7 @@ def _record(records: pa.Table, at: int, given: Mapping[str, Any]) -> dict[str, A
     record = records.slice(at, 1).to_pylist()[0]
     arrays = (pa.Array, pa.ChunkedArray)
     ours = {name: value[at].as_py() if isinstance(value, arrays) else value for name, value in given.items()}
-    ours_alone = (SET_ASIDE, RAW_PHONE)
+    ours_alone = (SET_ASIDE, RAW_PHONE, WRITTEN)
     return {name: value for name, value in (record | ours).items() if value is not None and name not in ours_alone}
 
 

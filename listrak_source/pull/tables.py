@@ -80,7 +80,11 @@ def _sender_code_id(source: str | None = None) -> Column:
 
 
 def _phone_number(source: str | None = "phoneNumber") -> Column:
-    return Column("phone_number", TEXT, "The phone number as Listrak writes it.", source, key=True)
+    what = "The phone number: eleven digits where it is a North American one, else as Listrak writes it."
+    return Column("phone_number", TEXT, what, source, key=True)
+
+
+PHONE_RAW = Column("phone_number_raw", TEXT, "The phone number as Listrak writes it; empty where that is phone_number.")
 
 
 def _phone_list_id(source: str | None = None) -> Column:
@@ -171,6 +175,7 @@ CONTACTS = Table(
     (
         _sender_code_id(),
         _phone_number(),
+        PHONE_RAW,
         Column("email_address", TEXT, "Email address.", "emailAddress"),
         Column("first_name", TEXT, "First name.", "firstName"),
         Column("last_name", TEXT, "Last name.", "lastName"),
@@ -219,6 +224,7 @@ OPT_OUTS = Table(
     (
         _sender_code_id(),
         _phone_number(),
+        PHONE_RAW,
         Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True),
         Column("opt_out_reason", TEXT, "How, in the API's words.", "optOutReason"),
         REMOVED_AT,

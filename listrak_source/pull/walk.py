@@ -32,8 +32,8 @@ from listrak_source.pull.gather import Batch
 from listrak_source.pull.lookups import Person, look_up
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
+from listrak_source.pull.phones import raw_phones
 from listrak_source.pull.plan import LOOKED_UP, Plan
-from listrak_source.pull.privacy import raw_phones
 from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side

@@ -46,9 +46,10 @@ def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bo
 
     def note(operation: str, target: str, before: str, after: str, source: str, number: str = "NULL") -> None:
         store.run(
-            "INSERT INTO push_changes (run_id, operation, sender_code_id, phone_number, row_key, file_number, target, "
-            f"before_value, after_value, status) SELECT {text(run_id)}, '{operation}', {sync.sender_code_id}, "
-            f"phone_number, row_key, {number}, {text(target)}, {before}, {after}, '{PLANNED}' FROM {source}"
+            "INSERT INTO push_changes (run_id, operation, sender_code_id, phone_number, phone_number_raw, row_key, "
+            f"file_number, target, before_value, after_value, status) SELECT {text(run_id)}, '{operation}', "
+            f"{sync.sender_code_id}, phone_number, phone_number_raw, row_key, {number}, {text(target)}, {before}, "
+            f"{after}, '{PLANNED}' FROM {source}"
         )
 
     if not only_stops:

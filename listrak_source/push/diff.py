@@ -16,19 +16,24 @@ from listrak_source.push.values import canonical, same, usual
 
 
 def changes_of(sync: Sync) -> str:
-    """The table of changes: ``row_key``, ``phone_number`` (as Listrak stores it), and for each target ``n`` canonical
-    values, ``before_n`` and ``after_n``. The latter is null where nothing changes, empty where the field is emptied.
+    """The table of changes: ``row_key``, ``phone_number``, ``phone_number_raw`` (as Listrak writes it, where that is
+    another form), and for each target ``n`` canonical values, ``before_n`` and ``after_n``. The latter is null where
+    nothing changes, empty where the field is emptied.
     """
     return f"push_changes_{sync.name}"
 
 
 def creates_of(sync: Sync) -> str:
-    """The table of people to be created: ``row_key``, ``phone_number``, and for each target ``after_n``."""
+    """The table of people to be created: ``row_key``, ``phone_number``, ``phone_number_raw`` (null), and for each
+    target ``after_n``.
+    """
     return f"push_creates_{sync.name}"
 
 
 def stops_of(sync: Sync) -> str:
-    """The table of people who said stop and are not opted out at Listrak: ``row_key``, ``phone_number``."""
+    """The table of people who said stop and are not opted out at Listrak: ``row_key``, ``phone_number``,
+    ``phone_number_raw``.
+    """
     return f"push_stops_{sync.name}"
 
 
@@ -59,7 +64,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     )
     store.make(
         stops_of(sync),
-        f"SELECT MIN(row_key) AS row_key, COALESCE(phone_number, phone) AS phone_number FROM {compared} "
+        f"SELECT MIN(row_key) AS row_key, COALESCE(phone_number, phone) AS phone_number, "
+        f"MAX(phone_number_raw) AS phone_number_raw FROM {compared} "
         "WHERE says_stop AND phone IS NOT NULL AND NOT COALESCE(opted_out, FALSE) "
         f"AND NOT (phone_number IS NULL AND phone IN ({confirmed})) "
         "GROUP BY COALESCE(phone_number, phone)",
@@ -69,7 +75,7 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     changed = _or(f"after_{index} IS NOT NULL" for index in others)
     store.make(
         changes_of(sync),
-        f"SELECT * FROM (SELECT row_key, phone_number{befores} FROM {compared} "
+        f"SELECT * FROM (SELECT row_key, phone_number, phone_number_raw{befores} FROM {compared} "
         f"WHERE phone_number IS NOT NULL AND {good}) AS changed WHERE {changed}",
     )
     on_a_list = _or(f"COALESCE(after_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_list)
@@ -81,7 +87,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     afters = "".join(f", {_wanted_anew(targets[index], index)} AS after_{index}" for index in others)
     store.make(
         creates_of(sync),
-        f"SELECT row_key, phone AS phone_number{afters} FROM {compared} WHERE {may_create} AND NOT {on_record}",
+        f"SELECT row_key, phone AS phone_number, phone_number_raw{afters} FROM {compared} "
+        f"WHERE {may_create} AND NOT {on_record}",
     )
     rejects.make(store, rejected_of(sync), compared, targets, may_create=may_create, on_record=on_record)
     rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
@@ -116,8 +123,8 @@ def _wanted_anew(target: Target, index: int) -> str:
 
 def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     """The table of all rows with which something is to be done, by name: rows as ``wanted`` tells them, who they are at
-    Listrak (``phone_number``, ``opted_out``; null where nobody is), ``says_stop``, for each target ``n`` whether what
-    it says does not fit (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
+    Listrak (``phone_number``, ``phone_number_raw``, ``opted_out``; null where nobody is), ``says_stop``, for each
+    target ``n`` whether what it says does not fit (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
     """
     table = f"push_compared_{sync.name}"
     rows, twins = wanted.make(store, sync, targets)
@@ -125,7 +132,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     others = [index for index in range(len(targets)) if index != stop]
     held = "".join(f", k.held_{index}" for index in others)
     joined = (
-        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.opted_out"
+        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.phone_number_raw, k.opted_out"
         f"{wanted.said(targets)}{held} FROM {rows} AS w "
         f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
         f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
@@ -140,7 +147,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     if stop is not None:
         unread = f"{canonical(f'said_{stop}', targets[stop].kind)} IS NULL"
         valued += f", COALESCE(TRIM(said_{stop}), '') <> '' AND {unread} AS bad_{stop}"
-    who = "row_key, phone, first_key, last_key, phone_number, opted_out"
+    who = "row_key, phone, first_key, last_key, phone_number, phone_number_raw, opted_out"
     afters = "".join(
         f", before_{index}, {_after(sync, targets[index], index)} AS after_{index}, bad_{index}" for index in others
     ) + (f", bad_{stop}" if stop is not None else "")

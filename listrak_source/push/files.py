@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from listrak_source.push.diff import changes_of
@@ -44,9 +45,12 @@ class Written:
 
 
 def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
-    """The rows of a group of planned changes: phone number, and what is sent for each of its fields."""
+    """The rows of a group of planned changes: phone number, as Listrak writes it, and what is sent for each of its
+    fields.
+    """
     cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
-    return by_key(store, f"SELECT phone_number, {cells} FROM {changes_of(sync)} WHERE {group.condition}")
+    query = f"SELECT phone_number, phone_number_raw, {cells} FROM {changes_of(sync)} WHERE {group.condition}"
+    return _as_written(by_key(store, query))
 
 
 def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Iterator[pa.Table]:
@@ -55,11 +59,20 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
         f"MAX(CASE WHEN target = {text(one.id)} THEN {sent('after_value', one.kind)} END) AS c_{index}"
         for index, one in enumerate(targets)
     )
-    return by_key(
-        store,
-        f"SELECT phone_number, {cells} FROM push_changes WHERE run_id = {text(run_id)} AND file_number = {number} "
-        "GROUP BY phone_number",
+    query = (
+        f"SELECT phone_number, MAX(phone_number_raw) AS phone_number_raw, {cells} FROM push_changes "
+        f"WHERE run_id = {text(run_id)} AND file_number = {number} GROUP BY phone_number"
     )
+    return _as_written(by_key(store, query))
+
+
+def _as_written(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The rows, in the order of their phone numbers, with these as Listrak writes them."""
+    for rows in batches:
+        raw = rows["phone_number_raw"]
+        if raw.null_count < len(raw):
+            rows = rows.set_column(0, "phone_number", pc.coalesce(raw, rows["phone_number"]))
+        yield rows.drop_columns(["phone_number_raw"])
 
 
 def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> Iterator[Written]:

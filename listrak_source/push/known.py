@@ -11,28 +11,32 @@ from listrak_source.push.targets import CREATED, Target
 
 
 def of(store: Store, sync: Sync, targets: list[Target]) -> str:
-    """SQL for one row per contact of the sender code: ``phone_number`` as Listrak stores it, ``phone`` for comparing,
-    ``opted_out``, and for each target ``n`` but a stop what is held, ``held_n``: text, as it came.
+    """SQL for one row per contact of the sender code: ``phone_number``, ``phone_number_raw`` where Listrak writes it
+    otherwise, ``phone`` for comparing, ``opted_out``, and for each target ``n`` but a stop what is held, ``held_n``:
+    text, as it came.
     """
     pulled, joins = _pulled(store, sync, targets)
     columns = "".join(f", {sql} AS pulled_{index}" for index, sql in pulled.items())
     none = "".join(", CAST(NULL AS TEXT)" for _ in pulled)
     alive = _alive(store, "contacts", "c.")
+    none_raw = "CAST(NULL AS TEXT)"
+    raw = "c.phone_number_raw" if "phone_number_raw" in store.tables["contacts"] else none_raw
     of_sender = f"sender_code_id = {sync.sender_code_id}"
     contacts = (
-        f"SELECT c.phone_number, {phones.plain('c.phone_number')} AS phone, c.opted_out, "
+        f"SELECT c.phone_number, {raw} AS phone_number_raw, {phones.plain('c.phone_number')} AS phone, c.opted_out, "
         f"CAST(c._dlt_load_id AS DOUBLE) AS pulled_at{columns} FROM contacts AS c{joins} WHERE c.{of_sender}{alive}"
     )
     created = (
-        f"SELECT p.phone_number, {phones.plain('p.phone_number')}, FALSE, 0.0{none} FROM push_confirmed AS p "
-        f"WHERE p.{of_sender} AND p.target = '{CREATED}' AND NOT EXISTS (SELECT 1 FROM contacts AS c "
-        f"WHERE c.{of_sender} AND c.phone_number = p.phone_number{_or_newer(alive)})"
+        f"SELECT p.phone_number, {none_raw}, {phones.plain('p.phone_number')}, FALSE, 0.0{none} "
+        f"FROM push_confirmed AS p WHERE p.{of_sender} AND p.target = '{CREATED}' "
+        f"AND NOT EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
+        f"AND c.phone_number = p.phone_number{_or_newer(alive)})"
     )
     if not store.one(f"SELECT COUNT(*) FROM push_confirmed WHERE {of_sender}"):
         held = "".join(f", {_held(targets[index], f'pulled_{index}')} AS held_{index}" for index in pulled)
         return (
-            "SELECT phone_number, COALESCE(phone, phone_number) AS phone, COALESCE(opted_out, FALSE) AS opted_out"
-            f"{held} FROM ({contacts}) AS pulled"
+            "SELECT phone_number, phone_number_raw, COALESCE(phone, phone_number) AS phone, "
+            f"COALESCE(opted_out, FALSE) AS opted_out{held} FROM ({contacts}) AS pulled"
         )
     since = _since(store, sync)
     confirmed = "".join(
@@ -47,7 +51,7 @@ def of(store: Store, sync: Sync, targets: list[Target]) -> str:
     )
     stop = next((f"OR COALESCE(b.confirmed_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_stop), "")
     return (
-        f"SELECT a.phone_number, COALESCE(a.phone, a.phone_number) AS phone, "
+        f"SELECT a.phone_number, a.phone_number_raw, COALESCE(a.phone, a.phone_number) AS phone, "
         f"(COALESCE(a.opted_out, FALSE) {stop}) AS opted_out{overlaid} "
         f"FROM ({contacts} UNION ALL {created}) AS a LEFT JOIN ("
         f"SELECT p.phone_number{confirmed} FROM push_confirmed AS p LEFT JOIN contacts AS c ON c.{of_sender} "

@@ -85,7 +85,7 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
     after = "".join(f", value_{index} AS after_{index}" for index in indexes)
     store.make(
         changes_of(sync),
-        f"SELECT row_key, phone AS phone_number{after} FROM judged "
+        f"SELECT row_key, phone AS phone_number, CAST(NULL AS TEXT) AS phone_number_raw{after} FROM judged "
         f"WHERE phone IS NOT NULL AND first_key IS NULL AND {fits} AND ({says})",
     )
     for table in (rows, twins, "judged"):

@@ -20,7 +20,8 @@ TABLES = {
     "push_files": "run_id TEXT, file_number BIGINT, fields TEXT, contacts BIGINT, file_bytes BIGINT, sha256 TEXT, "
     "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
     "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
-    "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT",
+    "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT, "
+    "phone_number_raw TEXT",
     "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
     "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
     "confirmed_at DOUBLE",
@@ -81,6 +82,8 @@ def prepare(store: Store) -> None:
     """Make the tables that are not there yet."""
     for table, columns in TABLES.items():
         store.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
+    # A ledger of an earlier version lacks it.
+    store.run("ALTER TABLE push_changes ADD COLUMN IF NOT EXISTS phone_number_raw TEXT")
 
 
 def add_run(store: Store, run: Run, counts: Mapping[str, int], *, undoes: str | None = None) -> None:
@@ -183,6 +186,15 @@ def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -
     store.run(
         f"UPDATE push_files SET {_assignments(values)} WHERE run_id = {text(run_id)} AND file_number = {file.number}"
     )
+
+
+def written(store: Store, run_id: str, phones: Sequence[str]) -> dict[str, str]:
+    """Some people's numbers as Listrak writes them: of those of a run that it writes otherwise."""
+    found = store.rows(
+        f"SELECT DISTINCT phone_number, phone_number_raw FROM push_changes WHERE run_id = {text(run_id)} "
+        f"AND phone_number_raw IS NOT NULL AND {among('phone_number', phones)}"
+    )
+    return {str(phone): str(raw) for phone, raw in found}
 
 
 def mark_changes(store: Store, run_id: str, status: str, where: str) -> None:

@@ -45,9 +45,11 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
 
 
 def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
-    """Whom of this run's people push itself has taken off a list, and nobody since as far as is known."""
+    """Whom of this run's people push itself has taken off a list, and nobody since as far as is known: numbers as
+    Listrak writes them, and targets.
+    """
     found = work.store.rows(
-        "SELECT p.phone_number, p.target FROM push_confirmed AS p JOIN push_changes AS c "
+        "SELECT COALESCE(c.phone_number_raw, c.phone_number), p.target FROM push_confirmed AS p JOIN push_changes AS c "
         "ON c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
         f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}' AND p.confirmed_value = '{OFF}'"
     )

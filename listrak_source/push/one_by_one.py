@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError
+from listrak_source.api.phones import forms
 from listrak_source.push import ledger
 from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
 from listrak_source.push.progress import Steps
@@ -53,9 +54,14 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
             f"AND status = '{SENDING}'"
         ):
             wanted[str(phone)][str(target)] = str(value)
+        written = ledger.written(store, run.run_id, phones)
 
-        def one(phone: str, wanted: dict[str, dict[str, str]] = wanted) -> str:
-            return _outcome(act, operation, phone, wanted[phone])
+        def one(phone: str, wanted: Mapping[str, dict[str, str]] = wanted, raw: Mapping[str, str] = written) -> str:
+            for form in forms(raw.get(phone, phone)):
+                outcome = _outcome(act, operation, form, wanted[phone])
+                if outcome != NOT_FOUND:
+                    break
+            return outcome
 
         with ThreadPoolExecutor(work.workers) as pool:
             outcomes = list(pool.map(one, phones))

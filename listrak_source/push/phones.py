@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 import phonenumbers
 
+from listrak_source.api.phones import DECIMAL, ELEVEN, MARKS, TEN
+
 REGION = "US"
 """The country of numbers that name none: the API's own are American."""
-
 
 _DIGITS = 10
 """Of a whole number, with its area code."""
@@ -23,21 +24,23 @@ _WORD = re.compile(r"[+]?1?[ .(-]*8[0-9]{2}[ .)-]*[0-9A-Z]{3}[ .-]*[0-9A-Z]{4}")
 
 def stripped(text: str) -> str:
     """SQL for the text of the SQL expression ``text`` without what people write between digits."""
-    for mark in " ().-":
+    for mark in MARKS:
         text = f"REPLACE({text}, '{mark}', '')"
     return text
 
 
 def plain(text: str, digits: str | None = None) -> str:
-    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise.
+    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise. It is the
+    rule of :mod:`listrak_source.api.phones`.
 
     ``digits`` is the name of what :func:`stripped` has made of it, where a query has it: it is made once then.
     """
     digits = digits or stripped(text)
     return (
         f"CASE WHEN REGEXP_MATCHES({text}, '^1[0-9]{{10}}$') THEN {text} "
-        f"WHEN REGEXP_MATCHES({digits}, '^[+]?1[0-9]{{10}}$') THEN REPLACE({digits}, '+', '') "
-        f"WHEN REGEXP_MATCHES({digits}, '^[0-9]{{10}}$') AND NOT {text} LIKE '%.0' THEN '1' || {digits} END"
+        f"WHEN {text} LIKE '%{DECIMAL}' THEN NULL "
+        f"WHEN REGEXP_MATCHES({digits}, '{ELEVEN}') THEN REPLACE({digits}, '+', '') "
+        f"WHEN REGEXP_MATCHES({digits}, '{TEN}') THEN '1' || {digits} END"
     )
 
 
@@ -48,7 +51,7 @@ def numbers(given: Iterable[str]) -> dict[str, str | None]:
 
 def _number(text: str) -> str | None:
     # Words beside a number are no part of it, and a number that was a decimal one has lost or won digits.
-    if text.endswith(".0") or (sum(map(str.isdigit, text)) < _DIGITS and not _WORD.fullmatch(text.strip())):
+    if text.endswith(DECIMAL) or (sum(map(str.isdigit, text)) < _DIGITS and not _WORD.fullmatch(text.strip())):
         return None
     try:
         number = phonenumbers.parse(text, REGION)

@@ -12,6 +12,7 @@ from time import time
 from typing import Any, cast
 
 from listrak_source.api import ContactValueError, NotFoundError, each_record
+from listrak_source.api.phones import forms
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
 from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
@@ -120,14 +121,17 @@ def _looked_up(
     work: Work, phones: list[str], with_lists: bool
 ) -> Iterator[tuple[str, Mapping[str, Any] | None, Mapping[int, str]]]:
     client, sender_code_id = work.client, work.run.sender_code_id
+    written = ledger.written(work.store, work.run.run_id, phones)
 
     def ask(phone: str) -> tuple[str, Mapping[str, Any] | None, Mapping[int, str]]:
-        try:
-            contact = client.get_contact(sender_code_id, phone)
-            lists = states(each_record(client.list_contact_subscriptions(sender_code_id, phone))) if with_lists else {}
-        except (NotFoundError, ContactValueError):
-            return phone, None, {}
-        return phone, cast("Mapping[str, Any]", contact), lists
+        for form in forms(written.get(phone, phone)):
+            try:
+                contact = client.get_contact(sender_code_id, form)
+                found = each_record(client.list_contact_subscriptions(sender_code_id, form)) if with_lists else ()
+                return phone, cast("Mapping[str, Any]", contact), states(found)
+            except (NotFoundError, ContactValueError):
+                continue
+        return phone, None, {}
 
     with ThreadPoolExecutor(work.workers) as pool:
         yield from pool.map(ask, phones)

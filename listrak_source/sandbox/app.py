@@ -24,6 +24,7 @@ from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import TOKEN, Fault
 from listrak_source.sandbox.guard import Guard
 from listrak_source.sandbox.imports import ImportFile
+from listrak_source.sandbox.phones import with_taken
 from listrak_source.sandbox.reads import Reads
 from listrak_source.sandbox.service import Service
 from listrak_source.sandbox.writes import Writes
@@ -96,12 +97,13 @@ class _Api:
 
     def answer(self, request: Request, handler: Handler, body: dict[str, Any], fault: Fault | None) -> bytes:
         url = request.url
+        quirks = self.service.quirks
         call = Call(
-            request.path_params,
+            with_taken(request.path_params, quirks),
             dict(parse_qsl(url.query, keep_blank_values=True)) if url.query else {},
-            self.service.quirks,
+            quirks,
             f"{url.scheme}://{url.netloc}{url.path}",
-            body,
+            with_taken(body, quirks),
         )
         with self.service.world.lock:
             answer = handler(call)
@@ -149,7 +151,7 @@ class _Api:
         """Works through an import beside everything else, in about the real seconds that the service says."""
         seconds, begun = self.service.import_seconds, asyncio.get_running_loop().time()
         await asyncio.sleep(seconds / 4)
-        for done in imports.run(self.service.world, job):
+        for done in imports.run(self.service.world, job, self.service.quirks):
             left = begun + seconds * (0.25 + 0.75 * done) - asyncio.get_running_loop().time()
             await asyncio.sleep(max(left, 0.0))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from listrak_source.sandbox.clock import to_text
 from listrak_source.sandbox.errors import Refused
+from listrak_source.sandbox.phones import taken
 from listrak_source.sandbox.profile import (
     ProfileField,
     canonical,
@@ -22,6 +23,7 @@ from listrak_source.sandbox.profile import (
     value_items,
     values_of,
 )
+from listrak_source.sandbox.quirks import Quirks
 from listrak_source.sandbox.verbs import Verbs
 
 MAX_FILE = 195_000_000
@@ -100,7 +102,7 @@ def accept(world: Verbs, sender_code_id: int, body: Mapping[str, Any], *, refuse
     return job
 
 
-def run(world: Verbs, job: ImportFile) -> Iterator[float]:
+def run(world: Verbs, job: ImportFile, quirks: Quirks) -> Iterator[float]:
     """Works through an import in steps, and yields after each how much of it is done, from 0 to 1.
 
     Rows that make no sense are dropped in silence: phones that are no contacts of the sender code, values that are too
@@ -124,7 +126,7 @@ def run(world: Verbs, job: ImportFile) -> Iterator[float]:
             break
         with world.lock:
             for row in batch:
-                _apply(world, job, row)
+                _apply(world, job, row, quirks)
         done += len(batch)
         yield min(1.0, done / lines)
     with world.lock:
@@ -183,9 +185,9 @@ def _rows(job: ImportFile) -> Iterator[list[str]]:
     return (row for row in reader if row)
 
 
-def _apply(world: Verbs, job: ImportFile, row: list[str]) -> None:
+def _apply(world: Verbs, job: ImportFile, row: list[str], quirks: Quirks) -> None:
     try:
-        phone = normal_phone(row[job.phone_column].strip())
+        phone = normal_phone(taken(row[job.phone_column].strip(), quirks))
     except (IndexError, Refused):
         return
     person = world.contact(job.sender_code_id, phone)

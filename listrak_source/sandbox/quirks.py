@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
+PhoneForm = Literal["eleven", "ten", "plus"]
+"""A phone number as 15551234567, 5551234567 or +15551234567."""
+
 
 @dataclass(frozen=True)
 class Quirks:
@@ -33,6 +36,13 @@ class Quirks:
     """Every token is good for its time, or the latest only: two programs with the same credentials end each other's."""
     no_rows: Literal["list", "null", "absent"] = "list"
     """What ``data`` is on a page without rows."""
+    opt_out_phones: PhoneForm = "eleven"
+    """How ``OptOut`` writes phone numbers."""
+    contact_phones: PhoneForm = "eleven"
+    """How contacts are written, in lists and one by one."""
+    phones_taken: Literal["digits", "any", "listed"] = "digits"
+    """In which form a request may name a contact: ten or eleven digits, any, or only as contacts
+    are written."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

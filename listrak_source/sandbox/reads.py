@@ -10,6 +10,7 @@ from listrak_source.sandbox.clock import NO_DATE, to_text
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.paging import decode_cursor, read_count, read_date, read_flag
+from listrak_source.sandbox.phones import row_written, written
 from listrak_source.sandbox.profile import ProfileField, normal_phone
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
@@ -65,7 +66,10 @@ class Reads:
         sender, phone_list = self._sender(call), self._list(call)
         stopped = read_flag(call.query, "optedOut")
         rows = self.state.rows if not stopped else _OptedOutRows(self.state, sender)
-        return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", rows.__getitem__)
+        form, render = call.quirks.contact_phones, rows.__getitem__
+        if form != "eleven":
+            render = lambda person: row_written(rows[person], form)  # noqa: E731
+        return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", render)
 
     def get_contact(self, call: Call) -> Answer:
         sender, person = self._contact(call)
@@ -74,7 +78,8 @@ class Reads:
             "subscribeDate": None if since == NEVER else to_text(since),
             "unsubscribeDate": to_text(stopped.ticks) if stopped else None,
         }
-        return resource(json_bytes(dates)[:-1] + b"," + self.state.row(sender, person)[1:])
+        row = row_written(self.state.row(sender, person), call.quirks.contact_phones)
+        return resource(json_bytes(dates)[:-1] + b"," + row[1:])
 
     def list_opt_outs(self, call: Call) -> Answer:
         sender = self._sender(call)
@@ -85,7 +90,7 @@ class Reads:
             reason: str | int = OPT_OUT_REASONS.index(stopped.reason) if by_number else stopped.reason
             return json_bytes(
                 {
-                    "phoneNumber": self.state.phone(person),
+                    "phoneNumber": written(self.state.phone(person), call.quirks.opt_out_phones),
                     "optOutDate": to_text(stopped.ticks),
                     "optOutReason": reason,
                 }

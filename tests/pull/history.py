@@ -24,7 +24,7 @@ from listrak_source.sandbox import Fault, Sandbox
 from listrak_source.settings import resolve
 from tests.pull import consent_state, promises
 from tests.pull.life import COUNTS, Life
-from tests.pull.pulled import Known, Pulled, Tables, read
+from tests.pull.pulled import Known, Pulled, Tables, read, without_form
 from tests.pull.warehouse import truth
 
 LAST_DAYS = timedelta(hours=52)
@@ -132,7 +132,7 @@ class History(Life):
         COUNTS.update({"pulls": 1, "complete walks": pull.full and ended, "faults that hit": fault_hit})
         COUNTS.update({"pulls cut short": not ended, "pulls taken up again": bool(older) and ended})
         promises.nothing_is_forgotten(before, self.tables)
-        told = truth(self.sandbox)
+        told = without_form(truth(self.sandbox))
         touched = frozenset().union(*map(self._touched, older))
         if pull.unloaded:
             promises.nothing_is_worse(before, self.tables, told, touched, marks=bool(self.unloaded))

@@ -36,6 +36,9 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_paging": ("paged", "unpaged"),
     "error_style": ("http", "body"),
     "no_rows": ("list", "null", "absent"),
+    "opt_out_phones": ("eleven", "ten", "plus"),
+    "contact_phones": ("eleven", "ten", "plus"),
+    "phones_taken": ("digits", "any", "listed"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),

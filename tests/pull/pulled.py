@@ -27,6 +27,7 @@ Tables = dict[str, Rows]
 Person = tuple[int, str]
 SECOND = timedelta(seconds=1)
 DATES = ("subscribe_date", "unsubscribe_date")
+FORM = "phone_number_raw"
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> Tables:
@@ -121,11 +122,19 @@ def is_new(pulled: Pulled, key: Any, since: dict[tuple[int, int], datetime]) -> 
     return not (row and row["subscribed_from"] and row["subscribed_from"] - SECOND <= at <= row["subscribed_before"])
 
 
+def without_form(tables: Tables) -> Tables:
+    """What Listrak holds, in whatever form it writes phone numbers now: a row keeps the form that it was read in."""
+    return {
+        name: {key: {column: value for column, value in row.items() if column != FORM} for key, row in rows.items()}
+        for name, rows in tables.items()
+    }
+
+
 def living(tables: Tables) -> Tables:
     """The rows that are not marked as removed, without dlt's own columns."""
     return {
         name: {
-            key: {column: value for column, value in row.items() if column not in ("removed_at", "_dlt_load_id")}
+            key: {column: value for column, value in row.items() if column not in ("removed_at", "_dlt_load_id", FORM)}
             for key, row in rows.items()
             if row.get("removed_at") is None
         }

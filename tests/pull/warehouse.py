@@ -20,6 +20,8 @@ from dlt.pipeline.pipeline import Pipeline
 from listrak_source import load
 from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Sandbox
+from listrak_source.sandbox.phones import written
+from listrak_source.sandbox.quirks import PhoneForm
 from pipelines.warehouse import loaded_rows
 from tests.destinations import servers
 from tests.destinations.places import DATASET, PLACES, Place
@@ -144,6 +146,7 @@ class Warehouse:
 def truth(sandbox: Sandbox) -> dict[str, Rows]:
     """What the sandbox's world holds, in the shape of :meth:`Warehouse.rows`."""
     told = sandbox.world.truth()
+    quirks = sandbox.service.quirks
     expected: dict[str, Rows] = {
         "sender_codes": {(key,): row for key, row in told["sender_codes"].items()},
         "lists": told["lists"],
@@ -161,6 +164,7 @@ def truth(sandbox: Sandbox) -> dict[str, Rows]:
             (*key, row["opt_out_date"]): {
                 "sender_code_id": key[0],
                 "phone_number": key[1],
+                "phone_number_raw": _raw(key[1], quirks.opt_out_phones),
                 "opt_out_date": row["opt_out_date"],
                 "opt_out_reason": row["reason"],
             }
@@ -173,7 +177,12 @@ def truth(sandbox: Sandbox) -> dict[str, Rows]:
     }
     for row in (*expected["contacts"].values(), *expected["unlisted_contacts"].values()):
         row["birthday"] = _date(row["birthday"])
+        row["phone_number_raw"] = _raw(row["phone_number"], quirks.contact_phones)
     return expected
+
+
+def _raw(phone: str, form: PhoneForm) -> str | None:
+    return None if form == "eleven" else written(phone, form)
 
 
 def _utc(value: Any) -> Any:
