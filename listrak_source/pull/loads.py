@@ -19,6 +19,7 @@ from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 from listrak_source.pull.units import place_of
+from listrak_source.pull.vouched import Vouched
 from listrak_source.pull.walk import Step, Walk
 from listrak_source.settings import Settings
 
@@ -46,6 +47,7 @@ class Loads:
             yield from gathered(self._some())
         rejects = plan.directory.rejects
         if (rejected := rejects.drain(plan.now)) is not None:
+            self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
             progress.note_set_aside(rejects.ids)
         rejects.warn()
@@ -58,6 +60,9 @@ class Loads:
             return self._walk.plan, self._walk.pending
         masks = Masks.of(settings)
         progress.check_masks(masks.mark)
+        self.vouched = Vouched(wanted)
+        if found_gone := self.vouched.forget():
+            before = None
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
         rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without)
@@ -66,8 +71,11 @@ class Loads:
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
         begun = before if before and goes_on else Pending(directory.now.isoformat(), task, settings.full)
+        self.vouched.goes_on(begun.handed)
+        if found_gone:
+            begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
         directory.load(wanted)
-        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop), begun)
+        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun
 
@@ -82,13 +90,16 @@ class Loads:
             # Another process reads the last days again: if that filled its load, it would never get further.
             work += step.work if step.counts or not walk.goes_on else 0
             if step.batch:
+                self.vouched.note_handed(step.batch)
                 yield step.batch
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
             if self.settings.chunk_rows and work >= self.settings.chunk_rows:
+                self._vouch(walk)
                 walk.save()
                 self._walk, self._steps = walk, steps
                 return
+        self._vouch(walk)
         if walk.settings.full:
             walk.pending.swept = sorted(walk.plan.streams)
             walk.pending.positions = {}
@@ -96,3 +107,6 @@ class Loads:
             self._walk = walk
         else:
             pendings.forget(taken_up=walk.pending.moved_over)
+
+    def _vouch(self, walk: Walk) -> None:
+        walk.pending.handed = self.vouched.save(walk.rows.contacts_handed())
