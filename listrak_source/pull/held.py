@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import dlt
@@ -22,14 +22,55 @@ ROWS = 100_000
 """Rows of an answer that are held in memory at once."""
 
 
-_datasets: WeakKeyDictionary[dlt.Pipeline, tuple[str, dlt.Dataset]] = WeakKeyDictionary()
-"""By pipeline: the load that runs, and the dataset as it was when the load began."""
+MISSING = (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity)
+"""A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors."""
+
+
+class _Load:
+    """The load that runs in a pipeline: the dataset as it was when the load began, and which tables are gone."""
+
+    def __init__(self, load_id: str, dataset: dlt.Dataset) -> None:
+        self.load_id = load_id
+        self.dataset = dataset
+        state: dict[str, Any] = load_package_state()["state"]  # type: ignore[assignment]
+        self.dropped = {table["name"] for kind in _DROPPED for table in state.get(kind, ())}
+        """What dlt drops before it loads: it is there now, and counts as gone."""
+        self.left_out: set[str] = set()
+
+
+_DROPPED = ("dropped_tables", "truncated_tables")
+_loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
+"""By pipeline: the load that runs."""
 
 
 def columns_of(table: Table) -> frozenset[str]:
-    """The columns that the warehouse's table has; none when it was never written."""
-    schema = _dataset().schema
-    return frozenset(schema.tables[table.name]["columns"]) if table.name in schema.tables else frozenset()
+    """The columns that the warehouse's table has; none when it was never written, or is gone."""
+    load = _running()
+    schema = load.dataset.schema
+    if table.name not in schema.tables or table.name in load.dropped | load.left_out:
+        return frozenset()
+    return frozenset(schema.tables[table.name]["columns"])
+
+
+def has_rows(table: Table) -> bool:
+    """Whether rows of the table were ever loaded, as far as dlt knows."""
+    known: dict[str, Any] = _running().dataset.schema.tables.get(table.name, {})  # type: ignore[assignment]
+    return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
+
+
+def leave_out(names: Iterable[str]) -> None:
+    """From now on these tables count as gone in the running load."""
+    _running().left_out.update(names)
+
+
+def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
+    """By table: the columns that are really there, whatever dlt's schema says; none where there is no such table."""
+    names = [table.name for table in tables]
+    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    with pipeline.destination_client() as client:
+        # Every destination that a pull writes to has it; dlt's base class does not declare it.
+        found = cast("Any", client).get_storage_tables(names)
+        return {name: set[str]() for name in names} | {name: set(columns) for name, columns in found}
 
 
 def alive(table: Table) -> str:
@@ -43,11 +84,15 @@ def held(query: str) -> Iterator[pa.Table]:
     ``query`` is in DuckDB's dialect and becomes the destination's.
     """
     try:
-        for rows in _found(query):
-            yield _as_ours(rows)
-    except (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity):
-        # A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors.
+        yield from found(query)
+    except MISSING:
         return
+
+
+def found(query: str) -> Iterator[pa.Table]:
+    """The same, where a table that is not there is an error: one of :data:`MISSING`."""
+    for rows in _found(query):
+        yield _as_ours(rows)
 
 
 def _found(query: str) -> Iterator[pa.Table]:
@@ -62,15 +107,18 @@ def _found(query: str) -> Iterator[pa.Table]:
 
 
 def _dataset() -> dlt.Dataset:
-    """One for all queries of a load: for each new one, dlt looks its settings up again."""
+    return _running().dataset
+
+
+def _running() -> _Load:
+    """One dataset for all queries of a load: for each new one, dlt looks its settings up again."""
     # Not dlt.current.pipeline(), which looks settings up as well: each batch of rows asks several times.
     pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
     load_id = load_package_state()["load_id"]
-    of_load, dataset = _datasets.get(pipeline, (None, None))
-    if dataset is None or of_load != load_id:
-        dataset = pipeline.dataset()
-        _datasets[pipeline] = load_id, dataset
-    return dataset
+    load = _loads.get(pipeline)
+    if load is None or load.load_id != load_id:
+        load = _loads[pipeline] = _Load(load_id, pipeline.dataset())
+    return load
 
 
 def whole(rows: pa.Table, table: Table, **instead: pa.Scalar) -> pa.Table:

@@ -19,6 +19,7 @@ from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 from listrak_source.pull.units import place_of
+from listrak_source.pull.vouched import Vouched
 from listrak_source.pull.walk import Step, Walk
 from listrak_source.settings import Settings
 
@@ -43,6 +44,7 @@ class Loads:
         yield from gathered(part.batches())
         rejects = plan.directory.rejects
         if (rejected := rejects.drain(plan.now)) is not None:
+            self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
         # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
@@ -57,6 +59,9 @@ class Loads:
             return self._walk.plan, self._walk.pending
         masks = Masks.of(settings)
         progress.check_masks(masks.mark)
+        self.vouched = Vouched(wanted)
+        if found_gone := self.vouched.forget():
+            before = None
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
         rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without)
@@ -66,8 +71,11 @@ class Loads:
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
         anew = Pending(directory.now.isoformat(), task, settings.full, progress.senders())
         begun = before if before and goes_on else anew
+        self.vouched.goes_on(begun.handed)
+        if found_gone:
+            begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
         directory.load(wanted)
-        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop), begun)
+        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun
 
@@ -83,15 +91,15 @@ class Loads:
         def go_on() -> None:
             self._walk, self._steps = walk, steps
 
-        return _Some(walk, steps, go_on)
+        return _Some(walk, steps, self.vouched, go_on)
 
 
 class _Some:
     """Some steps of a walk: as many as fill a load."""
 
-    def __init__(self, walk: Walk, steps: Iterator[Step], go_on: Callable[[], None]) -> None:
+    def __init__(self, walk: Walk, steps: Iterator[Step], vouched: Vouched, go_on: Callable[[], None]) -> None:
         """``go_on`` is called when the rows of a load were taken that is not the walk's last."""
-        self._walk, self._steps, self._go_on = walk, steps, go_on
+        self._walk, self._steps, self._vouched, self._go_on = walk, steps, vouched, go_on
         self._is_last = False
 
     def batches(self) -> Iterator[Batch]:
@@ -101,6 +109,7 @@ class _Some:
             # Another process reads the last days again: if that filled its load, it would never get further.
             work += step.work if step.counts or not walk.goes_on else 0
             if step.batch:
+                self._vouched.note_handed(step.batch)
                 yield step.batch
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
@@ -111,6 +120,7 @@ class _Some:
     def end(self) -> None:
         """All rows were taken: move the state that vouches for them."""
         walk = self._walk
+        walk.pending.handed = self._vouched.save(walk.rows.contacts_handed())
         if not self._is_last:
             walk.save()
             self._go_on()

@@ -70,6 +70,15 @@ class Once:
         again = pc.sum(pc.equal(ordered[1:], ordered[:-1]), min_count=0).as_py()
         return len(ordered) - int(again)
 
+    def count_either(self, group: str, other: str) -> int:
+        """How many different keys at least one of two groups has written, where a group has none twice; the ``other``
+        one is the small one.
+        """
+        first, second = self._written.get(group, []), self._written.get(other, [])
+        both = self.has_keys(group, pa.chunked_array(second, KEY).combine_chunks()) if first and second else None
+        again = pc.sum(both, min_count=0).as_py() if both is not None else 0
+        return sum(map(len, first)) + sum(map(len, second)) - int(again)
+
     def has_keys(self, group: str, keys: pa.Array) -> pa.Array:
         """The same, of keys of :func:`keys_of`."""
         before = self._written.get(group)

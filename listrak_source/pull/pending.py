@@ -40,6 +40,12 @@ class Pending:
     """Streams that are not known to be read completely, and why."""
     moved_over: bool = False
     """Whether another process went on with it: what the first saw of the last days is not known then."""
+    handed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By table and sender code: how many rows its loads have handed over (see ``vouched``)."""
+    found_gone: list[str] = field(default_factory=list)
+    """What was not there any more when it began, in sentences."""
+    asks_again: bool = False
+    """Whether what lookups brought was gone when it began."""
     swept: list[str] | None = None
     """Once the walk is at its end: its streams, for the sweep that is left to do."""
 

@@ -48,6 +48,8 @@ class Plan:
     """When the pull began (UTC): the end of all windows."""
     keeps_the_stop: bool
     """Whether of two rows of a contact in one load the destination keeps the one that tells of a stop."""
+    asks_again: bool = False
+    """Whether what lookups brought is gone: whoever is known to have been asked for is asked for again."""
 
     last_opt_outs: list[OptOutUnit] = field(default_factory=list)
     """Opt-outs of the last days."""

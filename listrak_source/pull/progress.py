@@ -31,6 +31,9 @@ MOST_REMARKS = 20
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
 
+_MARKS = ("masks", "timezone")
+"""What is the same for all rows of a dataset."""
+
 _NONE = pa.array([], fingerprints.HASH)
 
 
@@ -58,6 +61,22 @@ def forget(streams: Iterable[str]) -> None:
         _remembered().pop(stream, None)
         for reader in readers:
             _watermarks(reader).pop(stream, None)
+
+
+def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
+    """Rows of a table are gone: of these sender codes it was never read. A small table is read whole anyway."""
+    state = dlt.current.resource_state(table)
+    for name in ("rows", "ids"):
+        state.pop(name, None)
+    gone = set(sender_codes)
+    for stream in [stream for stream in state.get("watermarks", {}) if stream.split("/")[1] in gone]:
+        del state["watermarks"][stream]
+        _remembered().pop(stream, None)
+
+
+def sender_codes(table: str) -> set[str]:
+    """The sender codes of which a table was read."""
+    return {stream.split("/")[1] for stream in dlt.current.resource_state(table).get("watermarks", {})}
 
 
 def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
@@ -109,6 +128,11 @@ def check_masks(mark: str) -> None:
             "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
             "give it what it had, or pull into a new dataset"
         )
+
+
+def restore_marks(before: Mapping[str, Any]) -> None:
+    """What rows that stay were written with, from the state as it was ``before``."""
+    dlt.current.source_state().update({name: before[name] for name in _MARKS if name in before})
 
 
 def note_remarks(remarks: Iterable[str]) -> None:

@@ -50,6 +50,8 @@ class Rows:
         self._asked_before = AskedBefore()
         self._unfit: Counter[int] = Counter()
         """By sender code: whose record, looked up, did not fit."""
+        self._left_out: Counter[int] = Counter()
+        """By sender code: whose record on a list did not."""
 
     def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
@@ -98,6 +100,7 @@ class Rows:
         """Rows of contacts and of their profile values, as a list shows them."""
         fresh = self.once.first(self._contacts_group(unit), records)
         rows = self._shape(fresh, CONTACTS, {"sender_code_id": unit.sender_code_id})
+        self._left_out[unit.sender_code_id] += fresh.num_rows - rows.num_rows
         batch = {
             CONTACTS.name: self._dates.fill(rows, unit.sender_code_id) if progress.looked_up() else rows,
             CONTACT_PROFILE_VALUES.name: profile_values(
@@ -146,7 +149,8 @@ class Rows:
         if self.plan.asks_everyone:
             asked = pa.repeat(pa.scalar(True), records.num_rows)
         else:
-            asked = self._asked_before.has(sender, phones) if self.settings.full else pa.repeat(False, len(phones))
+            again = self.settings.full or self.plan.asks_again
+            asked = self._asked_before.has(sender, phones) if again else pa.repeat(False, len(phones))
             if not unit.opted_out:
                 stopped = pc.or_(self._consents.opted_out(sender, phones), self.once.has(stops_of(sender), phones))
                 asked = pc.or_(asked, stopped)
@@ -193,6 +197,16 @@ class Rows:
                 handed_over = self.once.count(contacts_of(sender), stopped_contacts_of(sender))
                 counts[contacts_of(sender)] = handed_over - self._unfit[sender]
         return counts
+
+    def contacts_handed(self) -> dict[int, int]:
+        """By sender code: how many different contacts were handed over, at the least."""
+        senders = {unit.sender_code_id for unit in self.plan.streams.values()}
+        return {
+            sender: self.once.count_either(contacts_of(sender), stopped_contacts_of(sender))
+            - self._unfit[sender]
+            - self._left_out[sender]
+            for sender in senders
+        }
 
     def recall(self, loads: list[str]) -> None:
         """Count what earlier loads of the same pull have written as written."""

@@ -13,6 +13,7 @@ from listrak_source.pull.gather import Batch
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
+from listrak_source.pull.vouched import spare_consents
 from listrak_source.settings import resolve
 
 
@@ -41,6 +42,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
         source = dlt.current.source()
+        spare_consents()
         # Which destination the rows are for is known only now.
         written = of_running_pipeline(settings)
         for name, resource in source.resources.items():

@@ -261,6 +261,7 @@ class Walk:
         self.pending.save()
 
     def _remarks(self) -> Iterator[str]:
+        yield from self.pending.found_gone
         for sender in sorted(self.plan.directory.skipped):
             yield f"Sender code {sender} is disabled at Listrak: only its own row was read."
         for unit, parts in self.seen.items():

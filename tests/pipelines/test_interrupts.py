@@ -100,7 +100,7 @@ def test_a_push_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox) -> None:
     assert code == 143
     assert err == "listrak: Told to end: what was sent is in the ledger, and the next apply goes on from there.\n"
     for job in sandbox.service.import_files.values():
-        list(imports.run(world, job))
+        list(imports.run(world, job, sandbox.service.quirks))
     code, out, err = listrak("push", "apply", "tiers")
     assert (code, err) == (Exit.DONE, ""), "no lock was left behind"
     assert "was cut short: it is finished first." in out
