@@ -131,7 +131,7 @@ def pull(
     for sentence in found.sentences():
         out.print(sentence, highlight=False, markup=False)
     if not found.is_whole:
-        raise SystemExit(int(Exit.NOT_ALL))
+        raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
 
 
 @app.command(epilog=example("listrak status", "listrak status --destination postgres --dataset sms"))

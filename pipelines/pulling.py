@@ -40,6 +40,8 @@ class Pulled:
     """By reason: what a complete walk could not prove to have read, so that nothing of it is marked as removed."""
     unread: list[str] = field(default_factory=list)
     """What could not be read, in sentences: it is as it was, and the next pull tries again."""
+    may_pass: bool = False
+    """Whether the same pull may read some of it later."""
     over_budget: str | None = None
     """What a complete walk found gone and did not mark, for it was over the budget."""
     remarks: list[str] = field(default_factory=list)
@@ -106,6 +108,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
             if is_unfinished(pipeline):
                 stop_if_interrupted()
     found.remarks, found.unread = status.remarks(pipeline), status.unread(pipeline)
+    found.may_pass = status.may_pass(pipeline)
     if CONSENT_EVENTS.name in counts:
         # Most of what a complete walk tells is known: such rows are handed over, and not written.
         counts[CONSENT_EVENTS.name] = status.written(pipeline, CONSENT_EVENTS.name, loads)

@@ -135,7 +135,13 @@ def removals(pipeline: dlt.Pipeline) -> str | None:
 def unread(pipeline: dlt.Pipeline) -> list[str]:
     """What Listrak did not let be read, and no pull has read since: a sentence each."""
     state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
-    return [sentence for _, sentence in sorted(state.items())]
+    return [one["told"] for _, one in sorted(state.items())]
+
+
+def may_pass(pipeline: dlt.Pipeline) -> bool:
+    """Whether any of what could not be read may be read by the same command later."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
+    return any(one["passes"] for one in state.values())
 
 
 def in_doubt(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -135,7 +135,7 @@ class Directory:
     def doubts(self) -> dict[str, str]:
         """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""
         doubts = dict.fromkeys(self.rejects.in_doubt(), "records are set aside in rejected_rows")
-        for name in self.failures.told:
+        for name in self.failures.errors:
             kind, sender, *_ = name.split("/")
             # Streams are named as they are; without a sender code's lists, nothing is known of who is on them.
             named = f"contacts/{sender}/" if kind == LISTS.name else kind if kind in _SMALL else name

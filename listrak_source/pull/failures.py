@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
-from listrak_source.api import ConfigurationError, InactiveError, ListrakClient, ListrakError, RateLimitError
+from listrak_source.api import (
+    ConfigurationError,
+    ConnectionFailed,
+    InactiveError,
+    IncompletePage,
+    ListrakClient,
+    ListrakError,
+    RateLimitError,
+)
 
 
 def is_of_the_unit(error: ListrakError, client: ListrakClient) -> bool:
@@ -30,10 +39,11 @@ class Failures:
     """What one pull could not read. Threads share it."""
 
     client: ListrakClient
-    told: dict[str, str] = field(default_factory=dict)
-    """By stream, or another name of what was asked for: a sentence."""
+    errors: dict[str, ListrakError] = field(default_factory=dict)
+    """By stream, or another name of what was asked for."""
     lookups: int = 0
     """Contacts that could not be looked up."""
+    _what: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def skips(self, name: str, what: str, error: ListrakError) -> bool:
@@ -43,7 +53,8 @@ class Failures:
         if not is_of_the_unit(error, self.client):
             return False
         with self._lock:
-            self.told.setdefault(name, f"Listrak did not let {what}: {_why(error)}.")
+            self.errors.setdefault(name, error)
+            self._what.setdefault(name, what)
         return True
 
     def skips_lookup(self, sender_code_id: int, error: ListrakError) -> bool:
@@ -54,7 +65,22 @@ class Failures:
             self.lookups += skipped
         return skipped
 
+    def told(self) -> dict[str, dict[str, Any]]:
+        """By name: a sentence, and whether the failure may pass by itself. Plain values, for the state is JSON."""
+        return {
+            name: {"told": f"Listrak did not let {self._what[name]}: {_why(error)}.", "passes": _passes(error)}
+            for name, error in self.errors.items()
+        }
+
+
+def _passes(error: ListrakError) -> bool:
+    """A server that is busy or away, and not one that fails at this."""
+    return isinstance(error, ConnectionFailed) or error.status in _BUSY
+
 
 def _why(error: ListrakError) -> str:
-    known = [f"HTTP {error.status}" if error.status else "", error.code or ""]
+    known = [f"HTTP {error.status}" if error.status and not isinstance(error, IncompletePage) else "", error.code or ""]
     return " ".join(part for part in known if part) or error.message.rstrip(".")
+
+
+_BUSY = (408, 502, 503, 504)

@@ -143,16 +143,16 @@ def note_remarks(remarks: Iterable[str]) -> None:
     dlt.current.source_state()["remarks"] = told[:MOST_REMARKS]
 
 
-def note_unread(told: Mapping[str, str], *, attempted: Iterable[str], partial: bool) -> None:
-    """Record what this pull could not read, by stream or table: a sentence each. What an earlier pull could not read
-    stays noted where this one has not tried it, being ``partial``.
+def note_unread(told: Mapping[str, Any], *, attempted: Iterable[str], partial: bool) -> None:
+    """Record what this pull could not read (see ``Failures.told``). What an earlier pull could not read stays noted
+    where this one has not tried it, being ``partial``.
     """
     state = dlt.current.source_state()
     tried = {*attempted, *told}
     before = {name: why for name, why in state.get("unread", {}).items() if partial and name not in tried}
     state["unread"] = before | dict(told)
-    for sentence in told.values():
-        logger.warning(sentence)
+    for one in told.values():
+        logger.warning(one["told"])
 
 
 def note_clocks(theirs: datetime, ours: datetime) -> None:

@@ -94,6 +94,11 @@ class Walk:
         yield from self._read_all_opt_outs()
         yield from self._read_recent()
         yield from self._read_whole()
+        errors = self.plan.directory.failures.errors
+        streams = [stream for stream, unit in self.plan.streams.items() if self.plan.readers_of(unit)]
+        if streams and errors.keys() >= set(streams):
+            # Not one of them could be read: that is no failure of single ones.
+            raise errors[streams[0]]
 
     # the ways
 
@@ -248,7 +253,7 @@ class Walk:
         self, unit: AnyUnit, reader: Callable[[], Iterator[Reading[AnyUnit]]]
     ) -> Iterator[Reading[AnyUnit]]:
         """Read, unless another part of the stream could not be read: one patience for all of them is enough."""
-        return iter(()) if unit.stream in self.plan.directory.failures.told else reader()
+        return iter(()) if unit.stream in self.plan.directory.failures.errors else reader()
 
     # state
 
@@ -281,13 +286,13 @@ class Walk:
                 for rows in parts:
                     again = self.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
                     seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
-        failures = self.plan.directory.failures.told
-        for stream in failures:
+        failures = self.plan.directory.failures
+        for stream in failures.errors:
             # Its watermarks stay.
             self.plan.streams.pop(stream, None)
         self.pending.unproved |= self.plan.directory.doubts()
         read = {stream for stream, unit in self.plan.streams.items() if self.plan.readers_of(unit)}
-        progress.note_unread(failures, attempted=read, partial=self.plan.is_partial)
+        progress.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in self.plan.streams.items():

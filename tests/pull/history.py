@@ -144,6 +144,12 @@ class History(Life):
             if self.tables != before:
                 self.unloaded = None
             return False
+        unread = self._unread()
+        if unread:
+            # What could not be read is as it was; of all else, nothing is worse.
+            promises.nothing_is_worse(before, self.tables, told, touched, marks=True)
+            self._go_on_after(unread, pull, pending.began if pending and pending.task == pull.task else now)
+            return True
         resumed = pending is not None and pending.task == pull.task
         began = pending.began if pending and resumed else now
         if resumed and pull.full:
@@ -181,6 +187,21 @@ class History(Life):
                 assert self.pull(again)
             self._again(again, nothing_new=not older and not fault_hit)
         return True
+
+    def _unread(self) -> set[str]:
+        """What the last pull could not read, by stream or another name."""
+        assert self.last
+        return set(self.last.state.get("sources", {}).get("listrak_sms", {}).get("unread", {}))
+
+    def _go_on_after(self, unread: set[str], pull: Pull, began: datetime) -> None:
+        """After a pull that left something out: the lists that it has read stand where it began."""
+        COUNTS["pulls that left something out"] += 1
+        lists = {place for place in self.places if place[0] not in self._skipped()}
+        lists -= {place for place in lists if {f"contacts/{place[0]}/{place[1]}", f"lists/{place[0]}"} & unread}
+        slow = {place for place in lists if f"lookups/{place[0]}" in unread}
+        self.known.advance(began, frozenset(lists - slow), pull.lookups)
+        self.known.advance(began, frozenset(slow), "none")
+        self.pending = self.unloaded = None
 
     def _again(self, pull: Pull, *, nothing_new: bool) -> None:
         before = self.tables

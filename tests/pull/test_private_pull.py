@@ -165,6 +165,7 @@ def test_pull_that_fails_leaves_nothing_in_clear(private: Private, operation: st
     private.sandbox.world.live(1)
     secrets = Secrets(private.sandbox.world)
     private.sandbox.faults.add(Fault("status", operation, times=1000, status=500))
+    private.sandbox.faults.add(Fault("status", "list_sender_codes", times=None, after=1))
     with pytest.raises(PipelineStepFailed, match="500"):
         private.pull("contacts", "subscriptions", max_attempts=1)
     assert secrets.in_folder(private.folder) == set()
