@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property, partial
@@ -50,9 +50,15 @@ class Directory:
         self.failures = Failures(self.client)
         """What else could not be read."""
 
-    def load(self, tables: frozenset[str]) -> None:
-        """Ask now for what the wanted tables need."""
+    def load(self, tables: frozenset[str], known: Set[int] = frozenset()) -> None:
+        """Ask now for what the wanted tables need. ``known`` are sender codes that were read before."""
         _ = self.now
+        if known and not known & {int(code["shortCodeId"]) for code in self.sender_codes}:
+            self.failures.say(
+                SENDER_CODES.name,
+                "Listrak shows none of the sender codes that were read before: are these the credentials of another"
+                " account?",
+            )
         if PROFILE_FIELDS.name in tables:
             _ = self.profile_fields
         if TRANSACTIONAL_MESSAGES.name in tables:

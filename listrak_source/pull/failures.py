@@ -44,6 +44,7 @@ class Failures:
     lookups: int = 0
     """Contacts that could not be looked up."""
     _what: dict[str, str] = field(default_factory=dict)
+    _said: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def skips(self, name: str, what: str, error: ListrakError) -> bool:
@@ -65,9 +66,14 @@ class Failures:
             self.lookups += skipped
         return skipped
 
+    def say(self, name: str, sentence: str) -> None:
+        """Tell of something else that could not be read."""
+        self._said[name] = sentence
+
     def told(self) -> dict[str, dict[str, Any]]:
         """By name: a sentence, and whether the failure may pass by itself. Plain values, for the state is JSON."""
-        return {
+        said = {name: {"told": sentence, "passes": False} for name, sentence in self._said.items()}
+        return said | {
             name: {"told": f"Listrak did not let {self._what[name]}: {_why(error)}.", "passes": _passes(error)}
             for name, error in self.errors.items()
         }

@@ -74,7 +74,7 @@ class Loads:
         self.vouched.goes_on(begun.handed)
         if found_gone:
             begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
-        directory.load(wanted)
+        directory.load(wanted, frozenset(begun.senders))
         self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun

@@ -45,6 +45,10 @@ class Once:
         if len(keys):
             self._written[group].append(keys)
 
+    def is_empty(self, group: str) -> bool:
+        """Whether nothing of the group was written."""
+        return not self._written.get(group)
+
     def has(self, group: str, phones: pa.ChunkedArray) -> pa.Array:
         """Which phone numbers the group has seen, as booleans."""
         if not self._written.get(group):

@@ -32,6 +32,7 @@ STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
 _STATES = (False, True)
 _TOO_FAR = timedelta(days=366)
 """A clock that was ahead by more tells nothing of how far was read."""
+_CLOCKS = progress.CLOCKS_DIFFER
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
@@ -53,6 +54,8 @@ class Plan:
 
     last_opt_outs: list[OptOutUnit] = field(default_factory=list)
     """Opt-outs of the last days."""
+    opt_outs_again: list[OptOutUnit] = field(default_factory=list)
+    """Opt-outs from the beginning, where only one pull has read them so."""
     all_opt_outs: list[OptOutUnit] = field(default_factory=list)
     """Opt-outs from the beginning, where they are new or everything is read."""
     changing: list[ContactUnit] = field(default_factory=list)
@@ -104,15 +107,25 @@ class Plan:
 
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
-        return isinstance(unit, OptOutUnit) or not unit.window.end or unit.window.end > self.read_again_from
+        if isinstance(unit, OptOutUnit) or not unit.window.end:
+            return True
+        mark = self._earliest(unit)
+        again = min(self.read_again_from, since(mark, _CLOCKS, self.zone)) if mark else self.read_again_from
+        return unit.window.end > again
 
     def _plan_opt_outs(self, unit: OptOutUnit) -> None:
         self.streams[unit.stream] = unit
+        once_from = self._read_once_from(unit)
         if self.readers_of(unit):
-            self.last_opt_outs.append(replace(unit, window=Window(self.changes_from(unit), is_open=True)))
+            first = self.changes_from(unit)
+            if isinstance(once_from, datetime):
+                first = min(first, since(once_from, _CLOCKS, self.zone))
+            self.last_opt_outs.append(replace(unit, window=Window(first, is_open=True)))
         # Whatever start_date says: who said stop years ago must be known.
         if self._is_new(unit) or (self.complete and self.tables_of(unit)):
             self.all_opt_outs.append(unit)
+        elif once_from == progress.THE_BEGINNING:
+            self.opt_outs_again.append(unit)
 
     def _plan_list(self, sender_code_id: int, item: Record) -> None:
         phone_list_id = int(item["phoneListId"])
@@ -128,6 +141,9 @@ class Plan:
             self.whole += states
         elif reads_all:
             self.whole += [replace(state, window=window) for window in self._slices(item) for state in states]
+        elif self._read_once_from(unit) == progress.THE_BEGINNING and not self.directory.settings.start():
+            # Its first reading found nobody: one empty answer is not believed.
+            self.whole += states
 
     def changes_from(self, unit: Unit) -> datetime:
         """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
@@ -137,12 +153,23 @@ class Plan:
 
     def _windows(self, unit: ContactUnit) -> Iterator[Window]:
         first = self.changes_from(unit)
+        yield from self._windows_read_once(unit, first)
         start_date = self.directory.settings.start()
         # What the last pull placed by the day is placed by the day again.
         daily_until = first + self.overlap + timedelta(days=1) if self._start(unit) else None
         if start_date and self._is_new(unit):
             first = min(first, start_date)
-        return cut(first, self.now, self.zone, daily_until)
+        yield from cut(first, self.now, self.zone, daily_until)
+
+    def _windows_read_once(self, unit: ContactUnit, until: datetime) -> Iterator[Window]:
+        """The windows of the last pull that no other has read, as that pull had them, up to where this one begins."""
+        once_from, mark = self._read_once_from(unit), self._earliest(unit)
+        if not isinstance(once_from, datetime) or mark is None:
+            return
+        again, start = since(once_from, _CLOCKS, self.zone), since(once_from, self.overlap, self.zone)
+        if again < until:
+            windows = cut(start, mark, self.zone, start + self.overlap + timedelta(days=1))
+            yield from (window for window in windows if window.end and again < window.end <= until)
 
     def _slices(self, item: Record) -> list[Window]:
         """The whole of a list, for its first reading."""
@@ -158,9 +185,19 @@ class Plan:
 
     def _start(self, unit: Unit) -> datetime | None:
         """From where any reader of the unit's stream goes on; None when nobody has read it. Never later than now."""
+        earliest = self._earliest(unit)
+        return since(earliest, self.overlap, self.zone) if earliest else None
+
+    def _earliest(self, unit: Unit) -> datetime | None:
+        """Up to where every reader of the unit's stream has read it that has read it at all."""
         marks = (self._mark(reader, unit) for reader in self.readers_of(unit))
         earliest = min((mark for mark in marks if mark), default=None)
-        return since(min(earliest, self.now), self.overlap, self.zone) if earliest else None
+        return min(earliest, self.now) if earliest else None
+
+    def _read_once_from(self, unit: Unit) -> datetime | str | None:
+        """From when on only the last pull has read the unit's stream: what one answer left out comes with the next."""
+        found = progress.read_once_from(self.tables_of(unit), unit.stream) if self._earliest(unit) else None
+        return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
         """Up to where a reader has read the unit's stream; None where nobody knows: it was never read, or by a clock

@@ -28,6 +28,10 @@ MOST_REMEMBERED = 50_000
 MOST_REMARKS = 20
 """Sentences about one pull that are kept."""
 
+THE_BEGINNING = "the beginning"
+_BEFORE = "watermarks_before"
+"""Where the watermarks before the last ones stand."""
+
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
 
@@ -43,10 +47,27 @@ def watermark(reader: str, stream: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def advance(readers: Iterable[str], stream: str, now: datetime) -> None:
-    """Record that ``stream`` was read for these readers up to ``now`` (UTC), also where a clock once told more."""
+def advance(readers: Iterable[str], stream: str, now: datetime, *, doubtful: bool = False) -> None:
+    """Record that ``stream`` was read for these readers up to ``now`` (UTC), also where a clock once told more.
+
+    What they knew before is kept beside it, for one reading is not believed: the next pull reads from there again.
+    Where they knew nothing it begins at the beginning, if this first reading is ``doubtful``.
+    """
     for reader in readers:
+        before = _watermarks(reader).get(stream)
+        if before or doubtful:
+            _watermarks(reader, _BEFORE)[stream] = before or ""
         _watermarks(reader)[stream] = now.isoformat()
+
+
+def read_once_from(readers: Iterable[str], stream: str) -> datetime | str | None:
+    """From when on only one pull has read ``stream`` for any of the readers, or :data:`THE_BEGINNING`; None where that
+    is not kept.
+    """
+    kept = [before for reader in readers if (before := _watermarks(reader, _BEFORE).get(stream)) is not None]
+    if not kept:
+        return None
+    return datetime.fromisoformat(min(kept)) if all(kept) else THE_BEGINNING
 
 
 def begin(reader: str, stream: str, now: datetime) -> None:
@@ -60,7 +81,8 @@ def forget(streams: Iterable[str]) -> None:
     for stream in streams:
         _remembered().pop(stream, None)
         for reader in readers:
-            _watermarks(reader).pop(stream, None)
+            for which in ("watermarks", _BEFORE):
+                _watermarks(reader, which).pop(stream, None)
 
 
 def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
@@ -71,6 +93,7 @@ def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
     gone = set(sender_codes)
     for stream in [stream for stream in state.get("watermarks", {}) if stream.split("/")[1] in gone]:
         del state["watermarks"][stream]
+        state.get(_BEFORE, {}).pop(stream, None)
         _remembered().pop(stream, None)
 
 
@@ -231,10 +254,10 @@ def senders() -> list[int]:
     return sorted({int(stream.split("/")[1]) for stream in streams})
 
 
-def _watermarks(reader: str) -> dict[str, str]:
+def _watermarks(reader: str, which: str = "watermarks") -> dict[str, str]:
     # A table's watermarks stand with its resource, so that dlt's refresh of the table resets them too.
     state = dlt.current.source_state() if reader == LOOKUPS else dlt.current.resource_state(reader)
-    return cast("dict[str, str]", state.setdefault("watermarks", {}))
+    return cast("dict[str, str]", state.setdefault(which, {}))
 
 
 def _remembered() -> dict[str, dict[str, Any]]:

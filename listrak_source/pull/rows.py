@@ -60,6 +60,19 @@ class Rows:
         rows = self.once.first(opt_outs_of(unit.sender_code_id), rows, OPT_OUT_KEY)
         return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: events.of_opt_outs(rows, self.plan.now)})
 
+    def unknown_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> pa.Table:
+        """The opt-outs of people of whom the warehouse lacks one of these."""
+        sender, known = unit.sender_code_id, f"known opt-outs of {unit.sender_code_id}"
+        if self.once.is_empty(known) and columns_of(OPT_OUTS):
+            names = ", ".join(OPT_OUT_KEY)
+            among = f"sender_code_id = {sender} AND {alive(OPT_OUTS)}"
+            for rows in held(f"SELECT {names} FROM opt_outs WHERE {among}"):  # noqa: S608 - our own names
+                self.once.add(known, keys_of(rows))
+        found = self._shape(records, OPT_OUTS, {"sender_code_id": sender})
+        lacking = found.filter(pc.invert(self.once.has_keys(known, keys_of(found.select(OPT_OUT_KEY)))))
+        people = pc.unique(lacking["phone_number"])
+        return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
+
     def note_stops(self, unit: OptOutUnit, records: pa.Table) -> None:
         """Remember who is among the opt-outs."""
         self.once.add(stops_of(unit.sender_code_id), phone_keys(records["phoneNumber"]))

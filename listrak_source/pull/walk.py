@@ -4,6 +4,7 @@ One pull goes these ways, one after the other, all up to the same moment, when i
 
 1. *The directory*: sender codes, lists, profile fields, messages.
 2. *Opt-outs of the last days*, before any contact: who says stop while contacts are read is then new to the next pull.
+   All of them, where only one pull has read them so: one answer may have lacked some.
 3. *The last days of lists that were read before.* What the last pull saw already is left out; the rest is new.
 4. *Lookups* of the contacts that are new or newly opted out.
 5. *All opt-outs*, where they are new or everything is read.
@@ -39,7 +40,7 @@ from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SmallTables
 from listrak_source.pull.tables import SUBSCRIPTIONS
-from listrak_source.pull.units import AnyUnit, ContactUnit, Unit, place_of
+from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
 
 TOGETHER = 40_000
@@ -90,6 +91,7 @@ class Walk:
         else:
             yield Step(self.small.batch())
         yield from self._read_last_opt_outs()
+        yield from self._read_opt_outs_again()
         yield from self._read_changing()
         yield from self._read_all_opt_outs()
         yield from self._read_recent()
@@ -111,6 +113,14 @@ class Walk:
                 self._note_changed(unit, new)
             self.rows.note_stops(unit, records)
             yield Step(self.rows.opt_outs(unit, new), records.num_rows)
+
+    def _read_opt_outs_again(self) -> Iterator[Step]:
+        for reading in self._read(self.plan.opt_outs_again):
+            unit, records = reading.unit, self.rows.unknown_opt_outs(reading.unit, reading.records)
+            if self.plan.finds_changes(unit):
+                self._note_changed(unit, records)
+            self.rows.note_stops(unit, reading.records)
+            yield Step(self.rows.opt_outs(unit, records), reading.records.num_rows)
 
     def _read_changing(self) -> Iterator[Step]:
         held: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
@@ -298,7 +308,8 @@ class Walk:
         for stream, unit in self.plan.streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
             progress.remember(stream, self.plan.now, windows)
-            progress.advance(self.plan.readers_of(unit), stream, self.plan.now)
+            doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
+            progress.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:
                 # What changes from now on is looked up when lookups are on again.
                 progress.begin(progress.LOOKUPS, stream, self.plan.now)

@@ -43,6 +43,9 @@ class Quirks:
     phones_taken: Literal["digits", "any", "listed"] = "digits"
     """In which form a request may name a contact: ten or eleven digits, any, or only as contacts
     are written."""
+    cursors: Literal["places", "offsets"] = "places"
+    """What a cursor stands for: a place behind a row, or a number of rows to leave out. With numbers, whoever leaves
+    the collection makes the next page skip somebody else."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

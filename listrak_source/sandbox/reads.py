@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from listrak_source.sandbox.answers import Answer, Call, Page, bare, json_bytes, resource
@@ -153,18 +153,25 @@ def _page_along(line: Timeline, call: Call, start: str, end: str, render: Callab
     count, asked = read_count(call.query), decode_cursor(call.query.get("cursor"))
     inclusive = call.quirks.bounds == "inclusive"
     low, high = line.cut(read_date(call.query, start), read_date(call.query, end), inclusive=inclusive)
+    by_number = call.quirks.cursors == "offsets"
+    begin = low
     if asked is not None:
-        low = max(low, line.after(asked))
+        low = min(low + max(asked[0], 0), high) if by_number else max(low, line.after(asked))
     stop = min(low + count, high)
     rows = list(map(render, line.members[low:stop]))
-    return Page(rows, asked, line.key(stop - 1) if low < stop < high else None)
+    follows = (stop - begin, 0) if by_number else line.key(stop - 1)
+    return Page(rows, asked, follows if low < stop < high else None)
 
 
 def _page_of(records: dict[int, Any], call: Call) -> Page:
     """The same for a handful of records by identifier."""
     count, asked = read_count(call.query), decode_cursor(call.query.get("cursor"))
-    left: Iterable[int] = (item for item in sorted(records) if asked is None or (0, item) > asked)
-    ids = list(left)
+    ids = sorted(records)
+    if call.quirks.cursors == "offsets":
+        low = max(asked[0], 0) if asked is not None else 0
+        place = (low + count, 0) if len(ids) > low + count else None
+        return Page([json_bytes(records[item]) for item in ids[low : low + count]], asked, place)
+    ids = [item for item in ids if asked is None or (0, item) > asked]
     place = (0, ids[count - 1]) if len(ids) > count else None
     return Page([json_bytes(records[item]) for item in ids[:count]], asked, place)
 

@@ -29,6 +29,7 @@ WAITS: tuple[dict[str, float], ...] = (
 )  # fmt: skip
 QUIRKS: dict[str, tuple[str, ...]] = {
     "cursor_style": ("token", "relative", "absolute", "elsewhere"),
+    "cursors": ("places", "offsets"),
     "last_page": ("null", "empty", "absent"),
     "bounds": ("inclusive", "exclusive"),
     "opt_out_reason": ("name", "number"),

@@ -1,0 +1,163 @@
+"""Collections that move while they are paged, or are not whole for a moment: the next pull finds what one missed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from listrak_source.sandbox import Fault
+from pipelines import status
+from tests.pull.asking import Somebody, on_request, somebody
+from tests.pull.sweep.gone import removed
+from tests.pull.warehouse import Warehouse, truth
+
+PAGES = {"page_size": 3, "workers": 1}
+
+
+@pytest.fixture(autouse=True)
+def offsets(warehouse: Warehouse) -> None:
+    service = warehouse.sandbox.service
+    service.quirks = replace(service.quirks, cursors="offsets")
+
+
+def between_pages(warehouse: Warehouse, operation: str, act: Callable[[], None], without: str = "(none)") -> list[str]:
+    """Have ``act`` happen before the second page of a collection, of a query without some filter; returns a list that
+    tells when it has.
+    """
+    happened: list[str] = []
+
+    def look(asked: str, query: str) -> None:
+        if asked == operation and "cursor=" in query and without not in query and not happened:
+            happened.append(query)
+            act()
+
+    on_request(warehouse.sandbox, look)
+    return happened
+
+
+def some(warehouse: Warehouse, stopped: bool = False) -> tuple[Somebody, list[str]]:
+    """Twelve people subscribe (and stop), a minute apart."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    phones = [f"155501090{number:02d}" for number in range(12)]
+    for phone in phones:
+        world.subscribe(someone.sender_code_id, someone.phone_list_id, phone)
+        if stopped:
+            world.opt_out(someone.sender_code_id, phone)
+        world.clock.advance(minutes=1)
+    return someone, phones
+
+
+def lacks(warehouse: Warehouse, *tables: str) -> dict[str, set[object]]:
+    told = truth(warehouse.sandbox)
+    held = {name: warehouse.rows(name) if warehouse.records(name) is not None else {} for name in tables}
+    missing = {name: set(told[name].keys() - held[name].keys()) for name in tables}
+    return {name: keys for name, keys in missing.items() if keys}
+
+
+@pytest.mark.parametrize("gap", [0, 40], ids=["a first pull", "a pull after 40 days"])
+def test_a_stop_that_a_page_skipped_is_found_by_the_next_pull(warehouse: Warehouse, gap: int) -> None:
+    """13.A1: somebody comes back between two pages of opt-outs, and another stop is on neither of them."""
+    world = warehouse.sandbox.world
+    if gap:
+        warehouse.begin()
+        warehouse.pull()
+    someone, phones = some(warehouse, stopped=True)
+    world.clock.advance(days=gap)
+    first = world.phone(world.sender_codes[someone.sender_code_id].opt_out_order.members[0])
+    back = phones[0] if gap else first
+    # A first pull reads all of them without a date, and a later one those of the days since the last.
+    without = "(none)" if gap else "startDate"
+    moved = between_pages(warehouse, "list_opt_outs", lambda: world.resubscribe(someone.sender_code_id, back), without)
+    warehouse.pull(**PAGES)
+    assert moved
+    assert lacks(warehouse, "opt_outs"), "it was skipped"
+    world.clock.advance(days=gap or 3)
+    warehouse.pull(**PAGES)
+    assert lacks(warehouse, "opt_outs") == {}
+    stops = {key[:2] for key in truth(warehouse.sandbox)["opt_outs"]}
+    told = {(key[0], key[2]) for key in warehouse.rows("consent_events") if key[3] == "opted_out"}
+    assert stops <= told
+    assert warehouse.pull(**PAGES) == {}, "and a third pull loads nothing"
+
+
+def test_a_subscription_that_a_page_skipped_is_found_by_the_next_pull(warehouse: Warehouse) -> None:
+    """13.A1: somebody leaves between two pages of a long window."""
+    world = warehouse.sandbox.world
+    warehouse.begin()
+    someone, phones = some(warehouse)
+    world.clock.advance(days=50)
+
+    def leave() -> None:
+        world.leave_list(someone.sender_code_id, someone.phone_list_id, phones[0])
+
+    moved = between_pages(warehouse, "list_contacts", leave)
+    warehouse.pull(**PAGES)
+    assert moved
+    assert lacks(warehouse, "list_memberships"), "it was skipped"
+    world.clock.advance(days=50)
+    warehouse.pull(**PAGES)
+    assert lacks(warehouse, "list_memberships", "contacts") == {}
+    assert warehouse.pull(**PAGES) == {}
+
+
+def test_whom_a_walk_skipped_is_not_marked(warehouse: Warehouse) -> None:
+    """13.A1: somebody leaves between two pages of a complete walk; whoever is skipped for that is alive."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    warehouse.begin()
+    world.clock.advance(days=3)
+    moved = between_pages(
+        warehouse,
+        "list_contacts",
+        lambda: world.leave_list(someone.sender_code_id, someone.phone_list_id, someone.phone_number),
+    )
+    warehouse.pull(full=True, lookups="none", **PAGES)
+    assert moved
+    there = truth(warehouse.sandbox)
+    marked = removed(warehouse)
+    assert not marked.get("contacts", set()) & there["contacts"].keys()
+    assert not marked.get("list_memberships", set()) & there["list_memberships"].keys()
+
+
+@pytest.mark.cases(2)
+@pytest.mark.parametrize("kind", ["no_rows", "some_rows"])
+@pytest.mark.parametrize("gap", [0, 20], ids=["a first pull", "a later pull"])
+def test_opt_outs_that_were_not_shown_for_a_moment_come_with_the_next_pull(
+    warehouse: Warehouse, gap: int, kind: str
+) -> None:
+    """13.A2: an answer without them is not taken for good."""
+    world = warehouse.sandbox.world
+    if gap:
+        warehouse.begin()
+        warehouse.pull()
+    some(warehouse, stopped=True)
+    world.clock.advance(days=gap)
+    warehouse.sandbox.faults.add(Fault(kind, "list_opt_outs", times=None))  # type: ignore[arg-type]
+    warehouse.pull()
+    warehouse.sandbox.faults.clear()
+    assert lacks(warehouse, "opt_outs")
+    world.clock.advance(days=gap or 3)
+    warehouse.pull()
+    assert lacks(warehouse, "opt_outs") == {}
+
+
+def test_a_list_that_was_empty_for_a_moment_is_read_again(warehouse: Warehouse) -> None:
+    """13.A2: the first reading of a list that finds nobody is not believed, and the second is."""
+    warehouse.sandbox.faults.add(Fault("no_rows", "list_contacts", times=None))
+    warehouse.pull()
+    warehouse.sandbox.faults.clear()
+    warehouse.sandbox.world.clock.advance(days=1)
+    warehouse.pull()
+    assert lacks(warehouse, "contacts", "list_memberships") == {}
+
+
+def test_an_account_that_shows_none_of_its_sender_codes_is_told(warehouse: Warehouse) -> None:
+    """13.A2: nothing is read then, and the pull does not say that all is well."""
+    warehouse.begin()
+    warehouse.sandbox.faults.add(Fault("no_rows", "list_sender_codes", times=None))
+    warehouse.pull()
+    assert "none of the sender codes" in " ".join(status.unread(warehouse.pipeline()))
+    warehouse.sandbox.faults.clear()
+    warehouse.pull()
+    assert status.unread(warehouse.pipeline()) == []
