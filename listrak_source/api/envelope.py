@@ -25,6 +25,10 @@ class Refusal(ValueError):  # noqa: N818 - it is an answer, not a fault of the p
         self.status, self.code, self.message = status, code, message
 
 
+class Nothing(ValueError):  # noqa: N818
+    """A body that is whole, and tells nothing of what was asked for."""
+
+
 def read(body: bytes) -> Any:
     """Return what the JSON of a success holds. Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body
     that says that it is no success.
@@ -89,6 +93,35 @@ def rows_of(answer: Any) -> list[Any]:
     if not isinstance(answer, list):
         raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
     return answer
+
+
+def inner(answer: Any) -> Any:
+    """Return what an answer of one object is about, whatever is around it: an envelope, an array of one, both, twice.
+
+    That is None where nothing is in there. Raises :class:`Refusal` for an envelope further in that says so.
+    """
+    is_outermost = True
+    while True:
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        elif isinstance(answer, Mapping) and "data" in answer and _is_envelope(answer, is_outermost):
+            answer = answer["data"]
+        else:
+            break
+        check(answer)
+        is_outermost = False
+    is_nothing = not answer or (isinstance(answer, Mapping) and answer.keys() <= _ENVELOPE)
+    return None if is_nothing and (answer is None or isinstance(answer, Mapping | list)) else answer
+
+
+def without_envelope(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record that has no such fields of its own without an envelope's."""
+    return {name: value for name, value in record.items() if name not in _ENVELOPE and name != "data"}
+
+
+def _is_envelope(answer: Mapping[str, Any], is_outermost: bool) -> bool:
+    """Whether an object with ``data`` is one: further in it may be a record with a field of that name."""
+    return answer.keys() <= _ENVELOPE | {"data"} or (is_outermost and isinstance(answer["data"], Mapping | list))
 
 
 def _json(body: bytes) -> Any:

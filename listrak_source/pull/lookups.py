@@ -19,6 +19,7 @@ from listrak_source.api import (
     ListrakClient,
     ListrakError,
     NotFoundError,
+    NothingTold,
     each_record,
     json_elements,
 )
@@ -117,7 +118,7 @@ def _ask(client: ListrakClient, person: Person, details: bool, subscriptions: bo
     try:
         # Under the number that the collections use, so that every table joins.
         contact = {**client.get_contact(sender, phone), "phoneNumber": phone} if details else None
-    except NotFoundError:
+    except (NotFoundError, NothingTold):
         is_known = False
     except _REFUSALS as error:
         refused.append((CONTACTS, _why(error)))

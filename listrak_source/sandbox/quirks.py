@@ -33,6 +33,8 @@ class Quirks:
     """Every token is good for its time, or the latest only: two programs with the same credentials end each other's."""
     no_rows: Literal["list", "null", "absent"] = "list"
     """What ``data`` is on a page without rows."""
+    no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
+    """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

@@ -14,6 +14,10 @@ from listrak_source.sandbox.profile import ProfileField, normal_phone
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
 
+_NO_CONTACT = {
+    "null": resource(b"null"), "empty": resource(b"{}"), "nested": resource(resource(b"null")),
+}  # fmt: skip
+
 
 def number(call: Call, name: str) -> int:
     """An identifier of the route."""
@@ -68,7 +72,12 @@ class Reads:
         return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", rows.__getitem__)
 
     def get_contact(self, call: Call) -> Answer:
-        sender, person = self._contact(call)
+        try:
+            sender, person = self._contact(call)
+        except Refused:
+            if call.quirks.no_contact == "refused":
+                raise
+            return _NO_CONTACT[call.quirks.no_contact]
         since, stopped = sender.since[person], sender.opt_outs.get(person)
         dates = {
             "subscribeDate": None if since == NEVER else to_text(since),

@@ -36,6 +36,7 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_paging": ("paged", "unpaged"),
     "error_style": ("http", "body"),
     "no_rows": ("list", "null", "absent"),
+    "no_contact": ("refused", "null", "empty", "nested"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),
