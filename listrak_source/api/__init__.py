@@ -23,6 +23,7 @@ from listrak_source.api.errors import (
     RepeatedCursor,
     ServerError,
     UnreadableAnswer,
+    UnreadableCharset,
     UnsafeAddress,
 )
 from listrak_source.api.paging import Decoder, Page, each_record, json_elements, json_page
@@ -52,6 +53,7 @@ __all__ = [
     "RepeatedCursor",
     "ServerError",
     "UnreadableAnswer",
+    "UnreadableCharset",
     "UnsafeAddress",
     "each_record",
     "json_elements",

@@ -131,7 +131,11 @@ def contact_of(phone_number: str) -> Callable[[bytes], dict[str, Any]]:
     """
 
     def parse(body: bytes) -> dict[str, Any]:
-        found = inner(read(body))
+        try:
+            found = inner(read(body))
+        except UnicodeDecodeError:
+            # Push sends back what it read: a character in place of another would be written to Listrak.
+            raise Nothing from None
         if not isinstance(found, dict) or not _is_same(found.get("phoneNumber"), phone_number):
             raise Nothing
         return without_envelope(found)

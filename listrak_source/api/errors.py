@@ -141,6 +141,12 @@ class NothingTold(UnreadableAnswer):
     transient = False
 
 
+class UnreadableCharset(UnreadableAnswer):
+    """A success in a charset that is not known, or that its body is not in."""
+
+    transient = False
+
+
 class AnswerTooLarge(UnreadableAnswer):
     """A success whose body has more bytes than an answer may have."""
 

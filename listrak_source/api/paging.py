@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
-from listrak_source.api.envelope import Nothing, inner, read, rows_of
+from listrak_source.api.envelope import Nothing, inner, read, repaired, rows_of
 from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer
 
 T = TypeVar("T")
@@ -46,8 +46,10 @@ def json_page(body: bytes) -> Page[list[Any]]:
 
 
 def json_elements(body: bytes) -> Page[list[Any]]:
-    """Decode a collection for a caller that judges its elements itself: they may be no objects."""
-    return _page(read(body))
+    """Decode a collection for a caller that judges its elements itself: they may be no objects, or hold bytes that are
+    no UTF-8.
+    """
+    return _page(read(repaired(body)))
 
 
 def told_page(body: bytes) -> Page[list[Any]]:

@@ -15,13 +15,14 @@ import requests
 from requests.auth import AuthBase
 
 from listrak_source.api.auth import Access, AccessToken, TokenSource
-from listrak_source.api.envelope import Nothing, Refusal, status_of, told
+from listrak_source.api.envelope import Nothing, Refusal, WrongCharset, as_utf8, status_of, told
 from listrak_source.api.errors import (
     AnswerTooLarge,
     ListrakError,
     NothingTold,
     RateLimitError,
     UnreadableAnswer,
+    UnreadableCharset,
     UnsafeAddress,
     family,
 )
@@ -185,13 +186,15 @@ class Transport:
                 refusal = told(answer.body or b"", answer.status)
             elif answer.body is not None:
                 try:
-                    return parse(answer.body)
+                    return parse(as_utf8(answer.body, answer.headers.get("Content-Type", "")))
                 except Refusal as said:
                     refusal = said
                     if answer.paced_by != said.status:
                         answer.turn.answered(said.status, retry_after(answer.headers), None)
                 except Nothing:
                     kind, why = NothingTold, "tells nothing of what was asked for"
+                except WrongCharset as error:
+                    kind, why = UnreadableCharset, str(error)
                 except ValueError as error:
                     # The kind only: the error's text may quote the body, and that is about people.
                     why = f"does not parse ({type(error).__name__}, {len(answer.body)} bytes)"

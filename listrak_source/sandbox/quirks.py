@@ -35,6 +35,8 @@ class Quirks:
     """What ``data`` is on a page without rows."""
     no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
+    charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
+    """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

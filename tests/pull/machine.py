@@ -34,6 +34,7 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_reason": ("name", "number"),
     "disabled_reads": ("answered", "refused"),
     "opt_out_paging": ("paged", "unpaged"),
+    "charset": ("utf-8", "iso-8859-1", "utf-16", "utf-8-sig"),
     "error_style": ("http", "body"),
     "no_rows": ("list", "null", "absent"),
     "no_contact": ("refused", "null", "empty", "nested"),
