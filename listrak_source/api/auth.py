@@ -40,6 +40,7 @@ class AccessToken:
 
     value: str = field(repr=False)
     use_until: float
+    since: float = field(default_factory=time.monotonic)
     good_at: float = 0.0
     """The latest moment at which a request was begun that it let through."""
 
@@ -55,8 +56,9 @@ class Access:
     that does not reach so far does not, and no new token helps. What tells them apart is what other requests met.
     """
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, tokens: TokenSource, max_attempts: int) -> None:
+        self._tokens = tokens
+        self._max_attempts = max_attempts
         self._is_granted = False
         self._denied: set[str] = set()
 
@@ -66,23 +68,22 @@ class Access:
         token.good_at = max(token.good_at, began)
         self._denied.discard(operation)
 
-    def may_return(self, operation: str, token: AccessToken, refused: int) -> bool:
-        """Tell whether a request may be sent again that was ``refused`` so many times, now with this token.
+    def again(self, operation: str, token: AccessToken, refused: int) -> AccessToken | None:
+        """Return the token to come back with for a request that was ``refused`` so many times, now with this one; None
+        if it is the access that is missing.
 
-        Once, in any case. Then only if this client was ever let through, and with a pause: whoever is let through with
-        the same token meanwhile proves that it is alive, so it is the access that is missing.
+        It may come back once in any case, and more often only if this client was ever let through. Whoever is let
+        through with the same token meanwhile proves that it is alive.
         """
-        if refused == 1:
-            return True
-        if not self._is_granted or operation in self._denied or refused >= self._patience.max_attempts:
-            self._denied.add(operation)
-            return False
         now = time.monotonic()
-        time.sleep(self._patience.pause(refused - 1))
-        if token.good_at > now:
-            self._denied.add(operation)
-            return False
-        return True
+        if refused == 1:
+            return self._tokens.refresh(token)
+        if self._is_granted and operation not in self._denied and refused < self._max_attempts:
+            other = self._tokens.refresh(token)
+            if token.good_at <= now:
+                return other
+        self._denied.add(operation)
+        return None
 
 
 class TokenSource:
@@ -107,6 +108,7 @@ class TokenSource:
         self._session = new_session(token_url, 1, self._limits)
         self._lock = threading.Lock()
         self._current: AccessToken | None = None
+        self._short_lives = 0
         self._failures = 0
         self._failure: ListrakError | None = None
 
@@ -129,10 +131,11 @@ class TokenSource:
         """Return a token other than ``stale``, which the API has refused.
 
         Of all the threads that were refused with one token, the first fetches and the others get what it fetched.
+        Where one token after the other is refused, it pauses before: another program that does the same gets its turn.
         """
-        return self._renew(stale)
+        return self._renew(stale, is_refused=True)
 
-    def _renew(self, stale: AccessToken | None) -> AccessToken:
+    def _renew(self, stale: AccessToken | None, *, is_refused: bool = False) -> AccessToken:
         failures = self._failures
         with self._lock:
             if self._current is not None and self._current is not stale:
@@ -140,6 +143,8 @@ class TokenSource:
             if self._failure is not None and self._failures != failures:
                 # It failed while this thread waited: the answer would be the same, and so would the long wait.
                 raise copy.copy(self._failure)
+            if is_refused and stale is not None:
+                self._pause(stale)
             try:
                 self._current = self._patience.run(_OPERATION, self._fetch)
             except ListrakError as error:
@@ -147,6 +152,12 @@ class TokenSource:
                 self._failure = copy.copy(error)
                 raise
             return self._current
+
+    def _pause(self, refused: AccessToken) -> None:
+        lived = time.monotonic() - refused.since
+        self._short_lives = self._short_lives + 1 if lived < LEEWAY * self._patience.first_wait else 0
+        if self._short_lives > 1:
+            time.sleep(self._patience.pause(self._short_lives - 1))
 
     def _fetch(self) -> AccessToken:
         broken: ListrakError | None = None

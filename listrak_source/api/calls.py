@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO, TypeVar
 
+from listrak_source.api.envelope import Nothing, inner, read, without_envelope
 from listrak_source.api.errors import InvalidRequestError, ListrakError, NotFoundError
 from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, mark_of, pages, unwrap
 from listrak_source.api.redact import mask_phone
@@ -25,8 +26,10 @@ class Calls:
     _transport: Transport
     _max_idle_pages: int
 
-    def _one(self, name: str, path: Mapping[str, object]) -> dict[str, Any]:
-        return self._transport.send(name, path, parse=unwrap)
+    def _one(
+        self, name: str, path: Mapping[str, object], parse: Callable[[bytes], dict[str, Any]] = unwrap
+    ) -> dict[str, Any]:
+        return self._transport.send(name, path, parse=parse)
 
     def _walk(
         self,
@@ -101,14 +104,46 @@ def _unit(path: Mapping[str, object], filters: Mapping[str, str]) -> str:
 
 def updated(body: bytes) -> str:
     """Return the ``resourceId`` of an update or a deletion; it may have none, and an empty body is a receipt too."""
-    if not body.strip():
-        return ""
-    return str(unwrap(body).get("resourceId") or "")
+    return _resource_id(body) if body.strip() else ""
 
 
 def created(body: bytes) -> str:
     """Return the ``resourceId`` of what was created."""
-    resource_id = unwrap(body).get("resourceId")
-    if resource_id in (None, ""):
+    resource_id = _resource_id(body)
+    if not resource_id:
         raise ValueError("the receipt holds no resourceId")
-    return str(resource_id)
+    return resource_id
+
+
+def _resource_id(body: bytes) -> str:
+    receipt = inner(read(body))
+    if receipt is None:
+        return ""
+    if not isinstance(receipt, dict):
+        raise ValueError("the answer is no receipt")  # noqa: TRY004 - as every parser does
+    resource_id = receipt.get("resourceId")
+    return "" if resource_id is None else str(resource_id)
+
+
+def contact_of(phone_number: str) -> Callable[[bytes], dict[str, Any]]:
+    """Return a parser for the answer to a lookup of one contact. It raises ``Nothing`` for one that is no contact, or
+    another one: whoever took it for a contact without values would blank a person.
+    """
+
+    def parse(body: bytes) -> dict[str, Any]:
+        try:
+            found = inner(read(body))
+        except UnicodeDecodeError:
+            # Push sends back what it read: a character in place of another would be written to Listrak.
+            raise Nothing from None
+        if not isinstance(found, dict) or not _is_same(found.get("phoneNumber"), phone_number):
+            raise Nothing
+        return without_envelope(found)
+
+    return parse
+
+
+def _is_same(told: Any, asked: str) -> bool:
+    """Whether two phone numbers may be one: the forms of a number differ in what stands before its ten digits."""
+    mine, theirs = (re.sub(r"\D", "", str(phone)) for phone in (asked, told))
+    return str(told) == asked or (bool(mine) and mine[-10:] == theirs[-10:])

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import logging
 import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Mapping
+from json import detect_encoding
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _FAILED = re.compile(r"\s*([45]\d\d)\b", re.ASCII)
 """A status of failure that came as text: ``500``, ``404 Not Found``."""
 _NO_ERROR = frozenset(("", "0", "false", "n/a", "no", "no error", "none", "null", "ok", "success"))
 _CODE = "ERROR_"
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s;"',]+)""", re.IGNORECASE)
+_MARKS = (
+    (BOM_UTF32_LE, "utf-32"), (BOM_UTF32_BE, "utf-32"), (BOM_UTF16_LE, "utf-16"), (BOM_UTF16_BE, "utf-16"),
+    (BOM_UTF8, "utf-8-sig"),
+)  # fmt: skip
+"""UTF-32's first: UTF-16's begin like them."""
 _SIGNS = frozenset(("status", "nextPageCursor"))
 """An answer without ``data`` is an envelope only if it has one of these, and nothing that is not in ``_ENVELOPE``."""
 _ENVELOPE = _SIGNS | {"error", "errors", "message"}
@@ -23,6 +35,62 @@ class Refusal(ValueError):  # noqa: N818 - it is an answer, not a fault of the p
     def __init__(self, status: int, code: str | None, message: str) -> None:
         super().__init__("the answer is an error, although its HTTP status is not")
         self.status, self.code, self.message = status, code, message
+
+
+class Nothing(ValueError):  # noqa: N818
+    """A body that is whole, and tells nothing of what was asked for."""
+
+
+class WrongCharset(ValueError):  # noqa: N818
+    """A body that is not in the charset that it should be in. The text names the charset, and nothing of the body."""
+
+
+def as_utf8(body: bytes, content_type: str) -> bytes:
+    """Return a body in UTF-8 without a mark, given the ``Content-Type`` that it came with.
+
+    A byte order mark counts before the charset that the header names; without either it is UTF-8, or what JSON's first
+    two characters look like. UTF-8 is handed on as it is, whether all of it is or not. Raises :class:`WrongCharset`.
+    """
+    found = _CHARSET.search(content_type)
+    charset = found.group(1) if found else ""
+    marked = next((name for mark, name in _MARKS if body.startswith(mark)), None)
+    if marked == "utf-8-sig":
+        return body.removeprefix(BOM_UTF8)
+    known = _codec(charset)
+    if not marked and known in ("", "utf-8", "ascii", "utf-16", "utf-32"):
+        # Which of them it is cannot be mistaken: JSON begins with two characters of ASCII.
+        known = detect_encoding(body[:4]) if b"\0" in body[:4] else "utf-8"
+        if known == "utf-8":
+            return body
+    try:
+        return body.decode(marked or known).encode()
+    except (LookupError, ValueError):
+        raise WrongCharset(f"is not in the charset {charset or marked or known}") from None
+
+
+def repaired(body: bytes) -> bytes:
+    """Return a body that is UTF-8, for a caller that would rather have a record with a mark in it than none.
+
+    U+FFFD stands for what is no UTF-8, and the log says so: it is never silent.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        log.warning("An answer of Listrak's holds bytes that are not in its charset, UTF-8: U+FFFD stands for them.")
+        return body.decode(errors="replace").encode()
+    return body
+
+
+def _codec(charset: str) -> str:
+    """Python's name of a charset."""
+    if not charset:
+        return ""
+    try:
+        known = codecs.lookup(charset).name
+        "".encode(known)  # some codecs are of no text
+    except (LookupError, ValueError):
+        raise WrongCharset(f"has the unknown charset {charset[:40]}") from None
+    return known
 
 
 def read(body: bytes) -> Any:
@@ -89,6 +157,35 @@ def rows_of(answer: Any) -> list[Any]:
     if not isinstance(answer, list):
         raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
     return answer
+
+
+def inner(answer: Any) -> Any:
+    """Return what an answer of one object is about, whatever is around it: an envelope, an array of one, both, twice.
+
+    That is None where nothing is in there. Raises :class:`Refusal` for an envelope further in that says so.
+    """
+    is_outermost = True
+    while True:
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        elif isinstance(answer, Mapping) and "data" in answer and _is_envelope(answer, is_outermost):
+            answer = answer["data"]
+        else:
+            break
+        check(answer)
+        is_outermost = False
+    is_nothing = not answer or (isinstance(answer, Mapping) and answer.keys() <= _ENVELOPE)
+    return None if is_nothing and (answer is None or isinstance(answer, Mapping | list)) else answer
+
+
+def without_envelope(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record that has no such fields of its own without an envelope's."""
+    return {name: value for name, value in record.items() if name not in _ENVELOPE and name != "data"}
+
+
+def _is_envelope(answer: Mapping[str, Any], is_outermost: bool) -> bool:
+    """Whether an object with ``data`` is one: further in it may be a record with a field of that name."""
+    return answer.keys() <= _ENVELOPE | {"data"} or (is_outermost and isinstance(answer["data"], Mapping | list))
 
 
 def _json(body: bytes) -> Any:

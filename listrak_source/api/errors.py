@@ -133,6 +133,20 @@ class UnreadableAnswer(ListrakError):  # noqa: N818
     transient = True
 
 
+class NothingTold(UnreadableAnswer):
+    """A success that tells nothing of what was asked for: no contact, or another one; no list. It does not say that
+    there is none, either.
+    """
+
+    transient = False
+
+
+class UnreadableCharset(UnreadableAnswer):
+    """A success in a charset that is not known, or that its body is not in."""
+
+    transient = False
+
+
 class AnswerTooLarge(UnreadableAnswer):
     """A success whose body has more bytes than an answer may have."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
-from listrak_source.api.envelope import read, rows_of
+from listrak_source.api.envelope import Nothing, inner, read, repaired, rows_of
 from listrak_source.api.errors import EndlessPages, FullPage, RepeatedCursor, UnreadableAnswer
 
 T = TypeVar("T")
@@ -46,15 +46,17 @@ def json_page(body: bytes) -> Page[list[Any]]:
 
 
 def json_elements(body: bytes) -> Page[list[Any]]:
-    """Decode a collection for a caller that judges its elements itself: they may be no objects."""
-    return _page(read(body))
+    """Decode a collection for a caller that judges its elements itself: they may be no objects, or hold bytes that are
+    no UTF-8.
+    """
+    return _page(read(repaired(body)))
 
 
 def told_page(body: bytes) -> Page[list[Any]]:
-    """Decode a collection for a caller to whom absence is a word: no list at all is not taken for an empty one."""
+    """Decode a collection for a caller to whom absence is a word: no list is ``Nothing``, not an empty one."""
     answer = read(body)
     if isinstance(answer, dict) and answer.get("data") is None:
-        raise ValueError("the answer holds no list")
+        raise Nothing
     return _of_dicts(_page(answer))
 
 
@@ -74,11 +76,7 @@ def _of_dicts(page: Page[list[Any]]) -> Page[list[Any]]:
 
 def unwrap(body: bytes) -> dict[str, Any]:
     """Return the one object of an answer that is bare, ``{"status", "data": {…}}``, or an array of one."""
-    answer = read(body)
-    if isinstance(answer, dict) and isinstance(answer.get("data"), (dict, list)):
-        answer = answer["data"]
-    if isinstance(answer, list) and len(answer) == 1:
-        answer = answer[0]
+    answer = inner(read(body))
     if not isinstance(answer, dict):
         raise ValueError("the answer holds no single object")  # noqa: TRY004 - the client asks again
     return answer

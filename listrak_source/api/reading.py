@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, overload
 
-from listrak_source.api.calls import Calls, date_filter
+from listrak_source.api.calls import Calls, contact_of, date_filter
 from listrak_source.api.paging import MAX_COUNT, Decoder, Page, json_page, told_page
 from listrak_source.api.records import (
     ContactListSubscription,
@@ -134,9 +134,13 @@ class Reading(Calls):
         )
 
     def get_contact(self, sender_code_id: int, phone_number: str) -> SMSContactSubscriptionDetails:
-        """Return one contact, with its subscribe and unsubscribe dates on the sender code."""
+        """Return one contact, with its subscribe and unsubscribe dates on the sender code.
+
+        Raises ``NotFoundError`` where there is none, and ``NothingTold`` for a success that holds none, or another.
+        """
         path = {"senderCodeId": sender_code_id, "phoneNumber": phone_number}
-        return cast("SMSContactSubscriptionDetails", self._one("get_contact", path))
+        found = self._one("get_contact", path, contact_of(phone_number))
+        return cast("SMSContactSubscriptionDetails", found)
 
     @overload
     def list_opt_outs(
@@ -192,8 +196,8 @@ class Reading(Calls):
     ) -> Iterator[Page[list[ContactListSubscription]]]:
         """Yield what a contact is to each list of the sender code.
 
-        An answer without a list is an error, unless ``decode`` takes it: whoever puts people on lists must not take
-        it for *on no list*.
+        An answer without a list raises ``NothingTold``, unless ``decode`` takes it: whoever puts people on lists must
+        not take it for *on no list*.
         """
         return self._walk(
             "list_contact_subscriptions",

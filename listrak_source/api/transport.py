@@ -15,12 +15,14 @@ import requests
 from requests.auth import AuthBase
 
 from listrak_source.api.auth import Access, AccessToken, TokenSource
-from listrak_source.api.envelope import Refusal, status_of, told
+from listrak_source.api.envelope import Nothing, Refusal, WrongCharset, as_utf8, status_of, told
 from listrak_source.api.errors import (
     AnswerTooLarge,
     ListrakError,
+    NothingTold,
     RateLimitError,
     UnreadableAnswer,
+    UnreadableCharset,
     UnsafeAddress,
     family,
 )
@@ -103,7 +105,7 @@ class Transport:
         self._tokens = tokens
         self._timeout = timeout
         self._patience = patience
-        self._access = Access(patience)
+        self._access = Access(tokens, patience.max_attempts)
         self._limits = limits
         self._session = new_session(base_url, workers, limits)
         # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
@@ -157,9 +159,10 @@ class Transport:
                 except ListrakError as error:
                     refused += 1
                     # A 401 has not acted, so anything may be sent once more with a new token.
-                    if error.status != 401 or not self._access.may_return(name, token, refused):
+                    other = self._access.again(name, token, refused) if error.status == 401 else None
+                    if other is None:
                         raise
-                    token = self._tokens.refresh(token)
+                    token = other
                 else:
                     self._access.granted(name, token, began)
                     return answer
@@ -183,11 +186,15 @@ class Transport:
                 refusal = told(answer.body or b"", answer.status)
             elif answer.body is not None:
                 try:
-                    return parse(answer.body)
+                    return parse(as_utf8(answer.body, answer.headers.get("Content-Type", "")))
                 except Refusal as said:
                     refusal = said
                     if answer.paced_by != said.status:
                         answer.turn.answered(said.status, retry_after(answer.headers), None)
+                except Nothing:
+                    kind, why = NothingTold, "tells nothing of what was asked for"
+                except WrongCharset as error:
+                    kind, why = UnreadableCharset, str(error)
                 except ValueError as error:
                     # The kind only: the error's text may quote the body, and that is about people.
                     why = f"does not parse ({type(error).__name__}, {len(answer.body)} bytes)"

@@ -8,6 +8,7 @@ and null is *not known*: not asked, or not told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.api import ListrakError, NotFoundError, each_record, json_elements
+from listrak_source.api.phones import forms
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.failures import is_of_the_unit
 from listrak_source.pull.privacy import PHONE
@@ -138,15 +140,19 @@ class Absence:
         return ask
 
     def _standing(self, person: Key) -> _Standing | None:
-        def ask() -> _Standing | None:
-            pages = self._client.list_contact_subscriptions(*person, decode=json_elements)
+        def ask(sender: int, phone: str) -> _Standing | None:
+            pages = self._client.list_contact_subscriptions(sender, phone, decode=json_elements)
             return _standing_of(list(each_record(pages)))
 
-        return self._told(ask, gone=_Standing())
+        return self._told(_in_every_form(ask, person), gone=_Standing())
 
     def _has_no_stop(self, person: Key) -> bool | None:
         """Who is not there at all has taken no stop back."""
-        stopped = self._told(lambda: str(self._client.get_contact(*person).get("optedOut")).lower(), gone=None)
+
+        def ask(sender: int, phone: str) -> str:
+            return str(self._client.get_contact(sender, phone).get("optedOut")).lower()
+
+        stopped = self._told(_in_every_form(ask, person), gone=None)
         return {"false": True, "0": True, "true": False, "1": False}.get(stopped or "")
 
     def _told(self, ask: Callable[[], V | None], gone: V | None) -> V | None:
@@ -158,6 +164,20 @@ class Absence:
             if not is_of_the_unit(error, self._client):
                 raise
             return None
+
+
+def _in_every_form(ask: Callable[[int, str], V], person: Key) -> Callable[[], V]:
+    """A question about somebody who may be known under another form of the number: not found is whom none finds."""
+
+    def run() -> V:
+        sender, phone = person
+        *others, last = forms(phone)
+        for form in others:
+            with suppress(NotFoundError):
+                return ask(sender, form)
+        return ask(sender, last)
+
+    return run
 
 
 def _of_standing(table: Table, standing: _Standing | None, phone_list_id: int) -> bool | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from threading import BoundedSemaphore
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
-from listrak_source.api.envelope import Refusal, check
+from listrak_source.api.envelope import Refusal, check, repaired
 from listrak_source.api.paging import Page, json_elements
 from listrak_source.pull.records import VALUES_FIELD, from_records, record_schema
 from listrak_source.pull.rejects import Rejects
@@ -65,12 +64,11 @@ def page_decoder(
     dates = _DATES[table.name]
 
     def decode(body: bytes) -> Page[pa.Table]:
-        body = body.removeprefix(BOM_UTF8)
         # Arrow's reader crashes on a bare null, so nothing but an object goes there.
         if not body.lstrip().startswith(b"{"):
             raise ValueError("the answer is no page: it is no object")
         if not _is_utf8(body):
-            body = body.decode(errors="replace").encode()
+            body = repaired(body)
         try:
             # A copy of what is known by now: other threads learn too.
             with _DECODERS:

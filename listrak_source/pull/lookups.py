@@ -19,6 +19,7 @@ from listrak_source.api import (
     ListrakClient,
     ListrakError,
     NotFoundError,
+    NothingTold,
     each_record,
     json_elements,
 )
@@ -149,7 +150,7 @@ def _asked_by(client: ListrakClient, person: Person, phone: str, details: bool, 
     contact, lists, refused, is_known = None, [], [], True
     try:
         contact = _under(phone, dict(client.get_contact(sender, phone))) if details else None
-    except NotFoundError:
+    except (NotFoundError, NothingTold):
         is_known = False
     except _REFUSALS as error:
         refused.append((CONTACTS, _why(error)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from listrak_source.api import ListrakClient, ListrakError, NotFoundError
+from listrak_source.api import ListrakClient, ListrakError, NotFoundError, NothingTold
 from listrak_source.push import imports
 from listrak_source.push.diff import changes_of
 from listrak_source.push.files import Written, by_key, of_group, write, write_body
@@ -142,6 +142,8 @@ class Delivery:
                 contact: Any = self.client.get_contact(self.sync.sender_code_id, phone)
             except NotFoundError:
                 return (phone, False, *(None for _ in self.targets))
+            except NothingTold:
+                contact = {}
             return (phone, True, *(value_of(contact, {}, target) for target in self.targets))
 
         with ThreadPoolExecutor(self.workers) as pool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError
+from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError, NothingTold
 from listrak_source.api.phones import forms
 from listrak_source.push import ledger
 from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
@@ -90,7 +90,7 @@ def _outcome(act: Act, operation: str, phone: str, wanted: Mapping[str, str]) ->
         if operation == STOP and error.code not in _NOBODY:
             raise
         return NOT_FOUND
-    except ContactStateError:
+    except (ContactStateError, NothingTold):
         return REFUSED  # about this one contact: nobody else waits for it
     except ContactValueError as error:
         return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED

@@ -11,7 +11,7 @@ from itertools import islice
 from time import time
 from typing import Any, cast
 
-from listrak_source.api import ContactValueError, NotFoundError, each_record
+from listrak_source.api import ContactValueError, NotFoundError, NothingTold, each_record
 from listrak_source.api.phones import forms
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
@@ -67,14 +67,18 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
         work.renew()
         store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
         rows: list[tuple[str, str, str, str | None]] = []
-        missing = []
+        missing, untold = [], []
         for phone, contact, lists in _looked_up(work, some, any(one.is_list for one in targets)):
             if contact is None:
                 missing.append(phone)
+            elif not contact:
+                untold.append(phone)
             else:
                 rows += [(run.run_id, phone, one.id, value_of(contact, lists, one)) for one in targets]
         store.insert("push_read", _READ, rows)
         settle(store, run, targets, where)
+        # Of whom Listrak tells nothing it is not known that they are gone: a stop among them is sent again.
+        ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND {ledger.among('phone_number', untold)}")
         gone = ledger.among("phone_number", missing)
         ledger.mark_changes(store, run.run_id, NOT_FOUND, f"({where}) AND {gone}")
         # Nothing is known of them any more, not even that they were created.
@@ -124,6 +128,7 @@ def _looked_up(
     written = ledger.written(work.store, work.run.run_id, phones)
 
     def ask(phone: str) -> tuple[str, Mapping[str, Any] | None, Mapping[int, str]]:
+        told_nothing = False
         for form in forms(written.get(phone, phone)):
             try:
                 contact = client.get_contact(sender_code_id, form)
@@ -131,7 +136,9 @@ def _looked_up(
                 return phone, cast("Mapping[str, Any]", contact), states(found)
             except (NotFoundError, ContactValueError):
                 continue
-        return phone, None, {}
+            except NothingTold:
+                told_nothing = True
+        return phone, {} if told_nothing else None, {}
 
     with ThreadPoolExecutor(work.workers) as pool:
         yield from pool.map(ask, phones)

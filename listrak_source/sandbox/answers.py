@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import cycle
@@ -120,6 +122,24 @@ def failure(status: int, code: str, message: str, quirks: Quirks) -> Response:
         said |= {"nextPageCursor": None, "data": []}
         status = 200
     return Response(json_bytes(said), status, media_type=JSON)
+
+
+def written(content: bytes, quirks: Quirks) -> tuple[bytes, str]:
+    """The content in the charset of the quirks, and its ``Content-Type``."""
+    if quirks.charset == "utf-8":
+        return content, JSON
+    name = "utf-8" if quirks.charset == "utf-8-sig" else quirks.charset
+    return content.decode().encode(quirks.charset, "listrak_source.json"), f"application/json; charset={name}"
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What a charset does not have, as JSON escapes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("listrak_source.json", _escaped)
 
 
 def receipt(status: int, resource_id: object = None) -> bytes:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from listrak_source.api.operations import OPERATIONS, Operation
 from listrak_source.sandbox import breakage, imports
-from listrak_source.sandbox.answers import JSON, Answer, Call, failure, json_bytes, render_page
+from listrak_source.sandbox.answers import Answer, Call, failure, json_bytes, render_page, written
 from listrak_source.sandbox.control import CONTROL_PATH, control_routes
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import TOKEN, Fault
@@ -202,7 +202,8 @@ class _Api:
         return response
 
     def json(self, content: bytes, status: int) -> Response:
-        return self.stamped(Response(content, status, media_type=JSON))
+        content, content_type = written(content, self.service.quirks)
+        return self.stamped(Response(content, status, media_type=content_type))
 
     def stamped(self, response: Response) -> Response:
         """Every answer tells the world's time, and not the real one."""

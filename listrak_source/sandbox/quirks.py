@@ -46,6 +46,10 @@ class Quirks:
     cursors: Literal["places", "offsets"] = "places"
     """What a cursor stands for: a place behind a row, or a number of rows to leave out. With numbers, whoever leaves
     the collection makes the next page skip somebody else."""
+    no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
+    """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
+    charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
+    """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

@@ -15,6 +15,10 @@ from listrak_source.sandbox.profile import ProfileField, normal_phone
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
 
+_NO_CONTACT = {
+    "null": resource(b"null"), "empty": resource(b"{}"), "nested": resource(resource(b"null")),
+}  # fmt: skip
+
 
 def number(call: Call, name: str) -> int:
     """An identifier of the route."""
@@ -72,7 +76,12 @@ class Reads:
         return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", render)
 
     def get_contact(self, call: Call) -> Answer:
-        sender, person = self._contact(call)
+        try:
+            sender, person = self._contact(call)
+        except Refused:
+            if call.quirks.no_contact == "refused":
+                raise
+            return _NO_CONTACT[call.quirks.no_contact]
         since, stopped = sender.since[person], sender.opt_outs.get(person)
         dates = {
             "subscribeDate": None if since == NEVER else to_text(since),
@@ -159,8 +168,9 @@ def _page_along(line: Timeline, call: Call, start: str, end: str, render: Callab
         low = min(low + max(asked[0], 0), high) if by_number else max(low, line.after(asked))
     stop = min(low + count, high)
     rows = list(map(render, line.members[low:stop]))
-    follows = (stop - begin, 0) if by_number else line.key(stop - 1)
-    return Page(rows, asked, follows if low < stop < high else None)
+    if not low < stop < high:
+        return Page(rows, asked)
+    return Page(rows, asked, (stop - begin, 0) if by_number else line.key(stop - 1))
 
 
 def _page_of(records: dict[int, Any], call: Call) -> Page:

@@ -17,6 +17,8 @@ from typing import Any
 
 TOKEN_PATH = "/OAuth2/Token"
 API_PATH = "/sms/v1"
+RECORD = b'{"status":200,"data":[{"phoneNumber":"15551234567"}]}'
+"""One, in a form that suits a collection and a single object."""
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Reply:
 
     status: int = 200
     body: bytes | None = None
-    """None for one that suits the method: one empty record, or a receipt."""
+    """None for one that suits the method: one record, or a receipt."""
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0
     drop: bool = False
@@ -109,7 +111,7 @@ def serve() -> Iterator[Scripted]:
             reply = state.answer(Seen(self.command, self.path, dict(self.headers), body))
             text = reply.body
             if text is None:
-                text = b'{"status":200,"data":[{}]}' if self.command == "GET" else b'{"status":201,"resourceId":"7"}'
+                text = RECORD if self.command == "GET" else b'{"status":201,"resourceId":"7"}'
             time.sleep(reply.delay)
             if reply.drop:
                 self.connection.shutdown(socket.SHUT_RDWR)

@@ -178,7 +178,7 @@ def test_who_is_let_through_with_the_same_token_proves_that_it_is_alive(
                 list(client.list_profile_fields(1))
         finally:
             done.set()
-    assert len(server.token_requests) == 2
+    assert len(server.token_requests) == 3
 
 
 def test_two_programs_with_one_set_of_credentials() -> None:

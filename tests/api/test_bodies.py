@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from listrak_source.api import ListrakClient, Page, UnreadableAnswer, json_page
+from listrak_source.api import ListrakClient, NotFoundError, NothingTold, Page, UnreadableAnswer, json_page
 from listrak_source.api.paging import unwrap
 from listrak_source.pull.decode import page_decoder
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACTS
 
-from .scripted import Reply, Scripted, page_reply
+from .scripted import Reply, Scripted, json_reply, page_reply
 
 RECORD = {"phoneListId": 2, "phoneListName": "a", "status": "Active"}
 
@@ -112,3 +112,52 @@ def test_a_page_may_be_a_bare_array_and_lack_the_cursor() -> None:
     assert json_page(b'{"data": []}') == Page(0, None, [])
     assert json_page(b'{"data": [], "nextPageCursor": ""}') == Page(0, None, [])
     assert json_page(b'{"data": [], "nextPageCursor": 17}') == Page(0, "17", [])
+
+
+NO_CONTACT = [
+    b"null", b"{}", b"[]", b'{"status":200}', b'{"data":null}', b'{"status":200,"data":null}',
+    b'{"status":200,"data":{}}',
+    b'{"status":200,"data":[]}', b'{"status":200,"data":{"status":200,"data":null}}', b'{"data":[null]}',
+    b'{"status":200,"error":null,"message":"Fine."}', b'{"status":200,"data":{"phoneNumber":null,"optedOut":false}}',
+    b'{"status":200,"data":{"phoneNumber":"","firstName":null}}', b'{"status":200,"data":{"firstName":"Ann"}}',
+    b'{"status":200,"data":{"phoneNumber":"15559999999","firstName":"Bob"}}', b'{"phoneListId":2,"status":"Active"}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_CONTACT)
+def test_a_lookup_that_holds_no_contact_tells_nothing(server: Scripted, client: ListrakClient, body: bytes) -> None:
+    """13.A6: neither a contact without values, nor that there is none."""
+    server.replies(Reply(200, body))
+    with pytest.raises(NothingTold) as caught:
+        client.get_contact(1, "15551234567")
+    assert not caught.value.retriable
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("written", ["15551234567", "5551234567", "+15551234567", "+1 (555) 123-4567", 15551234567])
+@pytest.mark.parametrize("asked", ["15551234567", "5551234567", "+1 555 123 4567"])
+def test_a_contact_is_known_by_its_number_in_any_form(
+    server: Scripted, client: ListrakClient, asked: str, written: object
+) -> None:
+    server.replies(json_reply({"status": 200, "data": {"phoneNumber": written, "firstName": "Ann"}}))
+    assert client.get_contact(1, asked) == {"phoneNumber": written, "firstName": "Ann"}
+
+
+def test_what_is_around_a_contact_is_no_field_of_it(server: Scripted, client: ListrakClient) -> None:
+    contact = {"phoneNumber": "15551234567", "optedOut": True, "data": None, "loyalty": {"data": 1}}
+    told = {name: value for name, value in contact.items() if name != "data"}
+    for answer in (
+        {"status": 200, "error": None, "message": "Fine.", **contact},
+        {"status": 200, "data": {"status": 200, "data": contact}},
+        {"status": 200, "asOf": "now", "data": [{"data": [contact]}]},
+    ):
+        server.replies(json_reply(answer))
+        assert client.get_contact(1, "15551234567") == told
+
+
+def test_an_error_within_an_envelope_within_an_envelope(server: Scripted, client: ListrakClient) -> None:
+    server.replies(json_reply({"status": 200, "data": {"status": 404, "error": "ERROR_PHONE_NUMBER_NOT_FOUND"}}))
+    with pytest.raises(NotFoundError):
+        client.get_contact(1, "15551234567")
+    with pytest.raises(NotFoundError):
+        client.update_contact(1, {"phoneNumber": "15551234567"})

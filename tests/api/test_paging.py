@@ -15,7 +15,7 @@ from listrak_source.api import FullPage, ListrakClient, ListrakError, Page, Repe
 from listrak_source.api.paging import pages
 
 from .conftest import PHONE
-from .scripted import Reply, Scripted, Seen, json_reply, page_reply
+from .scripted import RECORD, Reply, Scripted, Seen, json_reply, page_reply
 
 PATH = "/sms/v1/ShortCode/1/PhoneList/2/Contact"
 
@@ -49,7 +49,7 @@ def test_nothing_is_asked_for_before_the_first_page_is(server: Scripted, client:
 
 def test_a_decoder_of_ones_own(server: Scripted, client: ListrakClient) -> None:
     walk = client.list_contacts(1, 2, decode=lambda body: Page(1, None, len(body)))
-    assert [page.data for page in walk] == [len(b'{"status":200,"data":[{}]}')]
+    assert [page.data for page in walk] == [len(RECORD)]
 
 
 class Listing:

@@ -35,11 +35,13 @@ QUIRKS: dict[str, tuple[str, ...]] = {
     "opt_out_reason": ("name", "number"),
     "disabled_reads": ("answered", "refused"),
     "opt_out_paging": ("paged", "unpaged"),
+    "charset": ("utf-8", "iso-8859-1", "utf-16", "utf-8-sig"),
     "error_style": ("http", "body"),
     "no_rows": ("list", "null", "absent"),
     "opt_out_phones": ("eleven", "ten", "plus"),
     "contact_phones": ("eleven", "ten", "plus"),
     "phones_taken": ("digits", "any", "listed"),
+    "no_contact": ("refused", "null", "empty", "nested"),
 }
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),

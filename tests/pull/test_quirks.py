@@ -53,7 +53,7 @@ TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", 
         Quirks("relative", "empty", "envelope", "exclusive", "number"),
         Quirks("absolute", "absent", "array", "exclusive", "number"),
         Quirks("elsewhere", error_style="body", no_rows="null"),
-        Quirks(no_rows="absent"),
+        Quirks(no_rows="absent", charset="iso-8859-1"),
     ],
     ids=["relative", "absolute", "elsewhere", "absent"],
 )
@@ -112,6 +112,17 @@ def test_same_warehouse_without_any_cursor(warehouse: Warehouse, expected: dict[
     warehouse.sandbox.world.live(1)
     warehouse.pull(*TABLES, page_size=10)
     assert contents(warehouse) == expected["second"]
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16", "utf-8-sig"])
+def test_same_warehouse_in_every_charset(warehouse: Warehouse, expected: dict[str, Any], charset: Any) -> None:
+    """13.A9: names are what they are."""
+    warehouse.sandbox.service.quirks = Quirks(charset=charset)
+    warehouse.pull(*TABLES, **PAGED)
+    found = contents(warehouse)
+    assert any(not (row["first_name"] or "").isascii() for row in found["contacts"].values())
+    assert found == expected["first"]
 
 
 @pytest.mark.parametrize("operation", ["list_opt_outs", "list_contacts"])

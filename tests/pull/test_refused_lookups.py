@@ -60,6 +60,39 @@ def test_who_is_not_told_of_is_written_as_the_list_shows_them_and_asked_again(
         assert held == {one: row for one, row in told["subscriptions"].items() if one[:2] == key}
 
 
+EMPTY = {
+    "null": {"status": 200, "data": None},
+    "no field": {},
+    "an envelope": {"status": 200, "message": "Fine."},
+    "twice": {"status": 200, "data": {"status": 200, "data": None}},
+    "no contact": {"phoneListId": 1, "status": "Active"},
+    "nulls": {"status": 200, "data": {"phoneNumber": None, "optedOut": False, "segmentationFieldValues": []}},
+    "somebody else": {"status": 200, "data": {"phoneNumber": "15559998888", "firstName": "Eve", "optedOut": False}},
+}
+
+
+@pytest.mark.cases(2)
+@pytest.mark.parametrize("answer", EMPTY)
+def test_an_empty_answer_blanks_nobody(warehouse: Warehouse, answer: str) -> None:
+    """13.A6: who is looked up in vain is written as the list shows them, and asked again by the next pull."""
+    stopped = news(warehouse)
+    before = warehouse.rows("contacts")[stopped.key]
+    body = json.dumps(EMPTY[answer])
+    warehouse.sandbox.faults.add(Fault("status", "get_contact", times=None, status=200, body=body))
+    warehouse.pull()
+    told = truth(warehouse.sandbox)
+    contacts = warehouse.rows("contacts")
+    assert contacts[stopped.key]["opted_out"]
+    assert contacts[stopped.key]["first_name"] == before["first_name"] == told["contacts"][stopped.key]["first_name"]
+    assert not {"status", "data", "error", "message", "phone_list_id"} & contacts[stopped.key].keys()
+    assert contacts.keys() == told["contacts"].keys()
+    warehouse.sandbox.faults.clear()
+    warehouse.pull()
+    fresh = (stopped.sender_code_id, NEW)
+    for key in (fresh, stopped.key):
+        assert warehouse.rows("contacts")[key] == told["contacts"][key], "the next pull has asked again"
+
+
 @pytest.mark.full
 def test_a_refusal_that_lasts_stops_no_pull(warehouse: Warehouse) -> None:
     stopped = news(warehouse)

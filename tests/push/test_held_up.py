@@ -9,7 +9,17 @@ import pytest
 
 from listrak_source.push import apply as applying
 from listrak_source.push import imports, ledger
-from listrak_source.push.ledger import CONFIRMED, CREATE, IMPORT, MISMATCHED, NOT_FOUND, OPTED_OUT, STOP, SUBSCRIBE
+from listrak_source.push.ledger import (
+    CONFIRMED,
+    CREATE,
+    IMPORT,
+    MISMATCHED,
+    NOT_FOUND,
+    OPTED_OUT,
+    REFUSED,
+    STOP,
+    SUBSCRIBE,
+)
 from listrak_source.push.lock import Lock, LockedError
 from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault
@@ -259,3 +269,21 @@ def test_a_stop_of_somebody_whom_no_pull_has_brought_is_sent_once(pushing: Pushi
     pushing.world.clock.advance(hours=1)
     pushing.warehouse.pull()
     assert pushing.plan(sync).counts["opt_outs"] == 1, "a pull has brought them back since, and the row still says stop"
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["before the stop", "when it is read back"])
+def test_a_stop_of_which_nothing_is_told_is_sent_again(in_duckdb: Pushing, after: int) -> None:
+    """13.A6: an empty answer is not that there is nobody to stop. It holds up no other stop."""
+    pushing = in_duckdb
+    one, other = pushing.phones(2)
+    sync = stops(pushing, [(1, one, True)])
+    body = '{"status": 200, "data": null}'
+    pushing.sandbox.faults.add(Fault("status", "get_contact", after=after, status=200, body=body))
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert outcome.counts == {(STOP, REFUSED if after == 0 else MISMATCHED): 1}
+    outcome = pushing.apply(stops(pushing, [(1, one, True), (2, other, True)]))
+    assert outcome
+    assert outcome.counts == {(STOP, CONFIRMED): 2}
+    assert pushing.contact(one)["opted_out"]
+    assert pushing.contact(other)["opted_out"]

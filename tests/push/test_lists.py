@@ -221,3 +221,21 @@ def test_no_message_is_ever_sent(in_duckdb: Pushing) -> None:
     in_duckdb.apply(vip(in_duckdb, [(1, phone, True), (2, NEW, True)], ["create", "subscribe"], new))
     assert {"create_contact", "subscribe_contact"} <= asked
     assert not asked & {"send_broadcast", "send_transactional_message"}
+
+
+@pytest.mark.parametrize("operation", ["get_contact", "list_contact_subscriptions"])
+def test_an_answer_that_tells_nothing_opts_nobody_in(in_duckdb: Pushing, operation: str) -> None:
+    """13.A6: neither that a contact is not there, nor that it has not said stop, nor that it never left a list."""
+    pushing, body = in_duckdb, '{"status": 200, "data": null}'
+    new = pushing.world.add_list(pushing.sender_code_id, "VIP")
+    (known,) = pushing.phones(1)
+    sync = vip(pushing, [(1, known, True), (2, NEW, True)], ["create", "subscribe"], new)
+    pushing.plan(sync)
+    pushing.sandbox.faults.add(Fault("status", operation, times=None, status=200, body=body))
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert (SUBSCRIBE, REFUSED) in outcome.counts
+    assert known not in on_list(pushing, new)
+    if operation == "get_contact":
+        assert (CREATE, REFUSED) in outcome.counts
+        assert NEW not in pushing.world.people
