@@ -28,6 +28,7 @@ from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.tables import TABLES
+from listrak_source.utc import made_utc
 from pipelines.at_rest import remove_load_files
 from pipelines.memory import LOADED_TOGETHER, limited
 
@@ -73,6 +74,7 @@ class Warehouse:
     def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
         """The destination with all of its settings; DuckDB with a limit to its memory."""
         config = self._configuration
+        made_utc(getattr(config, "credentials", None))
         given = settings_of(config)
         if config.destination_type == "duckdb":
             given |= {"credentials": limited(config.credentials, **limits), "max_parallel_load_jobs": LOADED_TOGETHER}

@@ -1,4 +1,6 @@
-"""Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date."""
+"""Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date. Nor is
+the last day that .NET has: either stands where no zone of a reader may move it, and most programs cannot read it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import pyarrow.compute as pc
 from listrak_source.pull.tables import DATE, TEXT, TIMESTAMP
 
 _SENTINEL = "0001-01-01"
+_LAST = "9999-12-31"
 
 
 def placed(column: pa.ChunkedArray, kind: pa.DataType, timezone: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
@@ -27,7 +30,8 @@ def placed(column: pa.ChunkedArray, kind: pa.DataType, timezone: str) -> tuple[p
 
 
 def _is_none(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.or_(pc.starts_with(column, _SENTINEL), pc.equal(column, ""))
+    no_date = pc.or_(pc.starts_with(column, _SENTINEL), pc.starts_with(column, _LAST))
+    return pc.or_(no_date, pc.equal(column, ""))
 
 
 def _unreadable(texts: pa.Array, kind: pa.DataType, timezone: str) -> list[str]:

@@ -37,7 +37,7 @@ def none() -> pa.Table:
 
 
 def of_opt_outs(rows: pa.Table, now: datetime) -> pa.Table:
-    """Events of rows of ``opt_outs``. One without a date took effect in the year one."""
+    """Events of rows of ``opt_outs``. One without a date took effect before any other event."""
     dates = rows["opt_out_date"]
     effective = pc.if_else(pc.equal(dates, _NO_DATE), pa.scalar(None, TIMESTAMP), dates)
     reasons = rows["opt_out_reason"]

@@ -17,6 +17,7 @@ from dlt.common.storages.load_package import load_package_state
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
+from listrak_source.utc import in_utc
 
 ROWS = 100_000
 """Rows of an answer that are held in memory at once."""
@@ -99,7 +100,9 @@ def _found(query: str) -> Iterator[pa.Table]:
     dataset = _dataset()
     client = dataset.sql_client
     if client.capabilities.sqlglot_dialect != "duckdb":
-        yield from dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
+        with nullcontext() if client.native_connection else client:
+            in_utc(client)
+            yield from dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
         return
     # DuckDB's SQL is DuckDB's already: to parse it, name its columns and write it again takes longer than to run it.
     with nullcontext() if client.native_connection else client, client.execute_query(query) as cursor:

@@ -36,7 +36,7 @@ SHORTEST_KEY = 16
 
 _FIELDS = {str(column.source).lower(): column.name for column in CONTACTS.columns if column.name in (PHONE, *DROPPABLE)}
 _DAY = len("1990-05-12")
-_NO_DAY = pa.array(["", "0001-01-01"])
+_NO_DAY = pa.array(["", "0001-01-01", "9999-12-31"])
 _BLOCK = hashlib.sha256().block_size
 
 

@@ -44,8 +44,8 @@ OPT_OUT_REASONS = (
 )
 """The contract's enum; the vendor's example gives the position in it instead of the name."""
 
-NO_DATE = datetime(1, 1, 1, tzinfo=utc.utc)
-"""When an opt-out has no date."""
+NO_DATE = datetime(1900, 1, 1, tzinfo=utc.utc)
+"""When an opt-out has no date: before any text message, and far from the ends of what programs can read."""
 
 _NAMING = NamingConvention()
 _SUBSCRIBED = "subscribed"
@@ -88,7 +88,7 @@ def shape(
         raise ValueError("; ".join(unread))
     if table.name == OPT_OUTS.name:
         columns["opt_out_reason"] = _reason_names(columns["opt_out_reason"])
-        # Part of the key, so never empty: an opt-out without a date keeps the API's own word for that.
+        # Part of the key, so never empty: an opt-out without a date keeps a word of ours for that.
         columns["opt_out_date"] = pc.fill_null(columns["opt_out_date"], pa.scalar(NO_DATE, TIMESTAMP))
     fields = [column.arrow for column in table.columns]
     for name in records.column_names:

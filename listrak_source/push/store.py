@@ -13,6 +13,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from sqlglot import exp
 
 from listrak_source.push.streams import NO_MEMORY, stream_of
+from listrak_source.utc import in_utc
 
 _TOGETHER = 500
 """Rows that one statement inserts."""
@@ -34,6 +35,7 @@ class Store:
         """The store of a pipeline whose schema and state are the warehouse's."""
         held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         with pipeline.sql_client() as client:
+            in_utc(client)
             yield cls(client, {name: set(table["columns"]) for name, table in held.items()})
 
     def run(self, statement: str) -> None:

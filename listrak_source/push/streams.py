@@ -10,6 +10,8 @@ import duckdb
 import pyarrow as pa
 from dlt.destinations.sql_client import SqlClientBase
 
+from listrak_source.utc import SET_UTC
+
 Stream = Callable[[str, int], Iterator[pa.Table]]
 """Gives the rows of a query, so many at a time, about."""
 
@@ -70,6 +72,7 @@ def _postgres(client: Any, query: str, rows: int) -> Iterator[pa.Table]:
     address = client.credentials.to_native_representation()
     with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute(f"SET search_path TO {client.fully_qualified_dataset_name()}, public")
+        cursor.execute(SET_UTC)
         cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(rows * _ROW)})
         cursor.execute(query)
         for batch in cursor.fetch_record_batch():

@@ -298,7 +298,8 @@ def test_who_says_stop_is_never_held_back(table: Table, record: dict[str, Any], 
 def test_year_one_is_no_date_in_every_field(table: Table) -> None:
     dates = [column for column in table.columns if column.source and column.type in (DATE, TIMESTAMP)]
     record: dict[str, Any] = {column.source: 1 for column in table.columns if column.source and column.key}
-    for never in (NEVER, "0001-01-01T00:00:00.0000000", "0001-01-01", f"{NEVER}Z"):
+    last = "9999-12-31T23:59:59.9999999"
+    for never in (NEVER, "0001-01-01T00:00:00.0000000", "0001-01-01", f"{NEVER}Z", last, last[:10]):
         given = {name: value for name, value in (("sender_code_id", 1), ("phone_number", "1")) if name in table.key}
         found, aside = kept([record | {str(column.source): never for column in dates}], table, **given)
         assert aside == []

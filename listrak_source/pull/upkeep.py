@@ -1,0 +1,57 @@
+"""What a pull mends in the warehouse, where an earlier version left it otherwise."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import dlt
+import sqlglot
+from dlt.common import logger
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
+from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.sql_client import SqlClientBase
+
+from listrak_source.pull.dispositions import FILESYSTEM
+from listrak_source.pull.held import columns_of
+from listrak_source.pull.shape import NO_DATE
+from listrak_source.pull.tables import CONSENT_EVENTS, OPT_OUTS, Table
+
+_MARK = "no_date"
+_NO_DATE = f"CAST('{NO_DATE.isoformat()}' AS TIMESTAMPTZ)"
+_ANCIENT = "CAST('0002-01-01T00:00:00+00:00' AS TIMESTAMPTZ)"
+
+
+def heal() -> None:
+    """Move what has no date out of the year one, once for each dataset: most programs cannot read it west of Greenwich,
+    and a stop without a date would stand there twice.
+
+    On files it stays: the next complete walk marks those stops as removed, beside the ones that it writes.
+    """
+    state = dlt.current.source_state()
+    if state.get(_MARK) == NO_DATE.isoformat():
+        return
+    state[_MARK] = NO_DATE.isoformat()
+    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    kept = [(table, name) for table, name in ((OPT_OUTS, "opt_out_date"), (CONSENT_EVENTS, "event_at"))]
+    kept = [(table, name) for table, name in kept if name in columns_of(table)]
+    if not kept or pipeline.destination.destination_type == FILESYSTEM:
+        return
+    with pipeline.sql_client() as client:
+        for table, name in kept:
+            try:
+                _move(client, table, name)
+            except DatabaseException as error:  # a database that changes no row: what is there can be read all the same
+                logger.warning(f"{table.name}: what has no date stays in the year one ({error}).")
+
+
+def _move(client: SqlClientBase[Any], table: Table, column: str) -> None:
+    where = client.make_qualified_table_name(table.name)
+    same = " AND ".join(f"twin.{name} = ancient.{name}" for name in table.key if name != column)
+    # A load that was cut short may have written it anew.
+    twin = f"EXISTS (SELECT 1 FROM {where} AS twin WHERE {same} AND twin.{column} = {_NO_DATE})"  # noqa: S608
+    for statement in (
+        f"DELETE FROM {where} AS ancient WHERE ancient.{column} < {_ANCIENT} AND {twin}",  # noqa: S608 - our own names
+        f"UPDATE {where} SET {column} = {_NO_DATE} WHERE {column} < {_ANCIENT}",  # noqa: S608
+    ):
+        client.execute_sql(sqlglot.transpile(statement, "duckdb", client.capabilities.sqlglot_dialect)[0])
