@@ -7,8 +7,10 @@ from typing import Any
 
 import dlt
 from dlt.common.pipeline import LoadInfo
+from dlt.extract import DltSource
 
 from listrak_source.pull.compact import settle
+from listrak_source.pull.exclusive import alone, is_empty
 from listrak_source.pull.pending import is_unfinished, was_taken_up
 from listrak_source.pull.source import listrak_sms
 from listrak_source.settings import resolve
@@ -25,13 +27,25 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     :class:`~listrak_source.settings.Settings`. Cut short at any moment and called again with the same options, it goes
     on after the last load that was completed, and then reads what has happened since.
 
-    Raises :class:`~listrak_source.api.ListrakError`.
+    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``exclusive``).
+
+    Raises :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.
 
     >>> for info in load(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
     ...     print(info)
     """
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
-    source = listrak_sms(**options | {"chunk_rows": rows, "compacted": True})
+    options |= {"chunk_rows": rows, "compacted": True}
+    source = listrak_sms(**options)
+    with alone(pipeline, resolve(options).sender_codes):
+        if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
+            source = listrak_sms(**options | {"into_empty": False})
+        yield from _load(pipeline, source, tables, options)
+
+
+def _load(
+    pipeline: dlt.Pipeline, source: DltSource, tables: tuple[str, ...], options: dict[str, Any]
+) -> Iterator[LoadInfo]:
     chosen = source.with_resources(*tables) if tables else source
     settle(pipeline)
     while True:
@@ -49,5 +63,5 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
         # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
         lookups = "none" if resolve(options).lookups == "none" else "changed"
         news = {"full": False, "lookups": lookups}
-        source = listrak_sms(**options | {"chunk_rows": rows, "compacted": True} | news)
+        source = listrak_sms(**options | news)
         chosen = source.with_resources(*tables) if tables else source
