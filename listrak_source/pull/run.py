@@ -40,28 +40,33 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     with alone(pipeline, resolve(options).sender_codes):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
             source = listrak_sms(**options | {"into_empty": False})
-        yield from _load(pipeline, source, tables, options)
+        for info, goes_on in _load(pipeline, source, tables, options):
+            if goes_on and info is not None:
+                yield info
+    # Whoever asks for no more after the last load, and keeps this, keeps nobody else from pulling.
+    if info is not None:
+        yield info
 
 
 def _load(
     pipeline: dlt.Pipeline, source: DltSource, tables: tuple[str, ...], options: dict[str, Any]
-) -> Iterator[LoadInfo]:
+) -> Iterator[tuple[LoadInfo | None, bool]]:
+    """Each load, and whether more are to come."""
     chosen = source.with_resources(*tables) if tables else source
     settle(pipeline)
-    while True:
+    goes_on = True
+    while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
         left_over = pipeline.has_pending_data
         info = pipeline.run() if left_over else pipeline.run(chosen)
         settle(pipeline)
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
-            yield info
-        if left_over or is_unfinished(pipeline):
-            continue
-        if not was_taken_up(pipeline):
-            return
-        # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
-        lookups = "none" if resolve(options).lookups == "none" else "changed"
-        news = {"full": False, "lookups": lookups}
-        source = listrak_sms(**options | news)
-        chosen = source.with_resources(*tables) if tables else source
+        unfinished = left_over or is_unfinished(pipeline)
+        goes_on = unfinished or was_taken_up(pipeline)
+        yield info, goes_on
+        if goes_on and not unfinished:
+            # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
+            lookups = "none" if resolve(options).lookups == "none" else "changed"
+            source = listrak_sms(**options | {"full": False, "lookups": lookups})
+            chosen = source.with_resources(*tables) if tables else source
