@@ -17,12 +17,12 @@ from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
 from listrak_source.api.redact import redact
-from listrak_source.push.lock import LockedError
+from listrak_source.lease import TakenError
 from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.settings import Settings
 from pipelines import transient
 from pipelines.interrupts import Terminated
-from pipelines.warehouse import BusyError, NothingThereError
+from pipelines.warehouse import NothingThereError
 
 _GOES_ON = {
     "pull": "what was loaded stays, and the same command goes on after the last complete load",
@@ -82,7 +82,7 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
             return f"{cause}.", Exit.FAILED
         if isinstance(cause, MovedError | OverBudgetError):
             return f"{cause}.", Exit.FAILED
-        if isinstance(cause, BusyError | LockedError):
+        if isinstance(cause, TakenError):
             return f"{_first_line(cause)}.", Exit.TRY_AGAIN
     if sentence := transient.passing(chain):
         return sentence, Exit.TRY_AGAIN

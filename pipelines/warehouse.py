@@ -27,17 +27,17 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
+from listrak_source.lease import FileLease
+from listrak_source.pull.exclusive import is_empty
 from listrak_source.pull.tables import TABLES
 from listrak_source.utc import made_utc
 from pipelines.at_rest import remove_load_files
 from pipelines.memory import LOADED_TOGETHER, limited
 
+__all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]
+
 NAME = "listrak"
 DATASET = "listrak_sms"
-
-
-class BusyError(Exception):
-    """Another run writes to the same warehouse now."""
 
 
 class NothingThereError(Exception):
@@ -82,7 +82,7 @@ class Warehouse:
 
     @contextmanager
     def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
-        """A pipeline to load with. Raises :class:`BusyError` while another run has it.
+        """A pipeline to load with. Raises :class:`TakenError` while another run has it.
 
         Whether it comes to a good end or not, no row stays in the scratch folder: the next run begins with an empty
         one.
@@ -94,7 +94,7 @@ class Warehouse:
         identity = f"{self.destination} {self.location} {self.dataset}"
         scratch = Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
         scratch.mkdir(parents=True, exist_ok=True)
-        with _locked(scratch.with_suffix(".lock"), self.location):
+        with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):
             shutil.rmtree(scratch)
             scratch.mkdir(mode=0o700)
             try:
@@ -140,29 +140,8 @@ def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:
     return {name: config[name] for name, hint in fields if not is_hint_not_resolvable(hint)}
 
 
-def is_empty(pipeline: dlt.Pipeline) -> bool:
-    """Whether the dataset does not exist yet."""
-    with pipeline.destination_client() as client:
-        return not client.is_storage_initialized()
-
-
 def loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
     """How many rows the last run loaded, by table of ours."""
     normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
     counts = normalized.row_counts if normalized else {}
     return {name: counts[name] for name in TABLES if counts.get(name)}
-
-
-@contextmanager
-def _locked(path: Path, location: str) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock: there it is up to the scheduler
-        yield
-        return
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(f"another run is writing to {location}; wait until it has ended") from error
-        yield

@@ -7,8 +7,10 @@ from typing import Any
 
 import dlt
 from dlt.common.pipeline import LoadInfo
+from dlt.extract import DltSource
 
 from listrak_source.pull.compact import settle
+from listrak_source.pull.exclusive import alone, is_empty
 from listrak_source.pull.pending import is_unfinished, was_taken_up
 from listrak_source.pull.source import listrak_sms
 from listrak_source.settings import resolve
@@ -25,29 +27,46 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     :class:`~listrak_source.settings.Settings`. Cut short at any moment and called again with the same options, it goes
     on after the last load that was completed, and then reads what has happened since.
 
-    Raises :class:`~listrak_source.api.ListrakError`.
+    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``exclusive``).
+
+    Raises :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.
 
     >>> for info in load(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
     ...     print(info)
     """
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
-    source = listrak_sms(**options | {"chunk_rows": rows, "compacted": True})
+    options |= {"chunk_rows": rows, "compacted": True}
+    source = listrak_sms(**options)
+    with alone(pipeline, resolve(options).sender_codes):
+        if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
+            source = listrak_sms(**options | {"into_empty": False})
+        for info, goes_on in _load(pipeline, source, tables, options):
+            if goes_on and info is not None:
+                yield info
+    # Whoever asks for no more after the last load, and keeps this, keeps nobody else from pulling.
+    if info is not None:
+        yield info
+
+
+def _load(
+    pipeline: dlt.Pipeline, source: DltSource, tables: tuple[str, ...], options: dict[str, Any]
+) -> Iterator[tuple[LoadInfo | None, bool]]:
+    """Each load, and whether more are to come."""
     chosen = source.with_resources(*tables) if tables else source
     settle(pipeline)
-    while True:
+    goes_on = True
+    while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
         left_over = pipeline.has_pending_data
         info = pipeline.run() if left_over else pipeline.run(chosen)
         settle(pipeline)
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
-            yield info
-        if left_over or is_unfinished(pipeline):
-            continue
-        if not was_taken_up(pipeline):
-            return
-        # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
-        lookups = "none" if resolve(options).lookups == "none" else "changed"
-        news = {"full": False, "lookups": lookups}
-        source = listrak_sms(**options | {"chunk_rows": rows, "compacted": True} | news)
-        chosen = source.with_resources(*tables) if tables else source
+        unfinished = left_over or is_unfinished(pipeline)
+        goes_on = unfinished or was_taken_up(pipeline)
+        yield info, goes_on
+        if goes_on and not unfinished:
+            # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
+            lookups = "none" if resolve(options).lookups == "none" else "changed"
+            source = listrak_sms(**options | {"full": False, "lookups": lookups})
+            chosen = source.with_resources(*tables) if tables else source

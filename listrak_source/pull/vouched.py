@@ -55,8 +55,12 @@ class Vouched:
     def __init__(self, wanted: frozenset[str]) -> None:
         self._tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
         self._handed: Counts = {}
-        self._there, self.lacking = _found([table for table in self._tables if held.has_rows(table)])
+        self._there: Counts = {table.name: Counter(_vouched(table) or {}) for table in self._tables}
+        self.lacking: dict[str, set[str]] = {}
         """By table: what it lacks, a column or everything."""
+        # What was extracted and waits to be loaded is vouched for, and not there yet.
+        if not _running().has_pending_data:
+            self._there, self.lacking = _found([table for table in self._tables if held.has_rows(table)])
         held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(TABLES[name]))
         self.short = {table.name: short for table in self._tables if (short := self._short(table))}
         """By table: the sender codes of which rows are gone."""
@@ -119,11 +123,11 @@ class Vouched:
         return bool({CONTACTS.name, SUBSCRIPTIONS.name} & self.short.keys())
 
     def _short(self, table: Table) -> set[str]:
-        state = dlt.current.resource_state(table.name)
-        vouched: dict[str, int] = state.get("vouched", {})
+        vouched = _vouched(table)
+        if vouched is None:  # an older version has kept no counts
+            return {_EVERY, *progress.sender_codes(table.name)} if table.name in self.lacking else set()
         if table.name in self.lacking:
-            # An older version has kept no counts.
-            return set(vouched) if "vouched" in state else {_EVERY, *progress.sender_codes(table.name)}
+            return set(vouched)
         there = self._there.get(table.name, Counter())
         return {sender for sender, count in vouched.items() if there[sender] < count}
 
@@ -148,10 +152,20 @@ def spare_consents() -> None:
     commit_load_package_state()
 
 
+def _running() -> Any:
+    """The pipeline that runs. Not dlt.current.pipeline(), which looks settings up."""
+    return Container()[PipelineContext].pipeline()
+
+
+def _vouched(table: Table) -> dict[str, int] | None:
+    """How many rows the state says that a table has; None where it says nothing."""
+    found: dict[str, int] | None = dlt.current.resource_state(table.name).get("vouched")
+    return found
+
+
 def _state_before() -> dict[str, Any]:
     """The source's state as it was before this run."""
-    pipeline: Any = Container()[PipelineContext].pipeline()
-    found: dict[str, Any] = pipeline._get_state().get("sources", {}).get("listrak_sms", {})
+    found: dict[str, Any] = _running()._get_state().get("sources", {}).get("listrak_sms", {})
     return found
 
 

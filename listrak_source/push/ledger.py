@@ -28,7 +28,6 @@ TABLES = {
     "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
     "operation TEXT, tried_at DOUBLE",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
-    "push_locks": "sync_name TEXT PRIMARY KEY, owner TEXT, held_at DOUBLE",
 }
 STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
     "opt_out", "unsubscribe", "create", "subscribe", "update", "import",

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import dlt
 import pyarrow as pa
-import sqlglot
 from dlt.destinations.sql_client import SqlClientBase
 from sqlglot import exp
 
+from listrak_source.lease import Connect
 from listrak_source.push.streams import NO_MEMORY, stream_of
+from listrak_source.sql import Sql, opened, text
 from listrak_source.utc import in_utc
+
+__all__ = ["Store", "name", "text"]
 
 _TOGETHER = 500
 """Rows that one statement inserts."""
 
 
-class Store:
+class Store(Sql):
     """An open connection to the dataset that the pull fills."""
 
-    def __init__(self, client: SqlClientBase[Any], tables: dict[str, set[str]]) -> None:
-        self._client = client
-        self._dialect = client.capabilities.sqlglot_dialect or "duckdb"
-        self._verbatim: dict[str, str] = {}
+    def __init__(self, client: SqlClientBase[Any], tables: dict[str, set[str]], another: Connect | None = None) -> None:
+        super().__init__(client)
         self.tables = tables
         """The columns of the tables that the pull has written."""
+        self.another = another
+        """Opens another connection, for what works beside this one; None where there is none."""
 
     @classmethod
     @contextmanager
@@ -36,22 +40,8 @@ class Store:
         held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         with pipeline.sql_client() as client:
             in_utc(client)
-            yield cls(client, {name: set(table["columns"]) for name, table in held.items()})
-
-    def run(self, statement: str) -> None:
-        """Execute one statement."""
-        with self._client.execute_query(self._ours(statement)):
-            pass
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """All rows of a query: for few."""
-        with self._client.execute_query(self._ours(query)) as cursor:
-            return list(cursor.fetchall())
-
-    def one(self, query: str) -> Any:
-        """The only value of a query; None where it has no row."""
-        found = self.rows(query)
-        return found[0][0] if found else None
+            tables = {name: set(table["columns"]) for name, table in held.items()}
+            yield cls(client, tables, partial(opened, pipeline))
 
     def arrow(self, query: str) -> pa.Table:
         """The rows of a query, as many as fit memory."""
@@ -74,11 +64,6 @@ class Store:
             yield some
             last = str(some[key][-1].as_py())
 
-    def verbatim(self, query: str) -> str:
-        """A name that stands for a query in parentheses, which is in the database's own SQL already."""
-        name = f"push_verbatim_{len(self._verbatim)}_"
-        return self._verbatim.setdefault(query, name)
-
     def make(self, table: str, query: str, *, for_now: bool = False) -> None:
         """Make ``table`` of a query, in place of one of that name.
 
@@ -86,7 +71,7 @@ class Store:
         """
         # DuckDB compresses what it keeps, which takes longer than to write it. Elsewhere temporary tables are no gain
         # (PostgreSQL reads them with one process) or unknown.
-        kind = "TEMPORARY TABLE" if for_now and self._dialect == "duckdb" else "TABLE"
+        kind = "TEMPORARY TABLE" if for_now and self.dialect == "duckdb" else "TABLE"
         self.run(f"DROP TABLE IF EXISTS {table}")
         self.run(f"CREATE {kind} {table} AS {query}")
 
@@ -95,20 +80,8 @@ class Store:
         for start in range(0, len(rows), _TOGETHER):
             some = [tuple(row) for row in rows[start : start + _TOGETHER]]
             statement = exp.insert(exp.values(some), table, columns=list(columns))
-            with self._client.execute_query(statement.sql(dialect=self._dialect)):
+            with self._client.execute_query(statement.sql(dialect=self.dialect)):
                 pass
-
-    def _ours(self, statement: str) -> str:
-        # DuckDB's SQL is DuckDB's already: to parse it and write it again took a tenth of a short sync's time.
-        ours = statement if self._dialect == "duckdb" else sqlglot.transpile(statement, "duckdb", self._dialect)[0]
-        for query, name in self._verbatim.items():
-            ours = ours.replace(name, query)
-        return ours
-
-
-def text(value: str) -> str:
-    """An SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def name(identifier: str) -> str:

@@ -100,8 +100,8 @@ def test_two_at_once_are_refused(listrak: Listrak, sandbox: Sandbox) -> None:
     with Warehouse().writing(StepProgress(Console())):
         code, _, err = listrak("pull")
     assert code == Exit.TRY_AGAIN
-    assert "another run is writing to" in err
-    assert "wait until it has ended" in err
+    assert "another run that writes to" in err
+    assert f"process {os.getpid()}, since 20" in err
 
 
 @pytest.mark.full

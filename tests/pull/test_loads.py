@@ -261,6 +261,7 @@ def test_what_happens_between_the_loads_is_found_by_the_next_pull_at_the_latest(
         rest = loads(warehouse, **options)
         for left in rest:
             if not left:
+                rest.close()
                 break
             world.clock.advance(seconds=90)
             stopped.append(phones.pop(0))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from listrak_source.push import lock
+from listrak_source import lease
 from listrak_source.push.sync import Sync
 from listrak_source.sandbox.errors import Refused
 from tests.pull.warehouse import truth
@@ -124,7 +124,7 @@ def promises(
 
 @pytest.mark.sized
 def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock, "LEASE", -1.0)
+    monkeypatch.setattr(lease, "is_running", lambda _: False)
     pushing, database = in_duckdb, in_duckdb.warehouse.database
     people = pushing.phones(8)
     shutil.copy(database, start := tmp_path / "start.duckdb")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import ledger, lock, reading_back
+from listrak_source import lease
+from listrak_source.push import ledger, reading_back
 from tests.pull.warehouse import truth
 from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
@@ -26,7 +27,7 @@ NEW = "13125550101"
 def test_killed_at_any_point(
     in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    monkeypatch.setattr(lock, "LEASE", -1.0)
+    monkeypatch.setattr(lease, "is_running", lambda _: False)
     text, pushing = in_duckdb.field("Text"), in_duckdb
     first, second, third, fourth = pushing.phones(4)
     new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
@@ -109,7 +110,7 @@ def test_killed_between_two_notes_of_one_thing(
     in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, target: dict[str, str], before: tuple[ModuleType, str]
 ) -> None:
     """The run that is finished leaves nothing open, and nothing for another run."""
-    monkeypatch.setattr(lock, "LEASE", -1.0)
+    monkeypatch.setattr(lease, "is_running", lambda _: False)
     sync = in_duckdb.sync({"value": target})
     for at, phone in enumerate(in_duckdb.phones(4)):
         in_duckdb.customers(["id", "phone", "value"], [(1, phone, "Zoë")])

@@ -1,0 +1,318 @@
+"""One pull of a sender code, one apply of a sync at a time, on whatever machine: whoever works there has a lease.
+
+In a database it is a row: who has it, on which machine, since when, and when its owner was last heard of, by the
+database's clock. It needs nothing of a database but that a row which was added is seen by the next query: who wants a
+lease writes down that it does, then looks, and gives way to anybody else who is there. So of two at least one sees the
+other, and where both begin in one moment both may give way and try again.
+
+An owner on this machine is there as long as its process runs. One on another machine counts as gone after
+:data:`SILENCE` without a heartbeat. Where a file on this machine is the warehouse, the system locks it (see
+:class:`FileLease`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from dlt.common import logger
+
+from listrak_source.sql import Sql, text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Connect = Callable[[], AbstractContextManager[Sql]]
+"""Opens a connection of its own."""
+
+SILENCE = 60.0
+"""Seconds without a heartbeat after which an owner on another machine counts as gone."""
+BEAT = 15.0
+"""Seconds between two heartbeats."""
+TABLE = "listrak_leases"
+_COLUMNS = (
+    "kind TEXT, scope TEXT, owner TEXT, host TEXT, boot TEXT, process BIGINT, started TEXT, began DOUBLE,"
+    " heartbeat DOUBLE"
+)
+_CLOCKS = {
+    "duckdb": "epoch(now())",
+    "postgres": "EXTRACT(EPOCH FROM clock_timestamp())",
+    "redshift": "EXTRACT(EPOCH FROM GETDATE())",
+    "snowflake": "DATE_PART(EPOCH_SECOND, CURRENT_TIMESTAMP())",
+    "bigquery": "UNIX_SECONDS(CURRENT_TIMESTAMP())",
+    "databricks": "UNIX_TIMESTAMP()",
+}
+"""The seconds since 1970 by a database's own clock, in its own SQL."""
+_AT_ONCE = 5.0
+"""Seconds within which two have begun in one moment, so that both may have to give way."""
+_TRIES = 5
+
+
+class TakenError(Exception):
+    """Somebody else has the lease."""
+
+
+class LostError(TakenError):
+    """Somebody else has taken over, for nothing was heard of this one for too long."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process on a machine."""
+
+    host: str
+    boot: str
+    """Of this start of the machine, and of the space that its process numbers are of; empty where nobody tells."""
+    process: int
+    started: str
+    """When the process began, in the system's own count: numbers of processes are given again."""
+
+    @classmethod
+    def ourselves(cls) -> Owner:
+        return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()))
+
+    def runs_here(self) -> bool | None:
+        """Whether it still runs; None where that cannot be told from here."""
+        if self.host != socket.gethostname() or self.boot != _boot() or sys.platform == "win32":
+            return None
+        if not is_running(self.process):
+            return False
+        started = _started(self.process)
+        return started == self.started if started and self.started else None
+
+
+def is_running(process: int) -> bool:
+    """Whether there is a process of that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _read(path: str) -> str:
+    with suppress(OSError):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return ""
+
+
+def _boot() -> str:
+    boot = _read("/proc/sys/kernel/random/boot_id")
+    with suppress(OSError):
+        boot += " " + str(Path("/proc/self/ns/pid").readlink())
+    return boot
+
+
+def _started(process: int) -> str:
+    # The name of the program, in parentheses, may hold spaces.
+    told = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+    return told[19] if len(told) > 19 else ""
+
+
+def taken(what: str, host: str, process: int, began: float) -> TakenError:
+    """The error that says who has it, and since when."""
+    since = datetime.fromtimestamp(began, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    return TakenError(f"{what} is under way, on {host}, process {process}, since {since} UTC")
+
+
+def has_clock(dialect: str | None) -> bool:
+    """Whether a lease can be kept in a database of this dialect."""
+    return dialect in _CLOCKS
+
+
+@dataclass
+class SqlLease:
+    """A lease in a database, held as a context."""
+
+    connect: Connect
+    """Opens a connection for each question, and for each heartbeat."""
+    kind: str
+    name: str
+    """Two of one kind and name exclude each other."""
+    parts: tuple[int, ...] | None = ()
+    """So do two of one kind that share a part (a sender code); None is all of them."""
+    what: str = "another run"
+    """What is under way where it is taken."""
+    beats: bool = True
+    silence: float = SILENCE
+    owner: str = field(default_factory=lambda: uuid4().hex)
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        with self.connect() as sql:
+            self._take(sql)
+        if self.beats:
+            self._thread = threading.Thread(target=self._beat, name="listrak lease", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        try:
+            with self.connect() as sql:
+                sql.run(f"DELETE FROM {TABLE} WHERE {self._mine}")
+        except Exception as error:  # noqa: BLE001 - what ended the work is what has to be told
+            logger.warning(f"The lease stays until this process has ended: {type(error).__name__}")
+
+    def renew(self) -> None:
+        """Still at it. Raises :class:`LostError` if somebody else has taken over meanwhile."""
+        with self.connect() as sql:
+            self._say(sql)
+            if not sql.one(f"SELECT COUNT(*) FROM {TABLE} WHERE {self._mine}"):
+                raise LostError(f"{self.what} has taken over: nothing was heard of this one for too long")
+
+    @property
+    def _mine(self) -> str:
+        return f"owner = {text(self.owner)}"
+
+    @property
+    def _scope(self) -> str:
+        return json.dumps([self.name, self.parts])
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            # A database that is away for a moment: the next one gets through, or the load finds out.
+            with suppress(Exception), self.connect() as sql:
+                self._say(sql)
+
+    def _say(self, sql: Sql) -> None:
+        sql.run(f"UPDATE {TABLE} SET heartbeat = {self._now(sql)} WHERE {self._mine}")
+
+    def _now(self, sql: Sql) -> str:
+        return sql.verbatim(_CLOCKS[sql.dialect])
+
+    def _take(self, sql: Sql) -> None:
+        for _ in range(_TRIES):
+            self._announce(sql)
+            others = self._others(sql)
+            if not others:
+                return
+            sql.run(f"DELETE FROM {TABLE} WHERE {self._mine}")
+            host, process, began, for_seconds = min(others, key=lambda other: other[2])
+            if for_seconds > _AT_ONCE:
+                break
+            time.sleep(random.uniform(0.1, 1.0))
+        raise taken(self.what, host, process, began)
+
+    def _announce(self, sql: Sql) -> None:
+        us, now = Owner.ourselves(), self._now(sql)
+        values = [self.kind, self._scope, self.owner, us.host, us.boot]
+        told = ", ".join(map(text, values))
+        add = f"INSERT INTO {TABLE} SELECT {told}, {us.process}, {text(us.started)}, {now}, {now}"
+        with suppress(Exception):
+            sql.run(add)
+            return
+        # Two at once may both make it, and one of them fails.
+        for last in (False, True):
+            try:
+                sql.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS})")
+                break
+            except Exception:
+                if last:
+                    raise
+        sql.run(add)
+
+    def _others(self, sql: Sql) -> list[tuple[str, int, float, float]]:
+        """Who else is there: host, process, since when, and for how many seconds. Who is gone is taken out."""
+        found = []
+        columns = "scope, owner, host, boot, process, started, began, heartbeat"
+        query = f"SELECT {columns}, {self._now(sql)} FROM {TABLE} WHERE kind = {text(self.kind)} AND NOT {self._mine}"
+        for scope, owner, host, boot, process, started, began, heartbeat, now in sql.rows(query):
+            if not self._meets(*json.loads(scope)):
+                continue
+            runs = Owner(host, boot, int(process), started).runs_here()
+            if runs or (runs is None and float(now) - float(heartbeat) < self.silence):
+                found.append((str(host), int(process), float(began), float(now) - float(began)))
+            else:
+                sql.run(f"DELETE FROM {TABLE} WHERE owner = {text(owner)} AND heartbeat <= {float(heartbeat)!r}")
+        return found
+
+    def _meets(self, name: str, parts: list[int] | None) -> bool:
+        if name == self.name or None in (parts, self.parts):
+            return True
+        return bool(set(parts or ()) & set(self.parts or ()))
+
+
+@dataclass
+class FileLease:
+    """A lease by a lock of the system on a file beside the warehouse: it ends with its process, whatever ends that."""
+
+    path: Path
+    what: str
+    _handle: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            import fcntl
+        except ImportError:  # Windows has no such lock: there it is up to the scheduler
+            return self
+        while True:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = self.path.open("a+", encoding="utf-8")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                handle.seek(0)
+                told = handle.read()
+                handle.close()
+                with suppress(ValueError, KeyError):
+                    told = json.loads(told)
+                    raise taken(self.what, told["host"], told["process"], told["began"]) from error
+                raise TakenError(f"{self.what} is under way") from error
+            # Who had it before may have taken the file away after it was opened here.
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(handle.fileno()), self.path.stat()):
+                    break
+            handle.close()
+        us = Owner.ourselves()
+        handle.truncate(0)
+        handle.write(json.dumps({"host": us.host, "process": us.process, "began": time.time()}))
+        handle.flush()
+        self._handle = handle
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._handle is not None:
+            with suppress(OSError):
+                self.path.unlink()
+            self._handle.close()
+
+    def renew(self) -> None:
+        """Nobody can take it over."""
+
+
+class NoLease:
+    """Where nothing keeps one: that one run at a time writes there is up to whoever starts them."""
+
+    def renew(self) -> None:
+        """Nobody knows."""
+
+
+Lease = SqlLease | FileLease | NoLease
+
+
+@contextmanager
+def held(lease: Lease) -> Iterator[Lease]:
+    """Hold a lease of any kind."""
+    if isinstance(lease, NoLease):
+        yield lease
+        return
+    with lease:
+        yield lease

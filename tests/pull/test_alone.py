@@ -1,0 +1,194 @@
+"""13.C17: one pull of a sender code into one warehouse at a time, whichever machines they run on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+from dlt.pipeline.pipeline import Pipeline
+
+from listrak_source import lease, load
+from listrak_source.lease import LostError, Owner, TakenError
+from listrak_source.sandbox import Sandbox
+from listrak_source.sql import opened
+from tests.destinations.places import PLACES
+from tests.pull.cutting import elsewhere
+from tests.pull.warehouse import Warehouse, truth
+
+OTHER = Owner("elsewhere", "another boot", 4242, "1")
+"""A process on another machine."""
+
+
+@pytest.fixture(params=["postgres", "duckdb", "parquet"])
+def warehouse(sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest) -> Warehouse:
+    return Warehouse(sandbox, tmp_path, PLACES[request.param])
+
+
+@pytest.fixture
+def in_postgres(sandbox: Sandbox, tmp_path: Path) -> Warehouse:
+    return Warehouse(sandbox, tmp_path, PLACES["postgres"])
+
+
+class Second(Warehouse):
+    """The same warehouse, from another machine's working directory."""
+
+    name = "listrak"
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        super().__init__(warehouse.sandbox, warehouse.folder, warehouse.place)
+
+    def pipeline(self) -> Pipeline:
+        return dlt.pipeline(
+            self.name,
+            destination=super().pipeline().destination,
+            dataset_name=self.dataset,
+            pipelines_dir=str(self.folder / "second"),
+        )
+
+
+class Another(Second):
+    """And by another pipeline."""
+
+    name = "another"
+
+
+def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
+    """Without a lease both ended well, and the events stood there twice."""
+    first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
+    next(first)
+    us = Owner.ourselves()
+    with pytest.raises(TakenError, match=f"on {us.host}, process {us.process}, since 20.* UTC"):
+        Second(warehouse).pull()
+    list(first)
+    assert Second(warehouse).pull() == {}, "it is given back"
+    assert warehouse.rows("consent_events")
+    assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
+
+
+def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
+    first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
+    next(first)
+    with pytest.raises(KeyboardInterrupt):
+        first.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+    elsewhere(warehouse)
+    Second(warehouse).pull()
+
+
+def test_other_sender_codes_by_another_pipeline_go_side_by_side(in_postgres: Warehouse) -> None:
+    (sender,) = in_postgres.sandbox.world.sender_codes
+    first = load(in_postgres.pipeline(), "opt_outs", chunk_rows=1, **in_postgres.options())
+    next(first)
+    another = Another(in_postgres)
+    with pytest.raises(TakenError):  # all of them, or one
+        another.pull("opt_outs", sender_codes=[sender])
+    first.close()  # type: ignore[attr-defined]
+    first = load(in_postgres.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **in_postgres.options())
+    next(first)
+    with pytest.raises(TakenError):  # the state is one row for all of a pipeline's sender codes
+        Second(in_postgres).pull("opt_outs", sender_codes=[424242])
+    with pytest.raises(Exception, match="424242"):  # nobody has this one, and Listrak does not know it
+        another.pull("opt_outs", sender_codes=[424242])
+    first.close()  # type: ignore[attr-defined]
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, owner: Owner) -> None:
+    monkeypatch.setattr(Owner, "ourselves", lambda: owner)
+
+
+def silence(warehouse: Warehouse, seconds: float) -> None:
+    """Nothing was heard of the owner for so long."""
+    with opened(warehouse.pipeline()) as sql:
+        sql.run(f"UPDATE {lease.TABLE} SET heartbeat = heartbeat - {seconds}")
+
+
+def test_an_owner_on_another_machine_counts_as_gone_after_a_minute_and_loads_nothing_then(
+    in_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 1000.0)
+    with monkeypatch.context() as elsewhere_:
+        pretend(elsewhere_, OTHER)
+        first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
+        next(first)
+    other = Second(in_postgres)
+    silence(in_postgres, 50)
+    with pytest.raises(TakenError, match="on elsewhere, process 4242"):
+        other.pull()
+    silence(in_postgres, 20)
+    other.pull()
+    held = in_postgres.loads()
+    in_postgres.sandbox.world.live(1)
+    with pytest.raises(LostError, match="has taken over"):
+        list(first)
+    assert in_postgres.loads() == held
+    assert not in_postgres.pipeline().has_pending_data
+    in_postgres.pull()
+    told = truth(in_postgres.sandbox)
+    assert told["opt_outs"].keys() <= in_postgres.rows("opt_outs").keys()
+    assert told["list_memberships"].keys() <= in_postgres.rows("list_memberships").keys()
+
+
+def test_a_heart_beats_by_the_clock_of_the_database(in_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.1)
+    first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
+    next(first)
+    silence(in_postgres, 1000)
+    time.sleep(1)
+    with opened(in_postgres.pipeline()) as sql:
+        query = f"SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) - heartbeat FROM {lease.TABLE}"
+        assert abs(float(sql.one(query))) < 1
+    first.close()  # type: ignore[attr-defined]
+
+
+PULL = """
+import os, sys, time
+from pathlib import Path
+import pytest
+from listrak_source import load
+import dlt
+pipeline = dlt.pipeline("listrak", destination=dlt.destinations.postgres(sys.argv[1]), dataset_name=sys.argv[2],
+                        pipelines_dir=sys.argv[3])
+keys = ("client_id", "client_secret", "base_url", "token_url")
+for _ in load(pipeline, chunk_rows=40, page_size=20, **dict(zip(keys, sys.argv[4:]))):
+    print("loaded", flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_killed_owner_on_this_machine_is_noticed_at_once(in_postgres: Warehouse, tmp_path: Path) -> None:
+    credentials: Any = in_postgres.pipeline().destination_client().config.credentials
+    address = credentials.to_native_representation()
+    settings = in_postgres.options()
+    keys = [settings[key] for key in ("client_id", "client_secret", "base_url", "token_url")]
+    command = [sys.executable, "-c", PULL, address, in_postgres.dataset, str(tmp_path / "killed"), *keys]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "loaded\n"
+        with pytest.raises(TakenError, match=f"process {process.pid}"):
+            in_postgres.pull()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    in_postgres.pull()
+    assert in_postgres.rows("contacts").keys() == truth(in_postgres.sandbox)["contacts"].keys()
+
+
+def test_a_number_that_another_process_has_by_now_is_no_owner() -> None:
+    us = Owner.ourselves()
+    assert us.runs_here()
+    assert Owner(us.host, us.boot, us.process, "1").runs_here() is False
+    assert Owner(us.host, "another boot", us.process, us.started).runs_here() is None
+
+
+def test_a_dataset_that_was_dropped_is_filled_anew(in_postgres: Warehouse) -> None:
+    """The lease stands in the dataset, and so makes it; what this machine remembers goes all the same."""
+    in_postgres.pull()
+    with opened(in_postgres.pipeline()) as sql:
+        sql.run(f"DROP SCHEMA {in_postgres.dataset} CASCADE")
+    in_postgres.sandbox.world.clock.advance(days=3)
+    in_postgres.pull()
+    assert in_postgres.rows("opt_outs").keys() == truth(in_postgres.sandbox)["opt_outs"].keys()
