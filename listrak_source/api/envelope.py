@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
+
+from listrak_source.api.json_text import loads
 
 _FAILED = re.compile(r"\s*([45]\d\d)\b", re.ASCII)
 """A status of failure that came as text: ``500``, ``404 Not Found``."""
@@ -29,7 +30,7 @@ def read(body: bytes) -> Any:
     """Return what the JSON of a success holds. Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body
     that says that it is no success.
     """
-    answer = _json(body)
+    answer = loads(body)
     check(answer)
     return answer
 
@@ -48,7 +49,7 @@ def status_of(body: bytes, status: int) -> int:
 def told(body: bytes, status: int) -> Refusal:
     """Return what the body of an answer says whose HTTP ``status`` is a failure."""
     try:
-        answer = _json(body)
+        answer = loads(body)
     except ValueError:
         answer = None
     if not isinstance(answer, Mapping):
@@ -89,14 +90,6 @@ def rows_of(answer: Any) -> list[Any]:
     if not isinstance(answer, list):
         raise ValueError("the answer holds no list")  # noqa: TRY004 - the client asks again
     return answer
-
-
-def _json(body: bytes) -> Any:
-    """The JSON of a body. Control characters that are not escaped stay as they are."""
-    try:
-        return json.loads(body, strict=False)
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
 
 
 def _failed(status: Any) -> int | None:

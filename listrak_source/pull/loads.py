@@ -8,6 +8,7 @@ from weakref import finalize
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
 from listrak_source.pull import progress
+from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
 from listrak_source.pull.gather import Batch, gathered
@@ -49,6 +50,7 @@ class Loads:
         # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
         progress.note_set_aside(rejects.ids)
+        progress.note_fields(rejects.bounds.fields.known)
         rejects.warn()
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
@@ -64,7 +66,8 @@ class Loads:
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
-        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without)
+        bounds = Bounds.of(settings, progress.fields())
+        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without, bounds)
         directory = Directory(client_of(settings), settings, rejects, masks)
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.

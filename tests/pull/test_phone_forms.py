@@ -121,7 +121,7 @@ def test_what_an_older_version_has_written_in_another_form(warehouse: Warehouse)
     before = warehouse.rows("opt_outs")
     warehouse.pull(*TABLES)
     assert warehouse.rows("opt_outs").items() >= before.items(), "an incremental pull leaves them as they are"
-    warehouse.pull(*TABLES, full=True)
+    warehouse.pull(*TABLES, full=True, removal_percent=100.0)
     told = truth(sandbox)
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
     assert warehouse.rows("opt_outs").keys() == told["opt_outs"].keys()
