@@ -42,15 +42,17 @@ class Loads:
         """Yield the rows of the load that runs now, for the ``wanted`` tables."""
         plan, begun = self._go_on(wanted, written)
         part = self._part(plan, begun)
-        yield from gathered(part.batches())
         rejects = plan.directory.rejects
+        for batch in gathered(part.batches()):
+            # With the rows, for who takes only some of them must find these columns again.
+            progress.note_fields(rejects.bounds.fields.known)
+            yield batch
         if (rejected := rejects.drain(plan.now)) is not None:
             self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
         # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
         progress.note_set_aside(rejects.ids)
-        progress.note_fields(rejects.bounds.fields.known)
         rejects.warn()
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
