@@ -20,6 +20,7 @@ SET_ASIDE = "(set aside)"
 """A column beside the API's fields, there only when a record needs it: the names of the tables that the record does not
 fit, and was set aside for. Other tables still take what they need of it."""
 
+_OURS = {str(column.source).lower() for column in CONTACTS.columns}
 _KEYS = (TEXT, INTEGER)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _LARGEST = 2**63
@@ -174,13 +175,19 @@ def _as_table(rows: list[dict[str, Any]], schema: pa.Schema, known: Collection[s
     if len(extra) > _MOST_EXTRA:
         extra = _folded(rows, list(extra), known)
     columns = {item.name: _column(item, [row[item.name] for row in rows]) for item in schema}
-    columns |= {name: pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
+    columns |= {well_formed(name): pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
     return pa.table(columns)
 
 
 def _folded(rows: list[dict[str, Any]], names: list[str], known: Collection[str]) -> dict[str, None]:
-    """The first of the names; what rows have beyond those goes into :data:`OTHERS`."""
-    kept = dict.fromkeys(sorted(names, key=lambda name: (name not in known, name))[:_MOST_EXTRA])
+    """The first of the names; what rows have beyond those goes into :data:`OTHERS`. A name that may mean a column of
+    ours is among the first: that column may be masked.
+    """
+
+    def is_first(name: str) -> bool:
+        return name in known or name.replace("_", "").lower() in _OURS
+
+    kept = dict.fromkeys(sorted(names, key=lambda name: (not is_first(name), name))[:_MOST_EXTRA])
     beyond = set(names) - kept.keys()
     for row in rows:
         if others := {name: as_text(row.pop(name)) for name in beyond & row.keys()}:

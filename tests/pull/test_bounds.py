@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -15,8 +16,9 @@ from listrak_source.api import ConfigurationError
 from listrak_source.api.json_text import DEEPEST, is_deeper, loads
 from listrak_source.pull.bounds import Bounds, NewFields
 from listrak_source.pull.decode import page_decoder
+from listrak_source.pull.privacy import Masks
 from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.shape import shape
+from listrak_source.pull.shape import folded, shape
 from listrak_source.pull.tables import CONTACTS, OPT_OUTS
 from listrak_source.sandbox import Fault
 from listrak_source.settings import resolve
@@ -197,6 +199,26 @@ def test_a_field_named_like_a_column_of_ours_gets_one_of_its_own() -> None:
     assert not taken & set(found.values())
 
 
+def test_a_name_that_is_no_text_stops_nothing() -> None:
+    page = b'{"data":[{"phoneNumber":"1","a\\ud83d":"x","b\\u0000":"y"}]}'
+    rejects = Rejects()
+    found = shape(page_decoder(CONTACTS, rejects)(page).data, CONTACTS, "UTC", {"sender_code_id": 1}, rejects)
+    assert {"x", "y"} <= set(found.to_pylist()[0].values())
+
+
+@pytest.mark.parametrize("status", [200, SLOW])
+def test_no_personal_field_hides_among_the_others(status: Any) -> None:
+    """Whatever it is called, and however many new fields stand before it."""
+    masks, rejects = Masks(["email_address"], ["last_name"], "a key of more than sixteen characters"), Rejects()
+    new = {f"a{number}": "x" for number in range(2000)} | {"email_address": "z@example.com", "LastName": "Zulu"}
+    page = page_decoder(CONTACTS, rejects)(body([{"phoneNumber": "1", **new}], status))
+    records = folded(masks.records(page.data), CONTACTS, rejects.bounds)
+    text = str(shape(records, masks.table(CONTACTS), "UTC", {"sender_code_id": 1}, rejects).to_pylist())
+    assert "a1999" in text
+    assert "z@example.com" not in text
+    assert "Zulu" not in text
+
+
 def test_names_that_never_end_are_no_columns() -> None:
     fields = NewFields(most=3)
     found = named(fields, "a", "b", "c" * 500, "", "d")
@@ -219,6 +241,7 @@ def test_columns_are_kept_from_pull_to_pull(warehouse: Warehouse) -> None:
     with proxy(sandbox, change) as base_url:
         for full in (False, True, True):
             warehouse.pull("contacts", base_url=base_url, page_size=40, full=full)
+            shutil.rmtree(warehouse.folder / "pipelines")
     columns: dict[str, set[str]] = {}
     for row in warehouse.rows("contacts").values():
         for column, value in row.items():
