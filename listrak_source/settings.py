@@ -86,6 +86,13 @@ class Settings(BaseConfiguration):
     table_format: Optional[str] = None  # noqa: UP045
     """How a destination of files keeps tables: ``delta``, or ``iceberg`` where it can merge that. Its own way when
     empty."""
+    max_depth: int = 50
+    """Levels of nesting that a record may have, 5 to 100; one that has more is set aside in ``rejected_rows``."""
+    max_record_bytes: int = 2_000_000
+    """Bytes that a record may have, about; one that has more is set aside in ``rejected_rows``."""
+    max_new_columns: int = 100
+    """Fields beyond Listrak's contract that get a column of their own, by table, 0 to 1000; the others go together into
+    ``other_fields``, as JSON."""
     timeout: float = 120.0
     """Seconds to wait for an answer."""
     max_attempts: int = 6
@@ -126,6 +133,9 @@ class Settings(BaseConfiguration):
         _within("max_request_seconds", self.max_request_seconds, 1, 86_400)
         _within("max_answer_bytes", self.max_answer_bytes, 1_000_000, 10_000_000_000)
         _within("max_idle_pages", self.max_idle_pages, 1, 1_000_000)
+        _within("max_depth", self.max_depth, 5, 100)
+        _within("max_record_bytes", self.max_record_bytes, 10_000, 100_000_000)
+        _within("max_new_columns", self.max_new_columns, 0, 1000)
         if self.slices is not None:
             _within("slices", self.slices, 1, 120)
         if self.chunk_rows is not None:

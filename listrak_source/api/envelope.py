@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import json
 import logging
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Mapping
 from json import detect_encoding
 from typing import Any
+
+from listrak_source.api.json_text import loads
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def read(body: bytes) -> Any:
     """Return what the JSON of a success holds. Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body
     that says that it is no success.
     """
-    answer = _json(body)
+    answer = loads(body)
     check(answer)
     return answer
 
@@ -116,7 +117,7 @@ def status_of(body: bytes, status: int) -> int:
 def told(body: bytes, status: int) -> Refusal:
     """Return what the body of an answer says whose HTTP ``status`` is a failure."""
     try:
-        answer = _json(body)
+        answer = loads(body)
     except ValueError:
         answer = None
     if not isinstance(answer, Mapping):
@@ -186,14 +187,6 @@ def without_envelope(record: Mapping[str, Any]) -> dict[str, Any]:
 def _is_envelope(answer: Mapping[str, Any], is_outermost: bool) -> bool:
     """Whether an object with ``data`` is one: further in it may be a record with a field of that name."""
     return answer.keys() <= _ENVELOPE | {"data"} or (is_outermost and isinstance(answer["data"], Mapping | list))
-
-
-def _json(body: bytes) -> Any:
-    """The JSON of a body. Control characters that are not escaped stay as they are."""
-    try:
-        return json.loads(body, strict=False)
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
 
 
 def _failed(status: Any) -> int | None:

@@ -7,26 +7,28 @@ and null is *not known*: not asked, or not told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from listrak_source.api import ListrakError, NotFoundError, each_record, json_elements
+from listrak_source.api import ContactValueError, ListrakError, NotFoundError, each_record, json_elements
 from listrak_source.api.phones import forms
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.failures import is_of_the_unit
+from listrak_source.pull.held import columns_of, held, texts
 from listrak_source.pull.privacy import PHONE
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import (
     BOOLEAN,
+    CONTACTS,
     LIST_MEMBERSHIPS,
     LISTS,
     OPT_OUTS,
+    PHONE_RAW,
     PROFILE_FIELDS,
     SENDER_CODES,
     SUBSCRIPTIONS,
@@ -38,6 +40,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 Key = tuple[Any, ...]
 
+_AT_ONCE = 1000
+"""Phone numbers that one query names."""
 _ON = ("subscribed",)
 _OFF = ("unsubscribed", "pending")
 """How the states begin that tell for sure that somebody is on a list, or not. Any other one leaves it open: *Not
@@ -91,6 +95,8 @@ class Absence:
             PROFILE_FIELDS.name: _Asked(self._by(self._client.get_profile_field)),
             TRANSACTIONAL_MESSAGES.name: _Asked(self._by(self._client.get_transactional_message)),
         }
+        self._raw: dict[Key, str] = {}
+        """Numbers that Listrak writes in another form than the tables have, by sender code and number."""
         self._standings = _Asked(self._standing)
         self._stops = _Asked(self._has_no_stop)
 
@@ -103,8 +109,9 @@ class Absence:
             asked = self._things[table.name]
             self._answer(asked, keys)
             return pa.array([asked.answers.get(key) for key in keys], BOOLEAN)
-        numbers = _as_listrak_writes(rows)
-        people = list(zip(rows["sender_code_id"].to_pylist(), numbers, strict=True))
+        people = list(zip(rows["sender_code_id"].to_pylist(), rows[PHONE].to_pylist(), strict=True))
+        if PHONE_RAW.name in rows.column_names:
+            self._note_raw(people, rows[PHONE_RAW.name])
         if table is OPT_OUTS:
             self._answer(self._stops, people)
             return pa.array([self._stops.answers.get(one) for one in people], BOOLEAN)
@@ -129,6 +136,8 @@ class Absence:
             return
         new = list(islice((key for key in dict.fromkeys(keys) if key not in asked.answers), max(self._left, 0)))
         self._left -= len(new)
+        if about_people:
+            self._find_raw(new)
         workers = self._directory.settings.workers
         for key, answer in side_by_side([asked.reader(key) for key in new], workers):
             asked.answers[key] = answer
@@ -140,20 +149,45 @@ class Absence:
         return ask
 
     def _standing(self, person: Key) -> _Standing | None:
-        def ask(sender: int, phone: str) -> _Standing | None:
-            pages = self._client.list_contact_subscriptions(sender, phone, decode=json_elements)
-            return _standing_of(list(each_record(pages)))
+        def ask() -> _Standing | None:
+            return _standing_of(self._by_forms(person, self._subscriptions_of))
 
-        return self._told(_in_every_form(ask, person), gone=_Standing())
+        return self._told(ask, gone=_Standing())
+
+    def _subscriptions_of(self, sender_code_id: int, phone: str) -> list[Any]:
+        return list(each_record(self._client.list_contact_subscriptions(sender_code_id, phone, decode=json_elements)))
+
+    def _by_forms(self, person: Key, ask: Callable[[int, str], V]) -> V:
+        """Ask for somebody as Listrak writes the number: it is not known only where it is known in no form."""
+        sender_code_id, phone = person
+        ways = forms(str(self._raw.get(person, phone)))
+        for form in ways[:-1]:
+            with suppress(NotFoundError, ContactValueError):
+                return ask(sender_code_id, form)
+        return ask(sender_code_id, ways[-1])
+
+    def _find_raw(self, people: Sequence[Any]) -> None:
+        """Look up in the warehouse how Listrak writes these people's numbers."""
+        if PHONE_RAW.name not in columns_of(CONTACTS):
+            return
+        for start in range(0, len(people), _AT_ONCE):
+            numbers = texts([str(phone) for _, phone in people[start : start + _AT_ONCE]])
+            written = f"{PHONE_RAW.name} IS NOT NULL AND {PHONE} IN ({numbers})"
+            names = f"sender_code_id, {PHONE}, {PHONE_RAW.name}"
+            for rows in held(f"SELECT {names} FROM {CONTACTS.name} WHERE {written}"):  # noqa: S608 - our own names
+                known = zip(rows["sender_code_id"].to_pylist(), rows[PHONE].to_pylist(), strict=True)
+                self._note_raw(known, rows[PHONE_RAW.name])
+
+    def _note_raw(self, people: Iterable[Key], written: pa.ChunkedArray) -> None:
+        self._raw |= {key: raw for key, raw in zip(people, written.to_pylist(), strict=True) if raw}
 
     def _has_no_stop(self, person: Key) -> bool | None:
         """Who is not there at all has taken no stop back."""
-
-        def ask(sender: int, phone: str) -> str:
-            return str(self._client.get_contact(sender, phone).get("optedOut")).lower()
-
-        stopped = self._told(_in_every_form(ask, person), gone=None)
+        stopped = self._told(lambda: self._by_forms(person, self._opted_out), gone=None)
         return {"false": True, "0": True, "true": False, "1": False}.get(stopped or "")
+
+    def _opted_out(self, sender_code_id: int, phone: str) -> str:
+        return str(self._client.get_contact(sender_code_id, phone).get("optedOut")).lower()
 
     def _told(self, ask: Callable[[], V | None], gone: V | None) -> V | None:
         try:
@@ -164,20 +198,6 @@ class Absence:
             if not is_of_the_unit(error, self._client):
                 raise
             return None
-
-
-def _in_every_form(ask: Callable[[int, str], V], person: Key) -> Callable[[], V]:
-    """A question about somebody who may be known under another form of the number: not found is whom none finds."""
-
-    def run() -> V:
-        sender, phone = person
-        *others, last = forms(phone)
-        for form in others:
-            with suppress(NotFoundError):
-                return ask(sender, form)
-        return ask(sender, last)
-
-    return run
 
 
 def _of_standing(table: Table, standing: _Standing | None, phone_list_id: int) -> bool | None:
@@ -205,10 +225,3 @@ def _standing_of(records: list[Any]) -> _Standing | None:
         elif not state.startswith(_OFF):
             found["open"].add(place)
     return _Standing(**{name: frozenset(places) for name, places in found.items()})
-
-
-def _as_listrak_writes(rows: pa.Table) -> list[str]:
-    """The phone numbers to ask by."""
-    raw = f"{PHONE}_raw"
-    numbers = pc.coalesce(rows[raw], rows[PHONE]) if raw in rows.column_names else rows[PHONE]
-    return [str(number) for number in numbers.to_pylist()]

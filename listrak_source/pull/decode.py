@@ -20,7 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from listrak_source.api.envelope import Refusal, check, repaired
+from listrak_source.api.json_text import DEEPEST, is_deeper
 from listrak_source.api.paging import Page, json_elements
+from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.records import VALUES_FIELD, from_records, record_schema
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, INTEGER, TEXT, Table
@@ -30,6 +32,11 @@ VALUE_FIELDS = tuple(record_schema(CONTACT_PROFILE_VALUES).names)
 _PHONE = "phoneNumber"
 _SAID = ("status", "error", "errors")
 """What an envelope says of itself."""
+_FIELD_NAME = re.compile(rb'"([^"\\]*)"\s*:')
+_MOST_NAMES = 500
+"""Different names of fields in a page: Arrow's reader would make a column of each, as long as the page."""
+_EXPECTED = 100
+"""Fields beyond the contract that the next page is expected to have too."""
 _DATES: defaultdict[str, dict[str, pa.DataType]] = defaultdict(dict)
 """By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at once,
 by whichever unit reads next."""
@@ -62,6 +69,8 @@ def page_decoder(
     """
     records = record_schema(table)
     dates = _DATES[table.name]
+    bounds = rejects.bounds if rejects else Bounds()
+    expected = [_schema(records, {})]
 
     def decode(body: bytes) -> Page[pa.Table]:
         # Arrow's reader crashes on a bare null, so nothing but an object goes there.
@@ -72,11 +81,13 @@ def page_decoder(
         try:
             # A copy of what is known by now: other threads learn too.
             with _DECODERS:
-                page = None if _has_nul(body) else _decode_fast(body, records, dict(dates))
+                page = None if _has_nul(body) else _decode_fast(body, records, dict(dates), expected)
         except _LooksLikeDate as found:
             dates[str(found)] = TEXT
             return decode(body)
         except (pa.ArrowInvalid, _NotExact):
+            page = None
+        if page is not None and len(body) > bounds.size and bounds.may_be_broken_by(page.data):
             page = None
         # Nobody's record is set aside, too.
         if page is None or (rejects is not None and _lacks_phones(page.data)):
@@ -110,16 +121,20 @@ def _lacks_phones(rows: pa.Table) -> bool:
     return bool(phones.null_count or pc.any(pc.equal(pc.binary_length(phones), 0)).as_py())
 
 
-def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType]) -> Page[pa.Table]:
-    fields = [*records, *(pa.field(name, kind) for name, kind in dates.items())]
-    envelope = [("status", INTEGER), ("error", TEXT), ("nextPageCursor", TEXT)]
-    page = pa.schema([*envelope, ("data", pa.list_(pa.struct(fields)))])
-    answer = pj.read_json(
-        pa.BufferReader(body),
-        # One block: the reader cannot join a record that two blocks share when it spans the whole page.
-        read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
-        parse_options=pj.ParseOptions(explicit_schema=page, newlines_in_values=True, unexpected_field_behavior="infer"),
-    )
+def _decode_fast(
+    body: bytes, records: pa.Schema, dates: dict[str, pa.DataType], expected: list[pa.Schema]
+) -> Page[pa.Table]:
+    """``expected`` holds the schema of the last page, fields beyond the contract included; this one's takes its place.
+
+    Only something new can be nested without end, or have names without end. So a page like the last one is looked at no
+    further: to look for either takes as long as to read a page.
+    """
+    try:
+        answer = _read(body, expected[0], "error")
+    except pa.ArrowInvalid:
+        if is_deeper(body, DEEPEST) or len(set(_FIELD_NAME.findall(body))) > _MOST_NAMES:
+            raise _NotExact from None
+        answer = _read(body, _schema(records, dates), "infer")
     data = answer["data"].combine_chunks()
     if answer.num_rows != 1:
         raise ValueError("the answer is no page: it is not one object")
@@ -130,13 +145,20 @@ def _decode_fast(body: bytes, records: pa.Schema, dates: dict[str, pa.DataType])
     if items.null_count:
         raise _NotExact
     rows = pa.Table.from_struct_array(items)
-    for index, name in enumerate(rows.column_names):
+    contract = set(records.names)
+    columns = dict(zip(rows.column_names, rows.columns, strict=True))
+    for name, column in columns.items():
         if name == VALUES_FIELD:
-            rows = rows.set_column(index, name, _values(rows.column(index)))
-        elif name not in records.names and name not in dates:
-            rows = rows.set_column(index, name, _text(rows.column(index), name))
+            columns[name] = _values(column)
+        elif name not in contract and name not in dates:
+            columns[name] = _text(column, name)
+    rows = pa.table(columns)
+    if rows.num_columns - len(records) < _EXPECTED:
+        expected[0] = answer.schema
     # A field that is named here for what other pages hold may be absent from this one.
-    rows = rows.drop_columns([name for name in dates if rows[name].null_count == rows.num_rows])
+    rows = rows.drop_columns(
+        [name for name, column in columns.items() if name not in contract and column.null_count == rows.num_rows]
+    )
     return Page(rows=rows.num_rows, next_cursor=answer["nextPageCursor"][0].as_py() or None, data=rows)
 
 
@@ -147,6 +169,25 @@ def _check(answer: pa.Table) -> None:
         check(said | {"data": None})
     except Refusal as error:
         raise _NotExact from error
+
+
+def _schema(records: pa.Schema, dates: dict[str, pa.DataType]) -> pa.Schema:
+    """The schema of a page."""
+    fields = [*records, *(pa.field(name, kind) for name, kind in dates.items())]
+    envelope = [("status", INTEGER), ("error", TEXT), ("nextPageCursor", TEXT)]
+    return pa.schema([*envelope, ("data", pa.list_(pa.struct(fields)))])
+
+
+def _read(body: bytes, schema: pa.Schema, unexpected: str) -> pa.Table:
+    """A page as Arrow reads it. ``unexpected`` says what it does with a field that the schema has not."""
+    return pj.read_json(
+        pa.BufferReader(body),
+        # One block: the reader cannot join a record that two blocks share when it spans the whole page.
+        read_options=pj.ReadOptions(use_threads=False, block_size=len(body) + 1),
+        parse_options=pj.ParseOptions(
+            explicit_schema=schema, newlines_in_values=True, unexpected_field_behavior=unexpected
+        ),
+    )
 
 
 def _text(column: pa.ChunkedArray | pa.Array, name: str) -> pa.ChunkedArray | pa.Array:

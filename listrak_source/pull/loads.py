@@ -8,6 +8,7 @@ from weakref import finalize
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
 from listrak_source.pull import progress
+from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
 from listrak_source.pull.gather import Batch, gathered
@@ -41,8 +42,11 @@ class Loads:
         """Yield the rows of the load that runs now, for the ``wanted`` tables."""
         plan, begun = self._go_on(wanted, written)
         part = self._part(plan, begun)
-        yield from gathered(part.batches())
         rejects = plan.directory.rejects
+        for batch in gathered(part.batches()):
+            # With the rows, for who takes only some of them must find these columns again.
+            progress.note_fields(rejects.bounds.fields.known)
+            yield batch
         if (rejected := rejects.drain(plan.now)) is not None:
             self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
@@ -64,7 +68,8 @@ class Loads:
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
-        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without)
+        bounds = Bounds.of(settings, progress.fields())
+        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without, bounds)
         directory = Directory(client_of(settings), settings, rejects, masks)
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.

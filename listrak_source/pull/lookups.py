@@ -27,7 +27,7 @@ from listrak_source.api.phones import canonical, forms
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.phones import PHONE_FIELD, in_one_form
-from listrak_source.pull.records import as_text, from_groups, from_records
+from listrak_source.pull.records import as_phone, from_groups, from_records
 from listrak_source.pull.shape import last_of_each, profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS, Table
@@ -169,7 +169,7 @@ def _asked_by(client: ListrakClient, person: Person, phone: str, details: bool, 
 def _under(phone: str, contact: dict[str, Any]) -> dict[str, Any]:
     """A contact under the number that was asked for, so that every table joins: in the contact's own form, if it is the
     same number."""
-    written = as_text(contact.get(PHONE_FIELD))
+    written = as_phone(contact.get(PHONE_FIELD))
     same = written is not None and canonical(written) == canonical(phone)
     return {**contact, PHONE_FIELD: written if same else phone}
 

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.phones import PHONE_FIELD, RAW_PHONE, WRITTEN, canonical, raw_phones
-from listrak_source.pull.records import as_text
+from listrak_source.pull.records import as_phone, as_text
 from listrak_source.pull.tables import CONTACTS, PHONE_RAW, TEXT, Column, Table
 from listrak_source.settings import Settings
 
@@ -132,7 +132,8 @@ class Masks:
         return {name: column for name, column in columns.items() if column in self.hashed or column in self.dropped}
 
     def _hash(self, value: Any, column: str) -> str | None:
-        return self._digest(_plain(pa.array([as_text(value)], TEXT), column)[0].as_py())
+        text = as_phone(value) if column == PHONE else as_text(value)
+        return self._digest(_plain(pa.array([text], TEXT), column)[0].as_py())
 
     def _hashes(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """The column hashed, each distinct value once.

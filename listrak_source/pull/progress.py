@@ -141,6 +141,17 @@ def note_set_aside(ids: Iterable[str]) -> None:
     dlt.current.resource_state(REJECTED_ROWS.name)["ids"] = list(every)[-MOST_REMEMBERED:]
 
 
+def fields() -> dict[str, dict[str, str]]:
+    """By table and field beyond the contract: the column that it has in the warehouse."""
+    return cast("dict[str, dict[str, str]]", dlt.current.source_state().get("fields", {}))
+
+
+def note_fields(columns: dict[str, dict[str, str]]) -> None:
+    """Record which columns such fields have."""
+    if known := {table: names for table, names in columns.items() if names}:
+        dlt.current.source_state()["fields"] = known
+
+
 def check_masks(mark: str) -> None:
     """Note the masks of this pull, by their mark. Raises :class:`ConfigurationError` if the last pull had others:
     what it wrote in clear would stay, and what it hashed with another key would join nothing.

@@ -20,6 +20,7 @@ from listrak_source.api.paging import MAX_COUNT
 from listrak_source.pull.phones import in_one_form
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.rejects import Rejects
+from listrak_source.pull.shape import folded
 from listrak_source.pull.units import AnyUnit, Unit
 from listrak_source.pull.windows import Window
 
@@ -78,6 +79,8 @@ def read(
                 if len(tables) == together or not place.windows:
                     records = pa.concat_tables(tables, promote_options="default") if tables else unit.no_records
                     records = masks.records(in_one_form(records))
+                    if rejects is not None:
+                        records = folded(records, unit.table, rejects.bounds)
                     yield Reading(unit, records, place.position(unit), place.proved and not place.windows)
                     tables = []
         except ListrakError as error:

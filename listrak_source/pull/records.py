@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
 from listrak_source.api.phones import canonical
+from listrak_source.pull.bounds import OTHERS, Bounds, small
+from listrak_source.pull.phones import PHONE_FIELD
 from listrak_source.pull.rejects import Rejects, well_formed
 from listrak_source.pull.tables import BOOLEAN, CONTACT_PROFILE_VALUES, CONTACTS, INTEGER, TEXT, Table
 
@@ -18,9 +20,12 @@ SET_ASIDE = "(set aside)"
 """A column beside the API's fields, there only when a record needs it: the names of the tables that the record does not
 fit, and was set aside for. Other tables still take what they need of it."""
 
+_OURS = {str(column.source).lower() for column in CONTACTS.columns}
 _KEYS = (TEXT, INTEGER)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 _LARGEST = 2**63
+_MOST_EXTRA = 500
+"""Fields beyond the contract that records have as columns; more of them are kept together."""
 
 
 def record_schema(table: Table) -> pa.Schema:
@@ -63,7 +68,7 @@ def from_groups(
                 owners.append(given)
     kinds = {name: table.schema.field(name).type for owner in owners[:1] for name in owner}
     columns = {name: pa.array([owner[name] for owner in owners], kind) for name, kind in kinds.items()}
-    return _as_table(rows, fitting.schema), columns
+    return _as_table(rows, fitting.schema, fitting.known), columns
 
 
 def with_keys(records: Iterable[Any], table: Table, rejects: Rejects, given: Mapping[str, Any]) -> list[Any]:
@@ -86,13 +91,21 @@ def as_text(value: Any) -> str | None:
     return well_formed(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
+def as_phone(value: Any) -> str | None:
+    """A phone number as text; one that came as a decimal number is whole all the same."""
+    return as_text(int(value) if isinstance(value, float) and value.is_integer() else value)
+
+
 class _Fitting:
     """Fits records of one table into its fields, one by one."""
 
     def __init__(self, table: Table, rejects: Rejects | None) -> None:
         self.schema = record_schema(table)
         self._table, self._rejects = table, rejects
-        self._plain = [(item.name, _FIT[item.type]) for item in self.schema if item.type in _FIT]
+        self._bounds = rejects.bounds if rejects else Bounds()
+        self.known = {SET_ASIDE, *self._bounds.fields.known.get(table.name, ())}
+        fits = {item.name: _FIT[item.type] for item in self.schema if item.type in _FIT}
+        self._plain = list((fits | {PHONE_FIELD: as_phone} if PHONE_FIELD in fits else fits).items())
         # A date is no part of this: an opt-out may have none.
         self.keys = [item.source for item in table.columns if item.key and item.source and item.type in _KEYS]
         self._values = _Fitting(CONTACT_PROFILE_VALUES, rejects) if VALUES_FIELD in self.schema.names else None
@@ -104,8 +117,10 @@ class _Fitting:
         if not isinstance(record, Mapping):
             self._refuse(record, given, "record: not an object", owner)
             return None
-        row = dict(record)
-        wrong = {}
+        row, wrong = dict(record), {}
+        # What has an owner is a part of the owner's record, and was measured with it.
+        if beyond := None if owner else self._bounds.broken_by(record):
+            row, wrong["record"] = small(record, self.schema.names), beyond
         for name, fit in self._plain:
             value = row.setdefault(name)
             if value is not None:
@@ -119,6 +134,9 @@ class _Fitting:
         if wrong:
             self._refuse(record, given, "; ".join(wrong.values()), owner)
             row[SET_ASIDE] = self._table.name
+            if beyond and record.get(VALUES_FIELD) and not row.get(VALUES_FIELD):
+                # What is known of the values stays: they are there, and were not read.
+                row[SET_ASIDE] = f"{self._table.name} {CONTACT_PROFILE_VALUES.name}"
         if missing:
             return None
         if self._values is not None:
@@ -151,12 +169,30 @@ class _Fitting:
         self._rejects.add(self._table, {**known, **(owner or {})}, reason, given=given)
 
 
-def _as_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows that fit ``schema``, and the rest of their fields as text."""
+def _as_table(rows: list[dict[str, Any]], schema: pa.Schema, known: Collection[str] = ()) -> pa.Table:
+    """Rows that fit ``schema``, and the rest of their fields as text: the ``known`` ones, and not too many more."""
     extra = dict.fromkeys(name for row in rows for name in row if name not in schema.names)
+    if len(extra) > _MOST_EXTRA:
+        extra = _folded(rows, list(extra), known)
     columns = {item.name: _column(item, [row[item.name] for row in rows]) for item in schema}
-    columns |= {name: pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
+    columns |= {well_formed(name): pa.array([as_text(row.get(name)) for row in rows], TEXT) for name in extra}
     return pa.table(columns)
+
+
+def _folded(rows: list[dict[str, Any]], names: list[str], known: Collection[str]) -> dict[str, None]:
+    """The first of the names; what rows have beyond those goes into :data:`OTHERS`. A name that may mean a column of
+    ours is among the first: that column may be masked.
+    """
+
+    def is_first(name: str) -> bool:
+        return name in known or name.replace("_", "").lower() in _OURS
+
+    kept = dict.fromkeys(sorted(names, key=lambda name: (not is_first(name), name))[:_MOST_EXTRA])
+    beyond = set(names) - kept.keys()
+    for row in rows:
+        if others := {name: as_text(row.pop(name)) for name in beyond & row.keys()}:
+            row[OTHERS] = json.dumps(others, ensure_ascii=False, sort_keys=True)
+    return kept | {OTHERS: None}
 
 
 def _column(item: pa.Field, values: list[Any]) -> pa.Array:

@@ -13,8 +13,13 @@ from typing import Any
 import pyarrow as pa
 from dlt.common import logger
 
+from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, REJECTED_ROWS, TIMESTAMP, Table
 
+_MOST = 10_000
+"""Characters of a record's JSON that are kept."""
+_KEPT = ("phoneNumber", "phone_number", "sender_code_id", "phone_list_id")
+"""What is kept beside them, so that one sees whose record it was."""
 _BEGINNING = 16
 """Characters of an id that tell it from others: 64 bits."""
 _PHONE = "phoneNumber"
@@ -26,10 +31,18 @@ Mask = Callable[[dict[str, Any]], dict[str, Any]]
 class Rejects:
     """What one pull sets aside; pages are decoded on several threads, and all of them may add."""
 
-    def __init__(self, mask: Mask | None = None, known: Collection[str] = (), without: Collection[str] = ()) -> None:
-        """``known`` are the :attr:`ids` of what an earlier pull set aside: counted, and not handed over again.
-        ``without`` names tables, and fields of records, of which nothing is kept: who left them out may have to.
+    def __init__(
+        self,
+        mask: Mask | None = None,
+        known: Collection[str] = (),
+        without: Collection[str] = (),
+        bounds: Bounds | None = None,
+    ) -> None:
+        """``bounds`` say what of a record is too much. ``known`` are the :attr:`ids` of what an earlier pull set aside:
+        counted, and not handed over again. ``without`` names tables, and fields of records, of which nothing is kept:
+        who left them out may have to.
         """
+        self.bounds = bounds or Bounds()
         self._mask = mask
         self._without = without
         self._known = known
@@ -57,7 +70,7 @@ class Rejects:
             return
         record = {name: value for name, value in record.items() if name not in self._without}
         kept = self._mask(dict(record)) if self._mask and not is_masked else record
-        text = as_json({**kept, **(given or {})})
+        text = as_json(whole := {**kept, **(given or {})})
         # Of what is kept, so that nothing that was masked can be guessed from its hash.
         digest = hashlib.sha256(as_json([table.name, reason, text]).encode()).hexdigest()
         with self._lock:
@@ -65,7 +78,7 @@ class Rejects:
                 self._seen[digest[:_BEGINNING]] = None
                 self._counts[table.name, reason] += 1
                 if digest[:_BEGINNING] not in self._known:
-                    self._waiting.append((digest, table.name, reason, text))
+                    self._waiting.append((digest, table.name, reason, _bounded(text, whole)))
 
     def named(self, element: Any) -> dict[str, Any]:
         """An element that is no object, as a record. Nobody knows what of it is personal, so no mask would fit it."""
@@ -108,6 +121,14 @@ class Rejects:
             if count != self._told[table, reason]:
                 self._told[table, reason] = count
                 logger.warning(f"{table}: {count} set aside in {REJECTED_ROWS.name}: {reason}")
+
+
+def _bounded(text: str, record: Mapping[str, Any]) -> str:
+    """A record's JSON; of a long one its beginning, and how long it is."""
+    if len(text) <= _MOST:
+        return text
+    known = {name: record[name] for name in _KEPT if len(str(record.get(name, ""))) in range(1, 100)}
+    return as_json({**known, "beginning": text[:_MOST], "bytes": len(text.encode())})
 
 
 def as_json(value: Any) -> str:

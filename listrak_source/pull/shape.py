@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from datetime import timezone as utc
 from functools import reduce
-from itertools import chain, count
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common import logger
-from dlt.common.normalizers.naming.snake_case import NamingConvention
 
+from listrak_source.pull.bounds import OTHER_FIELDS, OTHERS, Bounds
 from listrak_source.pull.dates import placed
 from listrak_source.pull.once import phone_keys
 from listrak_source.pull.phones import RAW_PHONE, WRITTEN
@@ -27,6 +26,7 @@ from listrak_source.pull.tables import (
     OPT_OUTS,
     PHONE_RAW,
     SUBSCRIPTIONS,
+    TABLES,
     TEXT,
     TIMESTAMP,
     Table,
@@ -47,10 +47,7 @@ OPT_OUT_REASONS = (
 NO_DATE = datetime(1900, 1, 1, tzinfo=utc.utc)
 """When an opt-out has no date: before any text message, and far from the ends of what programs can read."""
 
-_NAMING = NamingConvention()
 _SUBSCRIBED = "subscribed"
-_UNNAMED = "unnamed"
-"""The column of a field whose name is empty."""
 _FIELD_ID = "segmentation_field_id"
 _FEW = 20
 """Values of one contact that are compared with each other; of more, each is looked up."""
@@ -58,19 +55,24 @@ _NO_FIELD = 0
 """The contract keeps field id 0 for the phone number, so no profile field has it."""
 
 
+_SOURCES = {name: {column.source for column in table.columns} for name, table in TABLES.items()}
+"""By table: the API's fields that it takes."""
+
+
 def shape(
     records: pa.Table, table: Table, timezone: str, given: Mapping[str, Any], rejects: Rejects | None = None
 ) -> pa.Table:
     """Rows of ``table`` from the API's ``records``; ``given`` fills, by name, the columns that no record carries.
 
-    A given value is one for all rows or an array with one per row. Fields that the contract does not name come last,
-    in snake_case. A record with a date that is none, or without a whole key, goes to ``rejects``; who says stop is kept
-    as well, without that date. Without ``rejects`` such a date raises :class:`ValueError`, which names the field, and
-    records without a whole key are left out, and the log says so.
+    A given value is one for all rows or an array with one per row. Fields that the contract does not name come last, in
+    the columns that ``rejects.bounds`` has for them. A record with a date that is none, or without a whole key, goes to
+    ``rejects``; who says stop is kept as well, without that date. Without ``rejects`` such a date raises
+    :class:`ValueError`, which names the field, and records without a whole key are left out, and the log says so.
     """
     columns: dict[str, Any] = {}
     unread: dict[str, pa.ChunkedArray] = {}
-    taken = {VALUES_FIELD, SET_ASIDE, RAW_PHONE, WRITTEN, *(column.source for column in table.columns)}
+    bounds = rejects.bounds if rejects else Bounds()
+    records = folded(records, table, bounds)
     for column in table.columns:
         if column is PHONE_RAW and WRITTEN in records.column_names:
             columns[column.name] = records[WRITTEN]
@@ -91,13 +93,24 @@ def shape(
         # Part of the key, so never empty: an opt-out without a date keeps a word of ours for that.
         columns["opt_out_date"] = pc.fill_null(columns["opt_out_date"], pa.scalar(NO_DATE, TIMESTAMP))
     fields = [column.arrow for column in table.columns]
+    new = bounds.fields.columns(table, _new_fields(records, table)) | {OTHERS: OTHER_FIELDS}
     for name in records.column_names:
-        if name not in taken:
-            free = _free_name(_NAMING.normalize_identifier(name) if name.strip() else _UNNAMED, columns)
-            columns[free] = records[name]
-            fields.append(pa.field(free, TEXT))
+        if name in new:
+            columns[new[name]] = records[name]
+            fields.append(pa.field(new[name], TEXT))
     rows = _that_fit(pa.table(columns), records, table, given, unread, rejects)
     return rows.cast(pa.schema(fields))
+
+
+def folded(records: pa.Table, table: Table, bounds: Bounds) -> pa.Table:
+    """Records with no more fields beyond the contract than ``table`` has columns for; the others stand together."""
+    return bounds.fields.folded(records, table, _new_fields(records, table))
+
+
+def _new_fields(records: pa.Table, table: Table) -> list[str]:
+    """The fields of records that the contract does not name."""
+    ours = {VALUES_FIELD, SET_ASIDE, RAW_PHONE, WRITTEN, OTHERS}
+    return [name for name in records.column_names if name not in _SOURCES[table.name] and name not in ours]
 
 
 def _that_fit(
@@ -159,12 +172,6 @@ def _record(records: pa.Table, at: int, given: Mapping[str, Any]) -> dict[str, A
     ours = {name: value[at].as_py() if isinstance(value, arrays) else value for name, value in given.items()}
     ours_alone = (SET_ASIDE, RAW_PHONE, WRITTEN)
     return {name: value for name, value in (record | ours).items() if value is not None and name not in ours_alone}
-
-
-def _free_name(name: str, columns: Mapping[str, Any]) -> str:
-    """The name, counted up until no column has it."""
-    tries = chain([name], (f"{name}_{number}" for number in count(2)))
-    return next(attempt for attempt in tries if attempt not in columns)
 
 
 def profile_values(

@@ -24,6 +24,7 @@ from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import contacts_of
 from listrak_source.pull.held import by_group, columns_of, held, texts, whole
+from listrak_source.pull.older_forms import replaced
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
@@ -247,7 +248,8 @@ class Sweep:
             keys = ", ".join(f"{table.name}.{name} AS {name}" for name in names)
             if table is OPT_OUTS:
                 keys += f", coalesce(seen_phone, '') <> '' AS {REPLACED}"
-            yield from self._found(table, keys, f"({scope}) AND {table.name}.removed_at IS NULL")
+            for rows in self._found(table, keys, f"({scope}) AND {table.name}.removed_at IS NULL"):
+                yield replaced(rows, table, self.pending.loads)
 
     def _gone(self, table: Table, scope: str) -> Iterator[pa.Table]:
         """The rows that are to be marked, marked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import pyarrow as pa
 
@@ -12,7 +12,7 @@ from listrak_source.api import ListrakClient, Page
 from listrak_source.pull.decode import page_decoder
 from listrak_source.pull.records import record_schema
 from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+from listrak_source.pull.tables import CONTACTS, OPT_OUTS, Table
 from listrak_source.pull.windows import Window
 
 
@@ -24,6 +24,8 @@ class ContactUnit:
     phone_list_id: int
     opted_out: bool
     window: Window
+    table: ClassVar[Table] = CONTACTS
+    """The table that its records are for."""
 
     @property
     def stream(self) -> str:
@@ -69,6 +71,7 @@ class OptOutUnit:
 
     sender_code_id: int
     window: Window
+    table: ClassVar[Table] = OPT_OUTS
 
     @property
     def stream(self) -> str:

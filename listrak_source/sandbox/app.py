@@ -108,7 +108,8 @@ class _Api:
         with self.service.world.lock:
             answer = handler(call)
         if isinstance(answer, bytes):
-            return answer
+            # A resource is in an envelope.
+            return breakage.spoiled(fault, answer, 2) if answer.endswith(b"}}") else answer
         return render_page(breakage.turned(fault, answer) if fault else answer, call)
 
     def check(self, request: Request) -> None:

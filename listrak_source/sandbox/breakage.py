@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,10 +36,27 @@ async def instead(fault: Fault, request: Request, quirks: Quirks) -> Response | 
     return None
 
 
+_MORE = {
+    "deep_record": b'"deep":' + b'{"a":[],"b":[' * 1000 + b"]}" * 1000,
+    "wide_record": b",".join(b'"new%d":"%d"' % (number, number) for number in range(2000)),
+    "large_record": b'"large":"' + b"x" * 3_000_000 + b'"',
+    "doubled_field": b'"optedOut":false',
+}
+"""What a record gets at its end, by kind of fault."""
+
+
+def spoiled(fault: Fault | None, content: bytes, closing: int = 1) -> bytes:
+    """A rendered record with what the fault adds to it; ``closing`` brackets end it, and whatever holds it."""
+    more = _MORE.get(fault.kind) if fault else None
+    return content[:-closing] + b"," + more + content[-closing:] if more else content
+
+
 def turned(fault: Fault, page: Page) -> Page:
     """The page, with what the fault does to its rows or its cursor; as it is where there is no cursor to go on with."""
     if fault.kind in ("no_rows", "some_rows"):
         return page.shrunk(len(page.rows) // 2 if fault.kind == "some_rows" else 0)
+    if page.rows and fault.kind in _MORE:
+        return replace(page, rows=[spoiled(fault, page.rows[0]), *page.rows[1:]])
     if not page.has_cursor:
         return page
     if fault.kind == "repeated_page":

@@ -46,7 +46,7 @@ QUIRKS: dict[str, tuple[str, ...]] = {
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),
     ("drop_mid_body", {}), ("cut_body", {}), ("not_json", {}), ("repeated_page", {}), ("full_page_no_cursor", {}),
-    ("empty_page", {}), ("revoked_token", {}),
+    ("empty_page", {}), ("revoked_token", {}), ("doubled_field", {}),
 )  # fmt: skip
 PAGE_SIZES = (5000, 5000, 100, 7, 3, 2)
 

@@ -13,7 +13,7 @@ import pytest
 
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.tables import TABLES as TABLE
-from listrak_source.sandbox import Quirks, Sandbox
+from listrak_source.sandbox import Fault, Quirks, Sandbox
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.setting_aside import listed
@@ -121,7 +121,7 @@ def test_what_an_older_version_has_written_in_another_form(warehouse: Warehouse)
     before = warehouse.rows("opt_outs")
     warehouse.pull(*TABLES)
     assert warehouse.rows("opt_outs").items() >= before.items(), "an incremental pull leaves them as they are"
-    warehouse.pull(*TABLES, full=True)
+    warehouse.pull(*TABLES, full=True, removal_percent=100.0)
     told = truth(sandbox)
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
     assert warehouse.rows("opt_outs").keys() == told["opt_outs"].keys()
@@ -157,3 +157,17 @@ def test_a_record_that_is_set_aside_is_hashed_in_the_one_form() -> None:
     masks = Masks(["phone_number"], (), "a key of more than sixteen characters")
     records = [{"phoneNumber": form, "birthday": "soon"} for form in ("5551234567", "+1 555 123-4567", "15551234567")]
     assert len({masks.record(record)["phoneNumber"] for record in records}) == 1
+
+
+def test_absence_is_asked_for_in_the_form_that_listrak_takes(warehouse: Warehouse) -> None:
+    """Who is in no answer for a moment is not gone, though Listrak knows nobody by eleven digits."""
+    sandbox = warehouse.sandbox
+    sandbox.service.quirks = replace(Quirks(), contact_phones="ten", opt_out_phones="plus", phones_taken="listed")
+    warehouse.pull(*TABLES)
+    before = {name: warehouse.rows(name) for name in ("contacts", "list_memberships", "opt_outs")}
+    sandbox.faults.add(Fault("some_rows", "list_contacts", times=None))
+    sandbox.faults.add(Fault("some_rows", "list_opt_outs", times=None))
+    warehouse.pull(*TABLES, full=True, removal_percent=100.0)
+    for name, rows in before.items():
+        assert warehouse.rows(name).keys() == rows.keys(), name
+        assert warehouse.rows(name, removed=True) == {}, name
