@@ -1,11 +1,8 @@
 """What a complete walk no longer found is marked as removed, once the walk is proved complete and all of it is loaded.
 
-A complete walk writes every row that it finds. So the rows that none of its loads wrote are gone at Listrak. That is
-believed of a list, an opt-out collection or a sender code only where
-
-- every unit was read to its end (see ``reading``),
-- the warehouse holds as many rows of the walk's loads as were handed over, and
-- nobody moved there since the walk began: who did may have been missed in between, and is left to the next walk.
+A complete walk writes every row that it finds. The rows that none of its loads wrote are asked about by themselves (see
+``removals``), where the walk is proved (see ``proof``). Who moved since the walk began may have been missed in between,
+and is left to the next walk.
 """
 
 from __future__ import annotations
@@ -16,48 +13,39 @@ from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common import logger
 
 from listrak_source.pull import events, fingerprints, progress
 from listrak_source.pull import pending as pendings
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import contacts_of
 from listrak_source.pull.held import by_group, columns_of, held, texts, whole
 from listrak_source.pull.older_forms import replaced
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
+from listrak_source.pull.proof import PEOPLE, Proof
 from listrak_source.pull.reading import read
 from listrak_source.pull.removals import REPLACED, Removals
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SMALL
 from listrak_source.pull.tables import (
     CONSENT_EVENTS,
-    CONTACT_PROFILE_VALUES,
     CONTACTS,
     LIST_MEMBERSHIPS,
     LISTS,
     OPT_OUTS,
     REMOVED_AT,
     SENDER_CODES,
-    SUBSCRIPTIONS,
     TABLES,
     TIMESTAMP,
-    TRANSACTIONAL_MESSAGES,
     Table,
 )
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import Window, since
 
 RAW_PHONE = "phone_number_raw"
-_PEOPLE = (CONTACTS, CONTACT_PROFILE_VALUES, SUBSCRIPTIONS)
-_BELOW = {
-    SENDER_CODES.name: frozenset(TABLES),
-    LISTS.name: frozenset(table.name for table in (*_PEOPLE, LIST_MEMBERSHIPS, TRANSACTIONAL_MESSAGES)),
-    CONTACTS.name: frozenset(table.name for table in _PEOPLE),
-}
-"""By table: the others in which nothing is known to be gone while records of it could not be read."""
+_WRITTEN = "was_written"
+"""A column beside a contact's key: whether the walk wrote it all the same."""
 
 _SEEN = """ LEFT JOIN (
     SELECT DISTINCT sender_code_id AS seen_sender, phone_number AS seen_phone FROM {seen_in}
@@ -100,12 +88,14 @@ class Sweep:
         """Yield the rows that are gone, marked."""
         for unit, records in self._moves():
             self.moved.add(str(unit.sender_code_id), phone_keys(records["phoneNumber"]))
-        scopes = self._scopes()
+        proof = Proof(self.plan, self.pending)
+        self._unproved = proof.doubts
+        scopes = proof.scopes()
         for name, scope in scopes.items():
             for rows in self._not_found(TABLES[name], scope):
                 gone = self._removals.judge(TABLES[name], rows)
                 if name == CONTACTS.name:
-                    self._note_unlisted(gone)
+                    self._note_unlisted(gone.filter(gone[_WRITTEN]))
         self._removals.decide()
         for name, scope in scopes.items():
             table = TABLES[name]
@@ -126,80 +116,6 @@ class Sweep:
         progress.note_walk(self.plan.now, self._unproved)
         self._removals.remember()
         pendings.forget(taken_up=self.pending.moved_over)
-
-    # what is proved
-
-    def _scopes(self) -> dict[str, str]:
-        """By table, the condition under which a row that the walk did not write is gone."""
-        bad = self._unproved = self._doubts()
-        for stream, reason in sorted(bad.items()):
-            logger.warning(f"{stream}: nothing is marked as removed, for {reason}.")
-        skipped = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/") and stream.endswith("/")}
-        bad_lists = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/")}
-        bad_people = bad_lists | {stream.rsplit(" ", 1)[1] for stream in bad if stream.startswith("contacts of ")}
-        bad_stops = {stream.split("/")[1] for stream in bad if stream.startswith("opt_outs/")}
-        scopes: dict[str, str] = {}
-        if not self.settings.lists and not self.settings.sender_codes:
-            scopes = {table.name: self._of_senders(skipped) for table in SMALL}
-            scopes[SENDER_CODES.name] = self._of_account()
-        # Lists before who is on them: with a list its memberships are gone, with a contact all that is its own.
-        scopes[LIST_MEMBERSHIPS.name] = self._of_lists(bad, bad_lists)
-        if not self.settings.lists:
-            scopes |= {table.name: self._of_senders(bad_people) for table in _PEOPLE}
-        scopes[OPT_OUTS.name] = self._of_senders(bad_stops)
-        if not self.plan.asks_subscriptions:
-            scopes.pop(SUBSCRIPTIONS.name, None)  # the walk wrote none
-        doubted = bad.keys() | {name for table in bad for name in _BELOW.get(table, ())}
-        return {name: scope for name, scope in scopes.items() if name in self.plan.wanted - doubted}
-
-    def _doubts(self) -> dict[str, str]:
-        bad = self.pending.unproved | self.plan.directory.doubts()
-        found: dict[str, int] = {}
-        for table in (LIST_MEMBERSHIPS, CONTACTS, OPT_OUTS):
-            if table.name in self.plan.wanted:
-                found |= self._loaded(table)
-        for stream, count in self.pending.counts.items():
-            if stream in found and found[stream] != count:
-                bad[stream] = f"{count} rows were read and {found[stream]} are loaded"
-        return bad
-
-    def _loaded(self, table: Table) -> dict[str, int]:
-        """How many rows of each stream the walk's loads have brought."""
-        streams = {stream: 0 for stream in self.pending.counts if _feeds(stream, table)}
-        if columns_of(table):
-            scope = "sender_code_id, phone_list_id" if table is LIST_MEMBERSHIPS else "sender_code_id"
-            query = (
-                f"SELECT {scope}, count(*) AS found FROM {table.name} "  # noqa: S608 - our own names
-                f"WHERE _dlt_load_id IN ({texts(self.pending.loads)}) GROUP BY {scope}"
-            )
-            for rows in held(query):
-                for row in rows.to_pylist():
-                    streams[_stream(table, row)] = row["found"]
-        return streams
-
-    def _of_account(self) -> str:
-        """Sender codes; none of them where not one was known before: other credentials show another account."""
-        known = self._senders & set(self.pending.senders)
-        return "TRUE" if known else "FALSE"
-
-    def _of_senders(self, bad: set[str]) -> str:
-        """Of the sender codes that the walk has seen; of others nothing is known, whatever is not found of them."""
-        good = sorted(sender for sender in self._senders if str(sender) not in bad)
-        return f"sender_code_id IN ({', '.join(map(str, good))})" if good else "FALSE"
-
-    @property
-    def _senders(self) -> set[int]:
-        return {unit.sender_code_id for unit in self.plan.streams.values()}
-
-    def _of_lists(self, bad: dict[str, str], bad_senders: set[str]) -> str:
-        """Lists that were read; and those that are not there any more, where all of the others were."""
-        parts = [] if self.settings.lists else [self._of_senders(bad_senders)]
-        for stream in self.pending.swept or ():
-            if stream.startswith("contacts/") and stream not in bad:
-                _, sender, phone_list = stream.split("/")
-                if self.settings.lists or sender in bad_senders:
-                    parts.append(f"(sender_code_id = {sender} AND phone_list_id = {phone_list})")
-        return " OR ".join(parts) or "FALSE"
 
     # what is gone
 
@@ -246,6 +162,8 @@ class Sweep:
         if REMOVED_AT.name in columns_of(table):
             names = [*table.key, *({RAW_PHONE} & columns_of(table))]
             keys = ", ".join(f"{table.name}.{name} AS {name}" for name in names)
+            if table is CONTACTS:
+                keys += f", contacts._dlt_load_id IN ({texts(self.pending.loads)}) AS {_WRITTEN}"
             if table is OPT_OUTS:
                 keys += f", coalesce(seen_phone, '') <> '' AS {REPLACED}"
             for rows in self._found(table, keys, f"({scope}) AND {table.name}.removed_at IS NULL"):
@@ -280,7 +198,7 @@ class Sweep:
             # A lookup writes also who is on no list any more: for a new stop, say.
             joined = _SEEN.format(loads=loads, table=table.name, seen_in=LIST_MEMBERSHIPS.name)
             missing = f"({missing} OR coalesce(seen_phone, '') = '')"
-        elif table in _PEOPLE:
+        elif table in PEOPLE:
             missing = f"({missing} OR {self._unlisted})"
         query = f"SELECT {columns} FROM {table.name}{joined} WHERE {missing} AND ({condition})"  # noqa: S608
         for rows in held(query):
@@ -305,17 +223,3 @@ def _streams_of(table: Table, rows: pa.Table) -> list[str]:
         return [OptOutUnit(sender, Window()).stream for sender in rows["sender_code_id"].to_pylist()]
     keys = rows.select(table.key).to_pylist() if table is LISTS else []
     return [ContactUnit(key["sender_code_id"], key["phone_list_id"], False, Window()).stream for key in keys]
-
-
-def _feeds(stream: str, table: Table) -> bool:
-    if table is CONTACTS:
-        return stream.startswith("contacts of ")
-    return stream.startswith("opt_outs/" if table is OPT_OUTS else "contacts/")
-
-
-def _stream(table: Table, row: dict[str, int]) -> str:
-    if table is CONTACTS:
-        return contacts_of(row["sender_code_id"])
-    if table is OPT_OUTS:
-        return OptOutUnit(row["sender_code_id"], Window()).stream
-    return ContactUnit(row["sender_code_id"], row["phone_list_id"], False, Window()).stream

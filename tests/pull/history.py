@@ -23,12 +23,15 @@ from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Fault, Sandbox
 from listrak_source.settings import resolve
 from tests.pull import consent_state, promises
+from tests.pull.asking import on_request
 from tests.pull.life import COUNTS, Life
 from tests.pull.pulled import Known, Pulled, Tables, read, without_form
 from tests.pull.warehouse import truth
 
 LAST_DAYS = timedelta(hours=52)
 """The overlap, from the midnight before it on."""
+SHRINKING = ("no_rows", "some_rows")
+"""Faults that make a collection shorter than it is."""
 GAP = 3
 """Seconds between life and a pull: the API's clock has seconds, and who moves while a walk runs is left unmarked."""
 
@@ -48,6 +51,10 @@ class Pull:
     """The process ends when everything is extracted and nothing loaded yet."""
     wiped: bool = False
     """dlt's working directory is gone before."""
+    meanwhile: tuple[str, int, int] | None = None
+    """What happens, to whom and where, while it reads."""
+    at: int = 0
+    """At which request that is."""
     twice: bool = False
     """The same pull again at once."""
 
@@ -99,6 +106,8 @@ class History(Life):
         self.pending: _Pending | None = None
         """The unfinished pull in the warehouse's state."""
         self.unloaded: _Unloaded | None = None
+        self.in_doubt = False
+        """Whether the last pull that came to its end was not shown everything."""
         self.walks: list[consent_state.Remembered] = []
 
     def close(self) -> None:
@@ -133,7 +142,8 @@ class History(Life):
         COUNTS.update({"pulls cut short": not ended, "pulls taken up again": bool(older) and ended})
         promises.nothing_is_forgotten(before, self.tables)
         told = without_form(truth(self.sandbox))
-        touched = frozenset().union(*map(self._touched, older))
+        touched = frozenset().union(*map(self._touched, older)) | self._touched(now)
+        promises.marks_are_true(before, self.tables, told, touched)
         if pull.unloaded:
             promises.nothing_is_worse(before, self.tables, told, touched, marks=bool(self.unloaded))
             self.unloaded = _Unloaded(self._pending_in_state(), now)
@@ -149,6 +159,13 @@ class History(Life):
             # What could not be read is as it was; of all else, nothing is worse.
             promises.nothing_is_worse(before, self.tables, told, touched, marks=True)
             self._go_on_after(unread, pull, pending.began if pending and pending.task == pull.task else now)
+            return True
+        self.in_doubt = bool(pull.meanwhile or (fault_hit and pull.fault and pull.fault.kind in SHRINKING))
+        if self.in_doubt:
+            # What an answer left out comes with the next pull, of which all is demanded.
+            COUNTS["pulls that were not shown everything"] += 1
+            promises.nothing_is_worse(before, self.tables, told, touched, marks=True)
+            self.pending = self.unloaded = None
             return True
         resumed = pending is not None and pending.task == pull.task
         began = pending.began if pending and resumed else now
@@ -225,6 +242,8 @@ class History(Life):
         if pull.fault:
             options["max_attempts"] = 1
             sandbox.faults.add(pull.fault)
+        if pull.meanwhile:
+            self._while_it_reads(pull.at, *pull.meanwhile)
         try:
             if pull.unloaded:
                 pipeline.sync_destination()
@@ -245,6 +264,29 @@ class History(Life):
             return True, self._hit(pull)
         finally:
             sandbox.faults.clear()
+            sandbox.traffic.__dict__.pop("note", None)
+
+    def _while_it_reads(self, at: int, kind: str, who: int, where: int) -> None:
+        """Have something happen at a request of the pull, and a second go by before and after it."""
+        seen = 0
+
+        def act(operation: str, query: str) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == at:
+                self.wait(seconds=1)
+                self.happen(kind, who, where)
+                self.wait(seconds=1)
+
+        on_request(self.sandbox, act)
+
+    @property
+    def bears_doubt(self) -> bool:
+        """Whether a pull may be shown less than there is: all lists were read, and the last pull was shown everything.
+        What a first reading of a list was not shown comes with a complete walk.
+        """
+        has_begun = self.pending or self.unloaded or self.in_doubt
+        return not has_begun and set(self.places) <= self.known.looked.keys()
 
     def _hit(self, pull: Pull) -> bool:
         return pull.fault is not None and pull.fault not in self.sandbox.faults.waiting()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from listrak_source.sandbox import Fault, Sandbox
-from tests.pull.history import History, Pull
+from tests.pull.history import SHRINKING, History, Pull
 from tests.pull.life import COUNTS
 from tests.tiers import sizes
 
@@ -46,7 +46,8 @@ QUIRKS: dict[str, tuple[str, ...]] = {
 FAULTS: tuple[tuple[Any, dict[str, Any]], ...] = (
     ("status", {"status": 500}), ("status", {"status": 503}), ("status", {"status": 429}), ("drop", {}),
     ("drop_mid_body", {}), ("cut_body", {}), ("not_json", {}), ("repeated_page", {}), ("full_page_no_cursor", {}),
-    ("empty_page", {}), ("revoked_token", {}), ("doubled_field", {}),
+    ("empty_page", {}), ("revoked_token", {}), ("doubled_field", {}), ("no_rows", {"times": 3}),
+    ("some_rows", {"times": 3}),
 )  # fmt: skip
 PAGE_SIZES = (5000, 5000, 100, 7, 3, 2)
 
@@ -108,7 +109,22 @@ class Machine(RuleBasedStateMachine):
     def pull_with_a_fault(self, fault: tuple[Any, dict[str, Any]], after: int, **options: Any) -> None:
         COUNTS["steps"] += 1
         kind, how = fault
+        if kind in SHRINKING and not self.history.bears_doubt:
+            return
         self.history.pull(Pull(fault=Fault(kind, after=after, **how), **options))
+
+    @rule(
+        full=st.booleans(),
+        page_size=st.sampled_from((2, 3, 7)),
+        move=st.sampled_from(("opt_out", "come_back", "leave", "leave", "vanish", "subscribe")),
+        who=st.integers(0, 15),
+        where=st.integers(0, 6),
+        at=st.integers(1, 60),
+    )
+    def pull_while_life_goes_on(self, move: str, who: int, where: int, **options: Any) -> None:
+        COUNTS["steps"] += 1
+        if self.history.bears_doubt:
+            self.history.pull(Pull(meanwhile=(move, who, where), **options))
 
     @rule(
         full=st.booleans(),

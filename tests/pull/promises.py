@@ -26,6 +26,14 @@ def nothing_is_forgotten(before: Tables, after: Tables) -> None:
             assert not gone, f"{name} lost {gone}"
 
 
+def marks_are_true(before: Tables, after: Tables, told: Tables, touched: frozenset[str]) -> None:
+    """Whatever a pull has marked as removed is gone at Listrak."""
+    for name in ("contacts", "list_memberships", "opt_outs", *SMALL):
+        marked = living(before)[name].keys() - living(after)[name].keys()
+        there = {key for key in marked & told[name].keys() if name in SMALL or phone_of(name, key) not in touched}
+        assert not there, f"{name}: {there} are there, and marked as removed"
+
+
 def nothing_is_worse(before: Tables, after: Tables, told: Tables, touched: frozenset[str], *, marks: bool) -> None:
     """After a pull that failed: nothing is marked as removed, and each row is as it was or as Listrak has it.
 
