@@ -63,6 +63,10 @@ def pull(
     table: Annotated[
         list[str] | None, typer.Option("--table", "--resource", "-t", help="Only this table; repeatable.")
     ] = None,
+    forget_state: Annotated[
+        bool,
+        typer.Option("--forget-state", help="Forget how far earlier pulls came: begin from the beginning; rows stay."),
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Read everything again, without a date filter.")] = False,
     start_date: Annotated[
         str | None, typer.Option(help="A first pull reads subscriptions from this date on (2026-01-31).")
@@ -96,6 +100,7 @@ def pull(
 
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
+    from listrak_source.pull.stored import forget
     from listrak_source.pull.tables import REJECTED_ROWS, TABLES
     from pipelines.progress import StepProgress
     from pipelines.pulling import pulled
@@ -121,6 +126,8 @@ def pull(
     warehouse = Warehouse(destination, dataset)
     progress = StepProgress(out)
     with warehouse.writing(progress) as pipeline:
+        if forget_state:
+            forget(pipeline)
         found = pulled(pipeline, *(table or ()), **options)
     took = time.monotonic() - started
     if found.rows:

@@ -12,6 +12,7 @@ import dlt
 from listrak_source.pull.asking import COUNTER
 from listrak_source.pull.pending import is_unfinished
 from listrak_source.pull.run import load
+from listrak_source.pull.stored import told
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
 from listrak_source.settings import resolve
 from pipelines import status
@@ -92,7 +93,8 @@ def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
 def _knows_contacts(pipeline: dlt.Pipeline, empty: bool) -> bool:
     if empty:
         return False
-    pipeline.sync_destination()
+    with told(pipeline):
+        pipeline.sync_destination()
     return any(CONTACTS.name in tables for *_, tables in status.watermarks(pipeline))
 
 

@@ -29,6 +29,7 @@ from dlt.common.storages.configuration import WithLocalFiles
 from listrak_source.api import ConfigurationError
 from listrak_source.lease import FileLease
 from listrak_source.pull.exclusive import is_empty
+from listrak_source.pull.stored import told
 from listrak_source.pull.tables import TABLES
 from listrak_source.utc import made_utc
 from pipelines.at_rest import remove_load_files
@@ -116,7 +117,8 @@ class Warehouse:
             pipeline = self._pipeline(Path(scratch), limits)
             if is_empty(pipeline):
                 raise NothingThereError(self._nothing)
-            pipeline.sync_destination()
+            with told(pipeline):
+                pipeline.sync_destination()
             yield pipeline
 
     @property

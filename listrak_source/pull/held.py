@@ -39,6 +39,7 @@ class _Load:
         self.left_out: set[str] = set()
 
 
+_TELL_COLUMNS = ("duckdb", "ducklake", "motherduck", "postgres", "redshift")
 _DROPPED = ("dropped_tables", "truncated_tables")
 _loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
 """By pipeline: the load that runs."""
@@ -72,6 +73,23 @@ def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
         # Every destination that a pull writes to has it; dlt's base class does not declare it.
         found = cast("Any", client).get_storage_tables(names)
         return {name: set[str]() for name in names} | {name: set(columns) for name, columns in found}
+
+
+def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
+    """By table: the columns that are really there, of the tables that are; nothing where the destination is no database
+    that tells them in milliseconds.
+    """
+    dataset, pipeline = _dataset(), cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    client = dataset.sql_client
+    if pipeline.destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
+        return {}
+    where = f"table_schema = {texts([client.dataset_name])} AND table_name IN ({texts(names)})"
+    query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
+    columns: dict[str, set[str]] = {}
+    with nullcontext() if client.native_connection else client, client.execute_query(query) as cursor:
+        for table, column in cursor.fetchall():
+            columns.setdefault(table, set()).add(column)
+    return columns
 
 
 def alive(table: Table) -> str:

@@ -35,7 +35,7 @@ _BEFORE = "watermarks_before"
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
 
-_MARKS = ("masks", "timezone")
+MARKS = ("masks", "timezone")
 """What is the same for all rows of a dataset."""
 
 _NONE = pa.array([], fingerprints.HASH)
@@ -166,7 +166,7 @@ def check_masks(mark: str) -> None:
 
 def restore_marks(before: Mapping[str, Any]) -> None:
     """What rows that stay were written with, from the state as it was ``before``."""
-    dlt.current.source_state().update({name: before[name] for name in _MARKS if name in before})
+    dlt.current.source_state().update({name: before[name] for name in MARKS if name in before})
 
 
 def note_remarks(remarks: Iterable[str]) -> None:

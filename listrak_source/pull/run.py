@@ -9,6 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
+from listrak_source.pull import stored
 from listrak_source.pull.compact import settle
 from listrak_source.pull.exclusive import alone, is_empty
 from listrak_source.pull.pending import is_unfinished, was_taken_up
@@ -58,10 +59,13 @@ def _load(
     while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
         left_over = pipeline.has_pending_data
-        info = pipeline.run() if left_over else pipeline.run(chosen)
+        with stored.told(pipeline):
+            info = pipeline.run() if left_over else pipeline.run(chosen)
         settle(pipeline)
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
+            if info.loads_ids:
+                stored.prune(pipeline)
         unfinished = left_over or is_unfinished(pipeline)
         goes_on = unfinished or was_taken_up(pipeline)
         yield info, goes_on

@@ -8,7 +8,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from listrak_source.pull import upkeep
+from listrak_source.pull import foreign, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.loads import Loads
@@ -43,6 +43,8 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
         source = dlt.current.source()
+        stored.check()
+        foreign.check(set(source.selected_resources))
         spare_consents()
         upkeep.heal()
         # Which destination the rows are for is known only now.
