@@ -1,7 +1,6 @@
 """Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date. Nor is
 the last day that .NET has: either stands where no zone of a reader may move it, and most programs cannot read it.
 
-
 When summer time ends, an hour comes twice, and its dates do not tell which of the two they mean. A date that takes a
 consent back is read as the second, any other as the first: so no stop is stored earlier than it may have been said, and
 no consent later. It leans to the stop. Who stops and comes back within that hour counts as stopped, until a pull sees
