@@ -36,7 +36,8 @@ class Settings(BaseConfiguration):
     token_url: str = TOKEN_URL
     """Where access tokens come from."""
     timezone: str = "America/New_York"
-    """The zone of the account's dates, which carry no offset. A wrong zone shifts dates, but loses no row."""
+    """The zone of the account's dates, which carry no offset. A wrong zone shifts dates, but loses no row. A dataset
+    keeps to one; ``listrak timezone`` moves it to another."""
     start_date: Optional[str] = None  # noqa: UP045 - dlt reads the annotation
     """Read subscriptions from this date on (ISO, in ``timezone``). Everything when empty. Opt-outs are always read
     from the beginning."""

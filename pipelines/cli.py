@@ -172,6 +172,27 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         show.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
 
 
+@app.command("timezone", epilog=example("listrak timezone America/Chicago"))
+def move_to_zone(
+    zone: Annotated[str, typer.Argument(help="The zone of the account's dates, for example America/Chicago.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    was: Annotated[
+        str | None, typer.Option(help="The zone that the dataset was placed in, where it does not remember that.")
+    ] = None,
+) -> None:
+    """Move the dates that are stored to another time zone, where the setting was wrong; consent events too."""
+    from listrak_source.pull.zones import move
+    from pipelines.warehouse import Warehouse
+
+    warehouse = Warehouse(destination, dataset)
+    with warehouse.reading() as pipeline:
+        moved = move(pipeline, zone, was)
+    told = ", ".join(f"{rows:,} {name}" for name, rows in moved.items())
+    out.print(f"What is stored is placed in {zone} now: {told}.", highlight=False, markup=False)
+    out.print(f"Set sources.listrak.timezone to {zone} too.", highlight=False, markup=False)
+
+
 @app.command(epilog=example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
 def sandbox(
     contacts: Annotated[int, typer.Option(min=1, help="People in the world.")] = 50_000,

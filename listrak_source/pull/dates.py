@@ -1,9 +1,15 @@
 """Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date. Nor is
 the last day that .NET has: either stands where no zone of a reader may move it, and most programs cannot read it.
+
+When summer time ends, an hour comes twice, and its dates do not tell which of the two they mean. A date that takes a
+consent back is read as the second, any other as the first: so no stop is stored earlier than it may have been said, and
+no consent later. It leans to the stop. Who stops and comes back within that hour counts as stopped, until a pull sees
+that they are reachable: it tells an ``opted_in`` of its own time, which is later.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -15,18 +21,21 @@ _SENTINEL = "0001-01-01"
 _LAST = "9999-12-31"
 
 
-def placed(column: pa.ChunkedArray, kind: pa.DataType, timezone: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
-    """A column of text as ``DATE`` or ``TIMESTAMP``, and which of its rows hold something that is no date.
+def placed(
+    column: pa.ChunkedArray, kind: pa.DataType, timezone: str, *, late: bool = False
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+    """A column of text as ``DATE`` or ``TIMESTAMP``, and which of its rows hold something that is no date. In the hour
+    that comes twice it means the second one if it is ``late``.
 
     Those become null. The second is None where all rows can be read, which is the fast way.
     """
     known = pc.if_else(_is_none(column), pa.scalar(None, TEXT), column)
     try:
-        return _read(known, kind, timezone), None
+        return _read(known, kind, timezone, late=late), None
     except pa.ArrowInvalid:
         texts = known.unique()
         wrong = pc.is_in(known, value_set=pa.array(_unreadable(texts, kind, timezone), TEXT))
-        return _read(pc.if_else(wrong, pa.scalar(None, TEXT), known), kind, timezone), wrong
+        return _read(pc.if_else(wrong, pa.scalar(None, TEXT), known), kind, timezone, late=late), wrong
 
 
 def _is_none(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -46,35 +55,41 @@ def _unreadable(texts: pa.Array, kind: pa.DataType, timezone: str) -> list[str]:
     return []
 
 
-def _read(column: pa.ChunkedArray, kind: pa.DataType, timezone: str) -> pa.ChunkedArray:
-    return _days(column) if kind == DATE else _timestamps(column, timezone)
+def _read(column: pa.ChunkedArray, kind: pa.DataType, timezone: str, *, late: bool = False) -> pa.ChunkedArray:
+    return _days(column) if kind == DATE else _timestamps(column, timezone, late=late)
+
+
+def offset_of(local: datetime, zone: ZoneInfo, *, late: bool) -> timedelta:
+    """How far a local time is ahead of UTC."""
+    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    # A local time that is skipped, as no zone's own dates are, has its first offset either way.
+    return min(first, second) if late else first
 
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_slice_codeunits(column, 0, len(_SENTINEL)).cast(DATE)
 
 
-def _timestamps(column: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+def _timestamps(column: pa.ChunkedArray, timezone: str, *, late: bool) -> pa.ChunkedArray:
     # A fraction may have seven digits, one more than microseconds have.
     known = pc.replace_substring_regex(column, r"(\.\d{6})\d+", r"\1")
     # No date was ever seen with an offset; one that has it says what it means.
     zoned = pc.match_substring_regex(known, r"(Z|[+-]\d\d:?\d\d)$")
     absolute = pc.if_else(zoned, known, pa.scalar(None, TEXT)).cast(TIMESTAMP)
     local = pc.if_else(zoned, pa.scalar(None, TEXT), known).cast(pa.timestamp("us"))
-    return pc.coalesce(absolute, _to_utc(local, timezone))
+    return pc.coalesce(absolute, _to_utc(local, timezone, late=late))
 
 
-def _to_utc(local: pa.ChunkedArray, timezone: str) -> pa.ChunkedArray:
+def _to_utc(local: pa.ChunkedArray, timezone: str, *, late: bool) -> pa.ChunkedArray:
     """Local times without an offset, in UTC.
 
     By Python's zones, which come with us: Arrow's come from the system, and a small one has none. Offsets change on a
-    quarter of an hour, so each quarter that occurs is asked for once. The hour that a clock change repeats is taken as
-    its first pass: windows overlap by far more.
+    quarter of an hour, so each quarter that occurs is asked for once.
     """
     zone = ZoneInfo(timezone)
     quarters = pc.floor_temporal(local, 15, unit="minute").combine_chunks().dictionary_encode()
     if isinstance(quarters, pa.ChunkedArray):
         quarters = quarters.combine_chunks()
-    offsets = [quarter and quarter.replace(tzinfo=zone).utcoffset() for quarter in quarters.dictionary.to_pylist()]
+    offsets = [quarter and offset_of(quarter, zone, late=late) for quarter in quarters.dictionary.to_pylist()]
     known = pc.take(pa.array(offsets, pa.duration("us")), quarters.indices)
     return pc.subtract(local, known).cast(TIMESTAMP)

@@ -63,6 +63,7 @@ class Loads:
             return self._walk.plan, self._walk.pending
         masks = Masks.of(settings)
         progress.check_masks(masks.mark)
+        progress.check_zone(settings.timezone)
         self.vouched = Vouched(wanted)
         if found_gone := self.vouched.forget():
             before = None

@@ -164,6 +164,18 @@ def check_masks(mark: str) -> None:
         )
 
 
+def check_zone(zone: str) -> None:
+    """Note the time zone of this pull. Raises :class:`ConfigurationError` if what is stored was placed in another:
+    dates are parts of keys, and each row and event would stand there twice.
+    """
+    placed_in = dlt.current.source_state().setdefault("timezone", zone)
+    if placed_in != zone:
+        raise ConfigurationError(
+            f"sources.listrak.timezone: {zone} is not {placed_in}, which the dates in this dataset were placed in; set"
+            f" it to {placed_in}, or move what is stored: listrak timezone {zone}"
+        )
+
+
 def restore_marks(before: Mapping[str, Any]) -> None:
     """What rows that stay were written with, from the state as it was ``before``."""
     dlt.current.source_state().update({name: before[name] for name in MARKS if name in before})

@@ -81,7 +81,7 @@ def shape(
         elif column.source is None or column.source not in records.column_names:
             columns[column.name] = pa.nulls(records.num_rows, column.type)
         elif column.type in (TIMESTAMP, DATE):
-            columns[column.name], wrong = placed(records[column.source], column.type, timezone)
+            columns[column.name], wrong = placed(records[column.source], column.type, timezone, late=column.ends)
             if wrong is not None:
                 unread[f"{column.source}: not a date"] = wrong
         else:

@@ -29,6 +29,8 @@ class Column:
     description: str
     source: str | None = None
     key: bool = False
+    ends: bool = False
+    """It is a date that takes a consent back (see ``dates``)."""
 
     @property
     def arrow(self) -> pa.Field:
@@ -183,7 +185,13 @@ CONTACTS = Table(
         Column("postal_code", TEXT, "Postal code, leading zeros kept.", "postalCode"),
         Column("opted_out", BOOLEAN, "Whether the contact said stop to this sender code.", "optedOut"),
         Column("subscribe_date", TIMESTAMP, "When the contact subscribed; known once looked up.", "subscribeDate"),
-        Column("unsubscribe_date", TIMESTAMP, "When the contact opted out; known once looked up.", "unsubscribeDate"),
+        Column(
+            "unsubscribe_date",
+            TIMESTAMP,
+            "When the contact opted out; known once looked up.",
+            "unsubscribeDate",
+            ends=True,
+        ),
         REMOVED_AT,
     ),
     # One load may see a contact on two lists, before and after a stop: the stop wins.
@@ -225,7 +233,7 @@ OPT_OUTS = Table(
         _sender_code_id(),
         _phone_number(),
         PHONE_RAW,
-        Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True),
+        Column("opt_out_date", TIMESTAMP, "When the contact opted out.", "optOutDate", key=True, ends=True),
         Column("opt_out_reason", TEXT, "How, in the API's words.", "optOutReason"),
         REMOVED_AT,
     ),
@@ -241,7 +249,7 @@ SUBSCRIPTIONS = Table(
         _phone_list_id("phoneListId"),
         Column("subscription_state", TEXT, "Subscribed, Unsubscribed …, in the API's words.", "subscriptionState"),
         Column("subscribe_date", TIMESTAMP, "When the contact subscribed to the list.", "subscribeDate"),
-        Column("unsubscribe_date", TIMESTAMP, "When the contact left the list.", "unsubscribeDate"),
+        Column("unsubscribe_date", TIMESTAMP, "When the contact left the list.", "unsubscribeDate", ends=True),
         Column("pending_date", TIMESTAMP, "When the subscription became pending.", "pendingDate"),
         Column("pending_double_opt_in", BOOLEAN, "Waits for the contact to confirm.", "pendingDoubleOptIn"),
         Column("pending_age_gate", BOOLEAN, "Waits for the contact to state an age.", "pendingAgeGate"),

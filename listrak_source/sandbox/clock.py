@@ -40,12 +40,14 @@ def to_text(ticks: int) -> str:
     return f"{whole}.{fraction:07d}".rstrip("0") if fraction else whole
 
 
-def to_utc(ticks: int, zone: tzinfo) -> datetime:
+def to_utc(ticks: int, zone: tzinfo, *, late: bool = False) -> datetime:
     """The instant a reader of the API must take the wall time for: microseconds, the seventh digit cut off.
 
-    A wall time in the hour that comes twice when summer time ends is read as its first pass.
+    A wall time in the hour that comes twice when summer time ends is read as its first pass, or its second if ``late``.
     """
-    return (_EPOCH + timedelta(microseconds=ticks // 10)).replace(tzinfo=zone).astimezone(timezone.utc)
+    wall = (_EPOCH + timedelta(microseconds=ticks // 10)).replace(tzinfo=zone)
+    passes = [wall.replace(fold=fold).astimezone(timezone.utc) for fold in (0, 1)]
+    return max(passes) if late else passes[0]
 
 
 class Clock:

@@ -40,8 +40,8 @@ def truth(state: State, *, subscriptions: bool = True) -> dict[str, Table]:
         return told
 
 
-def _utc(state: State, ticks: int) -> datetime | None:
-    return to_utc(ticks, state.clock.zone) if ticks not in (0, NEVER) else None
+def _utc(state: State, ticks: int, *, ends: bool = False) -> datetime | None:
+    return to_utc(ticks, state.clock.zone, late=ends) if ticks not in (0, NEVER) else None
 
 
 def _snake(record: dict[str, Any]) -> dict[str, Any]:
@@ -92,14 +92,17 @@ def _people(state: State, sender: SenderCode, told: dict[str, Table]) -> None:
             "postal_code": profile["postalCode"],
             "opted_out": stopped is not None,
             "subscribe_date": _utc(state, sender.since[person]),
-            "unsubscribe_date": _utc(state, stopped.ticks) if stopped else None,
+            "unsubscribe_date": _utc(state, stopped.ticks, ends=True) if stopped else None,
         }
         told["contacts" if person in listed else "unlisted_contacts"][key, phone] = record
         if person in listed:
             for field_id, value in values_of(profile).items():
                 told["contact_profile_values"][key, phone, field_id] = value
         if stopped:
-            told["opt_outs"][key, phone] = {"opt_out_date": _utc(state, stopped.ticks), "reason": stopped.reason}
+            told["opt_outs"][key, phone] = {
+                "opt_out_date": _utc(state, stopped.ticks, ends=True),
+                "reason": stopped.reason,
+            }
 
 
 def _subscriptions(state: State, sender: SenderCode) -> Iterator[tuple[Any, dict[str, Any]]]:
@@ -112,7 +115,7 @@ def _subscriptions(state: State, sender: SenderCode) -> Iterator[tuple[Any, dict
                 {
                     "subscription_state": what.state,
                     "subscribe_date": _utc(state, what.subscribed),
-                    "unsubscribe_date": _utc(state, what.unsubscribed),
+                    "unsubscribe_date": _utc(state, what.unsubscribed, ends=True),
                     "pending_date": _utc(state, what.pending),
                     "pending_double_opt_in": what.is_pending,
                     "pending_age_gate": False,

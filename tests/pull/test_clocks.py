@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from listrak_source.pull.zones import move
 from listrak_source.sandbox import Sandbox, World
 from tests.destinations.places import Place
 from tests.pull.asking import on_request, somebody
@@ -80,6 +81,8 @@ def test_a_wrong_time_zone_that_is_set_right_loses_no_row(
     sandbox.service.reset()
     warehouse, world, someone = Warehouse(sandbox, tmp_path, place), sandbox.world, somebody(sandbox)
     for number, zone in enumerate((setting, world.timezone, setting, world.timezone)):
+        if number:
+            move(warehouse.pipeline(), zone)
         warehouse.pull(timezone=zone)
         assert not missing(warehouse), f"pull {number}"
         world.subscribe(someone.sender_code_id, someone.phone_list_id, f"1555010900{number}")
