@@ -138,10 +138,13 @@ def test_a_heart_beats_by_the_clock_of_the_database(in_postgres: Warehouse, monk
     first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
     next(first)
     silence(in_postgres, 1000)
-    time.sleep(1)
-    with opened(in_postgres.pipeline()) as sql:
-        query = f"SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) - heartbeat FROM {lease.TABLE}"
-        assert abs(float(sql.one(query))) < 1
+    query = f"SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) - heartbeat FROM {lease.TABLE}"
+    until, ago = time.monotonic() + 20, 1000.0
+    while ago > 100 and time.monotonic() < until:
+        time.sleep(0.1)
+        with opened(in_postgres.pipeline()) as sql:
+            ago = float(sql.one(query))
+    assert -5 < ago < 100
     first.close()  # type: ignore[attr-defined]
 
 
