@@ -89,7 +89,8 @@ def test_a_refused_token_is_renewed_once_for_all_threads(server: Scripted, clien
     results = together(work)
     assert not [result for result in results if isinstance(result, Exception)]
     assert len(server.token_requests) == 2
-    assert len(server.seen) == 2 * THREADS
+    # On a busy machine a thread may begin when the new token is there.
+    assert THREADS < len(server.seen) <= 2 * THREADS
 
 
 def test_the_same_token_again_is_still_one_refresh(server: Scripted, client: ListrakClient) -> None:
