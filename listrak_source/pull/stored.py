@@ -28,6 +28,8 @@ from listrak_source.pull.progress import MARKS
 SOURCE = "listrak_sms"
 COPIES = 10
 """Copies of the state that stay: each load writes a whole one. dlt itself removes some on files alone."""
+EVERY = 5
+"""Versions of the state from one removal of old copies to the next: a pull that finds little should not pay for it."""
 _NEEDED = ("pipeline_name", "dataset_name", "schema_names", "_state_version", "_version_hash")
 """What dlt takes for granted in a state."""
 
@@ -87,10 +89,10 @@ def forget(pipeline: dlt.Pipeline) -> bool:
 
 
 def prune(pipeline: dlt.Pipeline) -> None:
-    """Remove all but the newest :data:`COPIES` of this pipeline's state, where the destination is a database. dlt
+    """Now and then remove all but the newest :data:`COPIES` of this pipeline's state, where there is a database. dlt
     restores from the newest one whose load has ended.
     """
-    if pipeline.destination.destination_type == FILESYSTEM:
+    if pipeline.destination.destination_type == FILESYSTEM or pipeline.state["_state_version"] % EVERY:
         return
     try:
         with pipeline.sql_client() as client:

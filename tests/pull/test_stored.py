@@ -42,6 +42,7 @@ def elsewhere(warehouse: Warehouse) -> None:
 def test_the_newest_copies_of_the_state_stay(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     assert COPIES == 10
     monkeypatch.setattr(stored, "COPIES", 3)
+    monkeypatch.setattr(stored, "EVERY", 1)
     warehouse.pull("opt_outs")
     with warehouse.pipeline().sql_client() as client:
         columns = "version, engine_version, state, created_at, version_hash, _dlt_load_id"
