@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         COUNTS["steps"] += 1
         kind, how = fault
         if kind in SHRINKING and not self.history.bears_doubt:
-            return
+            kind, how = "empty_page", {}
         self.history.pull(Pull(fault=Fault(kind, after=after, **how), **options))
 
     @rule(
@@ -123,8 +123,7 @@ class Machine(RuleBasedStateMachine):
     )
     def pull_while_life_goes_on(self, move: str, who: int, where: int, **options: Any) -> None:
         COUNTS["steps"] += 1
-        if self.history.bears_doubt:
-            self.history.pull(Pull(meanwhile=(move, who, where), **options))
+        self.history.pull(Pull(meanwhile=(move, who, where) if self.history.bears_doubt else None, **options))
 
     @rule(
         full=st.booleans(),
