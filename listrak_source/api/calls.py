@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 from listrak_source.api.envelope import Nothing, inner, read, without_envelope
 from listrak_source.api.errors import InvalidRequestError, ListrakError, NotFoundError
 from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, mark_of, pages, unwrap
+from listrak_source.api.phones import canonical
 from listrak_source.api.redact import mask_phone
 from listrak_source.api.transport import Transport
 
@@ -144,6 +145,6 @@ def contact_of(phone_number: str) -> Callable[[bytes], dict[str, Any]]:
 
 
 def _is_same(told: Any, asked: str) -> bool:
-    """Whether two phone numbers may be one: the forms of a number differ in what stands before its ten digits."""
-    mine, theirs = (re.sub(r"\D", "", str(phone)) for phone in (asked, told))
-    return str(told) == asked or (bool(mine) and mine[-10:] == theirs[-10:])
+    """Whether two phone numbers are one, in whatever form each is written."""
+    number = int(told) if isinstance(told, float) and told.is_integer() else told
+    return canonical(str(number)) == canonical(asked)
