@@ -161,3 +161,20 @@ def test_an_account_that_shows_none_of_its_sender_codes_is_told(warehouse: Wareh
     warehouse.sandbox.faults.clear()
     warehouse.pull()
     assert status.unread(warehouse.pipeline()) == []
+
+
+def test_whom_a_first_reading_skipped_comes_with_the_next_complete_walk(warehouse: Warehouse) -> None:
+    """13.A1: nothing tells that somebody was skipped, and to read every list twice costs too much."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    moved = between_pages(
+        warehouse,
+        "list_contacts",
+        lambda: world.leave_list(someone.sender_code_id, someone.phone_list_id, someone.phone_number),
+        "SubscribeDate",
+    )
+    warehouse.pull(**PAGES)
+    assert moved
+    assert lacks(warehouse, "list_memberships"), "somebody was skipped"
+    world.clock.advance(days=3)
+    warehouse.pull(full=True)
+    assert lacks(warehouse, "contacts", "list_memberships") == {}
