@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -90,6 +90,14 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
         for table, column in cursor.fetchall():
             columns.setdefault(table, set()).add(column)
     return columns
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Several questions in one go: to open a DuckDB file takes 14 ms each time. Nobody else reads it while it is open."""
+    client = _dataset().sql_client
+    with nullcontext() if client.native_connection else client:
+        yield
 
 
 def alive(table: Table) -> str:

@@ -68,6 +68,10 @@ class Removals:
             self._over = more
             self._marked = {name: keys.filter(pc.is_in(keys, value_set=accepted[name])) for name, keys in gone.items()}
 
+    def marks_any(self, table: Table) -> bool:
+        """Whether any row of the table is to be marked."""
+        return len(self._marked.get(table.name, _NONE)) > 0
+
     def marks(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of the rows are to be marked, as booleans."""
         return pc.is_in(_hashes(table, rows), value_set=self._marked.get(table.name, _NONE))

@@ -11,6 +11,7 @@ from dlt.extract import DltResource
 from listrak_source.pull import foreign, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.held import at_once
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
@@ -44,9 +45,10 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         """The account, each page fetched once for all the tables that it feeds."""
         source = dlt.current.source()
         stored.check()
-        foreign.check(set(source.selected_resources))
-        spare_consents()
-        upkeep.heal()
+        with at_once():
+            foreign.check(set(source.selected_resources))
+            spare_consents()
+            upkeep.heal()
         # Which destination the rows are for is known only now.
         written = of_running_pipeline(settings)
         for name, resource in source.resources.items():

@@ -18,7 +18,7 @@ from listrak_source.pull import events, fingerprints, progress
 from listrak_source.pull import pending as pendings
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.held import by_group, columns_of, held, texts, whole
+from listrak_source.pull.held import at_once, by_group, columns_of, held, texts, whole
 from listrak_source.pull.older_forms import replaced
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.pending import Pending
@@ -88,11 +88,15 @@ class Sweep:
         """Yield the rows that are gone, marked."""
         for unit, records in self._moves():
             self.moved.add(str(unit.sender_code_id), phone_keys(records["phoneNumber"]))
-        proof = Proof(self.plan, self.pending)
-        self._unproved = proof.doubts
-        scopes = proof.scopes()
-        for name, scope in scopes.items():
-            for rows in self._not_found(TABLES[name], scope):
+        with at_once():
+            proof = Proof(self.plan, self.pending)
+            self._unproved = proof.doubts
+            scopes = proof.scopes()
+            lacking = {name: list(self._not_found(TABLES[name], scope)) for name, scope in scopes.items()}
+        for name, parts in lacking.items():
+            if TABLES[name] in PEOPLE[1:] and self._unlisted != "FALSE":
+                parts = list(self._not_found(TABLES[name], scopes[name]))
+            for rows in parts:
                 gone = self._removals.judge(TABLES[name], rows)
                 if name == CONTACTS.name:
                     self._note_unlisted(gone.filter(gone[_WRITTEN]))
@@ -171,7 +175,7 @@ class Sweep:
 
     def _gone(self, table: Table, scope: str) -> Iterator[pa.Table]:
         """The rows that are to be marked, marked."""
-        if REMOVED_AT.name not in columns_of(table):
+        if REMOVED_AT.name not in columns_of(table) or not (table in SMALL or self._removals.marks_any(table)):
             return
         # Of a few, once more what an earlier sweep has marked: it may have been cut short before its state was kept.
         condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
