@@ -160,6 +160,9 @@ class IncompletePage(ListrakError):  # noqa: N818
 class FullPage(IncompletePage):
     """A full page came without a cursor, so rows may be missing: ask for less at a time."""
 
+    rows: int | None = None
+    """How many rows that page held."""
+
 
 class RepeatedCursor(IncompletePage):
     """A cursor came for the second time."""

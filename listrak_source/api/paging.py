@@ -16,6 +16,14 @@ R = TypeVar("R")
 
 MAX_COUNT = 5000
 """The most rows that one page can hold (contract)."""
+DEFAULT_COUNT = 1000
+"""How many rows a page holds where nobody asks for another number (contract)."""
+_ROUND = 50
+"""Servers bound their pages by a multiple of this."""
+_ALIKE = 20
+"""Shorter pages may be alike by chance."""
+_DATED = frozenset({"list_contacts", "list_opt_outs"})
+"""What can be read in narrower windows of dates, so that a doubt costs requests and nothing else."""
 _START = "Start"
 _MARKED = 2000
 """Bytes of a page's beginning and end that it is known again by."""
@@ -114,19 +122,22 @@ def pages(
     ``count`` is None for an operation that takes none. ``unit`` names what is walked, for errors; ``cursor`` is where
     an earlier walk was left (its page's ``next_cursor``), None for the beginning. An empty page with a cursor is not
     the end, nor is one that came before; but ``max_idle`` of them in a row are, and raise ``EndlessPages``. Raises
-    ``RepeatedCursor`` for a cursor seen before, and ``FullPage`` for pages that stay full without one.
+    ``RepeatedCursor`` for a cursor seen before, and ``FullPage`` for pages that stay full without one, be it that an
+    API does not follow ``count`` and cuts them off by a bound of its own.
     """
-    seen, news = {_START, cursor or _START}, _News(max_idle)
+    seen, news, longest = {_START, cursor or _START}, _News(max_idle), 0
     while True:
         page = fetch(cursor, count)
-        if count is not None and page.next_cursor is None and page.rows >= count:
-            probed = _probe(fetch, cursor, count, page)
+        if count is not None and page.next_cursor is None and _may_be_cut(page.rows, count, longest, operation):
+            probed = _probe(fetch, cursor, min(count, page.rows), page)
             if probed is None:
-                raise FullPage(
+                error = FullPage(
                     f"a full page came without a cursor while reading {unit}: rows may be missing; "
                     "ask for less at a time (a narrower date window)",
                     operation=operation,
                 )
+                error.rows = page.rows
+                raise error
             page = probed
         if page.next_cursor is not None and page.next_cursor in seen:
             raise RepeatedCursor(f"a cursor came for the second time while reading {unit}", operation=operation)
@@ -139,6 +150,7 @@ def pages(
         yield page
         if page.next_cursor is None:
             return
+        longest = max(longest, page.rows)
         cursor = page.next_cursor
         seen.add(cursor)
 
@@ -166,12 +178,24 @@ def mark_of(body: bytes, page: Page[Any]) -> int:
     return hash((begin[:_MARKED], end[-_MARKED:], page.rows))
 
 
+def _may_be_cut(rows: int, count: int, longest: int, operation: str) -> bool:
+    """Whether a page without a cursor may hold less than there is.
+
+    It may if it is as long as asked for, or as the ``longest`` before it. An API may also cut pages off at a bound of
+    its own, whatever it is asked for: at its default, or at another round number.
+    """
+    if rows >= count or rows == longest >= _ALIKE:
+        return True
+    return rows > 0 and rows % (_ROUND if operation in _DATED else DEFAULT_COUNT) == 0
+
+
 def _probe(
     fetch: Callable[[str | None, int | None], Page[T]], cursor: str | None, count: int, full: Page[T]
 ) -> Page[T] | None:
     """Find out whether a full page without a cursor is the last, by asking for one row less from the same place.
 
     Several collections are declared as unpaged although they take a count: there, a full page may have been cut off.
+    An answer as long as before does not follow the count; one of exactly that many rows is cut, and names no next one.
     Returns the page to go on with, None if rows may be missing.
     """
     less = count - 1 if count > 1 else 2

@@ -196,9 +196,11 @@ def _too_full(unit: Unit, window: Window, count: int, error: FullPage) -> FullPa
     """The error for a window that cannot be cut."""
     start, end, _ = window.to_json()
     when = f"at {start} and within a second of it" if start else f"before {end}"
-    advice = f"Set page_size to {MAX_COUNT}." if count < MAX_COUNT else "Ask Listrak's support for pages of these."
+    rows = count if error.rows is None else error.rows
+    helps = count < MAX_COUNT and rows >= count
+    advice = f"Set page_size to {MAX_COUNT}." if helps else "Ask Listrak's support for pages of these."
     return FullPage(
-        f"{unit.title}: there are {count} or more {when}. Listrak gives no cursor to the rest, and a date filter "
+        f"{unit.title}: there are {rows} or more {when}. Listrak gives no cursor to the rest, and a date filter "
         f"cannot be narrower. Rows would be missing, so the pull stops here. {advice}",
         operation=error.operation,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
 PhoneForm = Literal["eleven", "ten", "plus"]
 """A phone number as 15551234567, 5551234567 or +15551234567."""
@@ -50,10 +50,14 @@ class Quirks:
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
     charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
     """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
+    most_rows: int | None = None
+    """The most rows that ``OptOut``, ``PhoneList`` and a contact's lists answer with, without a word about the rest."""
+    count: Literal["ignored", "capped"] = "ignored"
+    """What these then make of ``count``: nothing, or so many rows where it is less."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for item in fields(self):
             value, choices = getattr(self, item.name), get_args(hints[item.name])
-            if value not in choices:
+            if get_origin(hints[item.name]) is Literal and value not in choices:
                 raise ValueError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from listrak_source.sandbox.answers import Answer, Call, Page, bare, json_bytes, resource
@@ -47,7 +48,7 @@ class Reads:
             raise Refused("ERROR_INVALID_PARAMETER", "status must be active or inactive.")
         lists = self._sender(call).lists.values()
         found = {item.list_id: item.record() for item in lists if item.active == (status == "active")}
-        return _page_of(found, call)
+        return _whole(call, lambda asked: _page_of(found, asked))
 
     def get_phone_list(self, call: Call) -> Answer:
         phone_list = self._sender(call).lists.get(number(call, "phoneListId"))
@@ -105,13 +106,14 @@ class Reads:
                 }
             )
 
-        page = _page_along(sender.opt_out_order, call, "startDate", "endDate", render)
+        page = _whole(call, lambda asked: _page_along(sender.opt_out_order, asked, "startDate", "endDate", render))
         return page.cursorless() if call.quirks.opt_out_paging == "unpaged" else page
 
     def list_contact_subscriptions(self, call: Call) -> Answer:
         sender, person = self._contact(call)
         found = self.state.subscriptions(sender, person)
-        return _page_of({item.list_id: _subscription_record(item, what) for item, what in found}, call)
+        records = {item.list_id: _subscription_record(item, what) for item, what in found}
+        return _whole(call, lambda asked: _page_of(records, asked))
 
     def get_contact_import(self, call: Call) -> Answer:
         sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
@@ -171,6 +173,15 @@ def _page_along(line: Timeline, call: Call, start: str, end: str, render: Callab
     if not low < stop < high:
         return Page(rows, asked)
     return Page(rows, asked, (stop - begin, 0) if by_number else line.key(stop - 1))
+
+
+def _whole(call: Call, page: Callable[[Call], Page]) -> Page:
+    """The page of a collection that may be no more than its beginning, as if that were all."""
+    most = call.quirks.most_rows
+    if most is None:
+        return page(call)
+    count = min(read_count(call.query), most) if call.quirks.count == "capped" else most
+    return page(replace(call, query={**call.query, "count": str(count)})).cursorless()
 
 
 def _page_of(records: dict[int, Any], call: Call) -> Page:

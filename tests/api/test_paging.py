@@ -242,3 +242,65 @@ def test_a_walk_ends_with_the_error_of_its_page(server: Scripted, client: Listra
     next(walk)
     with pytest.raises(ListrakError):
         next(walk)
+
+
+class Cut(Listing):
+    """One that does not page, and answers at most ``cap`` rows; or always so many, whatever it is asked for."""
+
+    def __init__(self, total: int, cap: int, *, follows: bool) -> None:
+        super().__init__(total, paged=False, cap=cap)
+        self.follows = follows
+
+    def __call__(self, seen: Seen) -> Reply:
+        return super().__call__(seen) if self.follows else page_reply(self.rows[: self.cap])
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["count ignored", "count capped"])
+@pytest.mark.parametrize("cap", [50, 100, 500, 1000])
+def test_a_page_that_an_api_cuts_off_by_itself_may_hide_rows(
+    server: Scripted, client: ListrakClient, cap: int, follows: bool
+) -> None:
+    """13.A4. It asked for 5,000 and got a round number of rows without a cursor."""
+    server.script = Cut(1428, cap, follows=follows)
+    with pytest.raises(FullPage, match="rows may be missing") as caught:
+        list(client.list_opt_outs(1))
+    assert caught.value.rows == cap
+    assert [query(seen)["count"] for seen in server.seen] == ["5000", str(cap - 1)]
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["count ignored", "count capped"])
+@pytest.mark.parametrize("walk", [lambda c: c.list_phone_lists(1), lambda c: c.list_contact_subscriptions(1, PHONE)])
+def test_what_no_window_narrows_is_doubted_at_the_default(
+    server: Scripted, client: ListrakClient, walk: Any, follows: bool
+) -> None:
+    """13.A4. An account that has a hundred lists is no reason to stop; one of a thousand is."""
+    server.script = Cut(1428, 1000, follows=follows)
+    with pytest.raises(FullPage):
+        list(walk(client))
+    server.script = listing = Cut(100, 5000, follows=follows)
+    assert list(each_record(walk(client))) == listing.rows
+
+
+@pytest.mark.parametrize("total", [1, 19, 49, 51, 999, 1001])
+def test_a_page_of_another_length_costs_no_second_request(server: Scripted, client: ListrakClient, total: int) -> None:
+    """13.A4."""
+    server.script = listing = Listing(total, paged=False)
+    assert list(each_record(client.list_opt_outs(1))) == listing.rows
+    assert len(server.seen) == 1
+
+
+def test_a_round_number_of_rows_is_whole_where_cursors_are_given(server: Scripted, client: ListrakClient) -> None:
+    """13.A4."""
+    server.script = listing = Listing(1000)
+    assert list(each_record(client.list_opt_outs(1))) == listing.rows
+    assert [query(seen)["count"] for seen in server.seen] == ["5000", "999", "5000"]
+
+
+def test_a_last_page_as_long_as_all_before_it_is_asked_for_again(server: Scripted, client: ListrakClient) -> None:
+    """13.A4. The API gives 37 rows a page, whatever it is asked for, and loses a cursor."""
+    listing = Listing(200, cap=37)
+    server.script = lambda seen: (
+        listing(seen) if query(seen).get("cursor") != "at74" else page_reply(listing.rows[74:111])
+    )
+    with pytest.raises(FullPage):
+        list(client.list_opt_outs(1))

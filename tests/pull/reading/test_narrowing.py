@@ -130,6 +130,38 @@ def test_the_present_of_every_zone_can_be_narrowed(zone: str) -> None:
         assert sandbox.traffic.counts["list_opt_outs"] < 150
 
 
+@pytest.mark.parametrize("taken", ["ignored", "capped"])
+@BOUNDS
+@WINDOWS
+def test_opt_outs_that_the_api_cuts_off_are_read_in_narrower_windows(
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, window: Window, bounds: Any, taken: Any
+) -> None:
+    """13.A4. Whatever is asked for, no more than 50 come, and no cursor."""
+    world, sender = sandbox.world, contacts.sender_code_id
+    for phone in listed(sandbox)[:120]:
+        world.opt_out(sender, phone, "Import")
+        world.clock.advance(SECOND)
+    unit = OptOutUnit(sender, window)
+    sandbox.service.quirks = Quirks(bounds=bounds)
+    expected = set(phones(readings(unit, client, 5000)))
+    sandbox.service.quirks = Quirks(bounds=bounds, most_rows=50, count=taken)
+    found = readings(unit, client, 5000)
+    assert set(phones(found)) == expected
+    assert found[-1].proved is (len(expected) < 50)
+
+
+def test_a_second_that_the_api_cuts_off_is_an_error_that_names_it(
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+) -> None:
+    """13.A4. A larger page would not help."""
+    for phone in listed(sandbox)[:60]:
+        sandbox.world.opt_out(contacts.sender_code_id, phone, "Import")
+    sandbox.service.quirks = Quirks(most_rows=50)
+    with pytest.raises(FullPage, match="there are 50 or more at 2026-03-02T1") as caught:
+        list(read(OptOutUnit(contacts.sender_code_id, EVERYTHING), client, 100, skips=nobody)())
+    assert "Ask Listrak's support" in str(caught.value)
+
+
 # -- one second -----------------------------------------------------------------------------------------------------
 
 
