@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from listrak_source.sandbox import Quirks, Sandbox, World
+from pipelines import status
 from tests.pull.warehouse import Warehouse, truth
 
 
@@ -29,3 +30,18 @@ def test_opt_outs_that_stop_at_the_default_are_all_read(tmp_path: Path, taken: A
         warehouse.pull("opt_outs")
         assert warehouse.rows("opt_outs").keys() == truth(sandbox)["opt_outs"].keys()
         assert len(warehouse.rows("opt_outs")) == 1429
+
+
+def test_a_second_that_is_cut_off_is_named_until_it_can_be_read(warehouse: Warehouse) -> None:
+    """13.A4. All else is read, and what was missed comes when Listrak answers with more."""
+    world, [sender] = warehouse.sandbox.world, warehouse.sandbox.world.sender_codes.values()
+    for person in [one for one in sender.since.people() if one not in sender.opt_outs][:60]:
+        world.opt_out(sender.sender_code_id, world.phone(person))
+    warehouse.sandbox.service.quirks = Quirks(most_rows=50)
+    warehouse.pull()
+    [why] = status.unread(warehouse.pipeline())
+    assert "opt-outs of sender code" in why
+    warehouse.sandbox.service.quirks = Quirks()
+    warehouse.pull()
+    assert status.unread(warehouse.pipeline()) == []
+    assert warehouse.rows("opt_outs").keys() == truth(warehouse.sandbox)["opt_outs"].keys()
