@@ -94,7 +94,7 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
 
 @contextmanager
 def at_once() -> Iterator[None]:
-    """Several questions in one go: to open a DuckDB file takes 14 ms each time. Nobody else reads it while it is open."""
+    """Several questions in one go: to open a DuckDB file takes 14 ms. Nobody else reads it while it is open."""
     client = _dataset().sql_client
     with nullcontext() if client.native_connection else client:
         yield

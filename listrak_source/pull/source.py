@@ -45,9 +45,10 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         """The account, each page fetched once for all the tables that it feeds."""
         source = dlt.current.source()
         stored.check()
+        # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
+        spare_consents()
         with at_once():
             foreign.check(set(source.selected_resources))
-            spare_consents()
             upkeep.heal()
         # Which destination the rows are for is known only now.
         written = of_running_pipeline(settings)
