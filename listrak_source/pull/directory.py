@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property, partial
@@ -13,6 +13,7 @@ from listrak_source.api import (
     InactiveError,
     ListrakClient,
     ListrakError,
+    NotFoundError,
     Page,
     each_record,
     json_elements,
@@ -43,6 +44,8 @@ class Directory:
     """What is written of personal columns."""
     skipped: set[int] = field(default_factory=set)
     """Sender codes that the API refuses to read because they are disabled."""
+    known: Mapping[int, Set[int]] = field(default_factory=dict)
+    """The sender codes that were read before, with their lists."""
     our_now: datetime | None = None
     """What our own clock said when :attr:`now` was asked for."""
 
@@ -50,15 +53,9 @@ class Directory:
         self.failures = Failures(self.client)
         """What else could not be read."""
 
-    def load(self, tables: frozenset[str], known: Set[int] = frozenset()) -> None:
-        """Ask now for what the wanted tables need. ``known`` are sender codes that were read before."""
+    def load(self, tables: frozenset[str]) -> None:
+        """Ask now for what the wanted tables need."""
         _ = self.now
-        if known and not known & {int(code["shortCodeId"]) for code in self.sender_codes}:
-            self.failures.say(
-                SENDER_CODES.name,
-                "Listrak shows none of the sender codes that were read before: are these the credentials of another"
-                " account?",
-            )
         if PROFILE_FIELDS.name in tables:
             _ = self.profile_fields
         if TRANSACTIONAL_MESSAGES.name in tables:
@@ -70,6 +67,13 @@ class Directory:
     def sender_codes(self) -> list[Record]:
         """The sender codes that the settings allow."""
         found = self._records(self.client.list_sender_codes(decode=json_elements), SENDER_CODES, "shortCodeId", {})
+        missing = [(sender,) for sender in sorted(self.known.keys() - {record["shortCodeId"] for record in found})]
+        found += self._by_themselves(missing, self.client.get_sender_code, SENDER_CODES, {})
+        if self.known and not self.known.keys() & {record["shortCodeId"] for record in found}:
+            raise ConfigurationError(
+                "Listrak knows none of the sender codes that were read into this dataset before: are these the"
+                " credentials of another account? Nothing was read. Pull another account into a dataset of its own"
+            )
         return _allowed(found, "shortCodeId", self.settings.sender_codes, "sender_codes")
 
     @property
@@ -95,6 +99,10 @@ class Directory:
                 )
 
         found = self._by_sender_code(read, LISTS, "phoneListId", "lists")
+        for sender, records in found.items():
+            missing = sorted(self.known.get(sender, set()) - {record["phoneListId"] for record in records})
+            keys, given = [(sender, item) for item in missing], {"sender_code_id": sender}
+            records += self._by_themselves(keys, self.client.get_phone_list, LISTS, given)
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {
@@ -175,6 +183,22 @@ class Directory:
         """
         found = with_keys(each_record(pages), table, self.rejects, given)
         return list({record[key]: dict(record) for record in found}.values())
+
+    def _by_themselves(
+        self, keys: Iterable[tuple[int, ...]], get: Callable[..., Any], table: Table, given: dict[str, int]
+    ) -> list[Record]:
+        """What was read before and is not shown: for a moment only, where it still answers when it is asked for."""
+        found = []
+        for one in keys:
+            try:
+                found.append(get(*one))
+            except (NotFoundError, InactiveError):
+                continue
+            except ListrakError as error:
+                what = f"{table.name} {one[-1]} be found"
+                if not self.failures.skips(f"{table.name}/{'/'.join(map(str, one))}", what, error):
+                    raise
+        return [dict(record) for record in with_keys(found, table, self.rejects, given)]
 
     def _skip(self, sender_code_id: int) -> None:
         self.skipped.add(sender_code_id)

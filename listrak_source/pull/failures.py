@@ -10,10 +10,10 @@ from listrak_source.api import (
     ConfigurationError,
     ConnectionFailed,
     InactiveError,
-    IncompletePage,
     ListrakClient,
     ListrakError,
     RateLimitError,
+    UnreadableAnswer,
 )
 
 
@@ -44,7 +44,6 @@ class Failures:
     lookups: int = 0
     """Contacts that could not be looked up."""
     _what: dict[str, str] = field(default_factory=dict)
-    _said: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def skips(self, name: str, what: str, error: ListrakError) -> bool:
@@ -66,14 +65,9 @@ class Failures:
             self.lookups += skipped
         return skipped
 
-    def say(self, name: str, sentence: str) -> None:
-        """Tell of something else that could not be read."""
-        self._said[name] = sentence
-
     def told(self) -> dict[str, dict[str, Any]]:
         """By name: a sentence, and whether the failure may pass by itself. Plain values, for the state is JSON."""
-        said = {name: {"told": sentence, "passes": False} for name, sentence in self._said.items()}
-        return said | {
+        return {
             name: {"told": f"Listrak did not let {self._what[name]}: {_why(error)}.", "passes": _passes(error)}
             for name, error in self.errors.items()
         }
@@ -81,12 +75,13 @@ class Failures:
 
 def _passes(error: ListrakError) -> bool:
     """A server that is busy or away, and not one that fails at this."""
-    return isinstance(error, ConnectionFailed) or error.status in _BUSY
+    return isinstance(error, ConnectionFailed | UnreadableAnswer) or error.status in _BUSY
 
 
 def _why(error: ListrakError) -> str:
-    known = [f"HTTP {error.status}" if error.status and not isinstance(error, IncompletePage) else "", error.code or ""]
+    known = [f"HTTP {error.status}" if error.status and error.status >= _FAILED else "", error.code or ""]
     return " ".join(part for part in known if part) or error.message.rstrip(".")
 
 
+_FAILED = 400
 _BUSY = (408, 502, 503, 504)

@@ -71,16 +71,16 @@ class Loads:
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
         bounds = Bounds.of(settings, progress.fields())
         rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without, bounds)
-        directory = Directory(client_of(settings), settings, rejects, masks)
+        directory = Directory(client_of(settings), settings, rejects, masks, known=progress.places())
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
-        anew = Pending(directory.now.isoformat(), task, settings.full, progress.senders())
+        anew = Pending(directory.now.isoformat(), task, settings.full, sorted(directory.known))
         begun = before if before and goes_on else anew
         self.vouched.goes_on(begun.handed)
         if found_gone:
             begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
-        directory.load(wanted, frozenset(begun.senders))
+        directory.load(wanted)
         self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun

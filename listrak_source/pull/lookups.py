@@ -154,6 +154,9 @@ def _asked_by(client: ListrakClient, person: Person, phone: str, details: bool, 
         is_known = False
     except _REFUSALS as error:
         refused.append((CONTACTS, _why(error)))
+    if contact is not None and contact.get("optedOut") is None:
+        # It tells less than the list does, and may not take a stop's place.
+        contact, is_known = None, False
     try:
         if subscriptions and is_known and not refused:
             found = client.list_contact_subscriptions(sender, phone, decode=json_elements)

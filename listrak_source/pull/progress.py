@@ -270,11 +270,14 @@ def keep_removals(missing: dict[str, pa.Array], over: dict[str, pa.Array], over_
     }
 
 
-def senders() -> list[int]:
-    """The sender codes of which any stream was ever read."""
+def places() -> dict[int, set[int]]:
+    """The sender codes of which any stream was ever read, with the lists that were."""
     readers = [LOOKUPS, *dlt.current.source_state().get("resources", {})]
-    streams = {stream for reader in readers for stream in _watermarks(reader)}
-    return sorted({int(stream.split("/")[1]) for stream in streams})
+    found: dict[int, set[int]] = {}
+    for stream in {stream for reader in readers for stream in _watermarks(reader)}:
+        _, sender, *phone_list = stream.split("/")
+        found.setdefault(int(sender), set()).update(map(int, phone_list))
+    return found
 
 
 def _watermarks(reader: str, which: str = "watermarks") -> dict[str, str]:

@@ -13,7 +13,7 @@ from listrak_source.pull import events, progress
 from listrak_source.pull.consents import Consents
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import asked_of, contacts_of, opt_outs_of, stopped_contacts_of, stops_of, told_of
-from listrak_source.pull.held import alive, columns_of, held, texts, whole
+from listrak_source.pull.held import alive, by_group, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements, written
 from listrak_source.pull.lookups import Answers, Person
 from listrak_source.pull.once import Once, keys_of, phone_keys
@@ -48,6 +48,8 @@ class Rows:
         self._consents = Consents()
         self._telling = Telling(plan, self.once, self._consents)
         self._asked_before = AskedBefore()
+        self.doubted: list[tuple[int, pa.ChunkedArray]] = []
+        """Sender codes and phone numbers of whom a lookup says something else than a collection of this pull."""
         self._unfit: Counter[int] = Counter()
         """By sender code: whose record, looked up, did not fit."""
         self._left_out: Counter[int] = Counter()
@@ -127,13 +129,48 @@ class Rows:
         """The rows that lookups brought, with what they tell of consents. Those people are not written from a list too;
         who was asked for and not told of is.
         """
-        batch, found = answers.batch, answers.batch.get(CONTACTS.name)
+        batch = self._with_stops(answers.batch)
+        found = batch.get(CONTACTS.name)
         for sender, some in _by_sender(answers.answered).items():
             self._count_as_written(sender, _phones(some))
-            self.once.add(told_of(sender), phone_keys(_phones(some, but=set(answers.again))))
+            told = _phones(some, but=set(answers.again))
+            told = told.filter(pc.invert(self._on_a_list_but_on_none(sender, told, batch)))
+            self.once.add(told_of(sender), phone_keys(told))
             there = pc.sum(pc.equal(found["sender_code_id"], sender)).as_py() if found is not None else 0
             self._unfit[sender] += len(some) - (there or 0)
         return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
+
+    def _with_stops(self, batch: Batch) -> Batch:
+        """The rows, where who stands among the opt-outs of this pull has said stop, whatever a lookup says of it."""
+        found = batch.get(CONTACTS.name)
+        if found is None or found.num_rows == 0:
+            return batch
+        parts = []
+        for (sender,), part in by_group(found, ["sender_code_id"]):
+            stopped = pc.fill_null(part["opted_out"], False)
+            doubted = pc.and_not(self.once.has(stops_of(int(sender)), part["phone_number"]), stopped)
+            self._doubt(int(sender), part["phone_number"].filter(doubted))
+            at = part.schema.get_field_index("opted_out")
+            parts.append(part.set_column(at, part.schema.field(at), pc.or_(stopped, doubted)))
+        return batch | {CONTACTS.name: pa.concat_tables(parts)}
+
+    def _on_a_list_but_on_none(self, sender: int, phones: pa.ChunkedArray, batch: Batch) -> pa.Array:
+        """Whom a list has shown in this pull, and a lookup told no list of, as booleans."""
+        rows = batch.get(SUBSCRIPTIONS.name)
+        if not self.plan.asks_subscriptions or rows is None:
+            return pa.repeat(pa.scalar(False), len(phones))
+        here = rows.filter(pc.equal(rows["sender_code_id"], sender))["phone_number"].combine_chunks()
+        on_a_list = pa.repeat(pa.scalar(False), len(phones))
+        for unit in self.plan.streams.values():
+            if isinstance(unit, ContactUnit) and unit.sender_code_id == sender:
+                on_a_list = pc.or_(on_a_list, self.once.has(unit.stream, phones))
+        doubted = pc.and_not(on_a_list, pc.is_in(phones, value_set=here))
+        self._doubt(sender, phones.filter(doubted))
+        return doubted
+
+    def _doubt(self, sender: int, phones: pa.ChunkedArray) -> None:
+        if len(phones):
+            self.doubted.append((sender, phones))
 
     def stopped(self, answers: Answers) -> Batch:
         """Rows of contacts that said stop and of whom a lookup told nothing: as the warehouse knows them, opted out."""

@@ -219,6 +219,9 @@ class Walk:
             for one in answers.again:
                 self.again.add(str(one.sender_code_id), phone_keys(pa.chunked_array([[one.phone_number]])))
             yield Step(self.rows.looked_up(answers), len(answers.asked) * LOOKUP, counts=True)
+            while self.rows.doubted:
+                sender, phones = self.rows.doubted.pop()
+                self.again.add(str(sender), phone_keys(phones))
             yield Step(self.rows.stopped(answers))
 
     # reading

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from listrak_source.sandbox import Fault
 from pipelines import status
 from tests.pull.asking import Somebody, on_request, somebody
+from tests.pull.proxy import proxy
 from tests.pull.sweep.gone import removed
 from tests.pull.warehouse import Warehouse, truth
 
@@ -152,15 +154,87 @@ def test_a_list_that_was_empty_for_a_moment_is_read_again(warehouse: Warehouse) 
     assert lacks(warehouse, "contacts", "list_memberships") == {}
 
 
-def test_an_account_that_shows_none_of_its_sender_codes_is_told(warehouse: Warehouse) -> None:
-    """13.A2: nothing is read then, and the pull does not say that all is well."""
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("operation", ["list_phone_lists", "list_sender_codes"])
+@pytest.mark.parametrize("full", [False, True])
+def test_what_the_directory_does_not_show_is_asked_for_by_itself(
+    warehouse: Warehouse, operation: str, full: bool
+) -> None:
+    """13.A2: lists and sender codes that were read before are read, though no collection shows them for a moment."""
     warehouse.begin()
-    warehouse.sandbox.faults.add(Fault("no_rows", "list_sender_codes", times=None))
     warehouse.pull()
-    assert "none of the sender codes" in " ".join(status.unread(warehouse.pipeline()))
-    warehouse.sandbox.faults.clear()
-    warehouse.pull()
+    some(warehouse, stopped=True)
+    warehouse.sandbox.world.clock.advance(days=1)
+    warehouse.sandbox.faults.add(Fault("no_rows", operation, times=None))
+    warehouse.pull(full=full)
+    assert lacks(warehouse, "opt_outs", "contacts", "list_memberships", "lists", "sender_codes") == {}
     assert status.unread(warehouse.pipeline()) == []
+    assert removed(warehouse) == {}
+
+
+def test_the_credentials_of_another_account_stop_the_pull(warehouse: Warehouse) -> None:
+    """13.A2: nothing of it comes into the dataset, and nothing there is marked."""
+    world = warehouse.sandbox.world
+    warehouse.begin()
+    for sender in list(world.sender_codes):
+        world.delete_sender_code(sender)
+    other = world.add_sender_code("Other")
+    world.subscribe(other, world.add_list(other, "Its list"), "15550109001")
+    for full in (False, True):
+        with pytest.raises(Exception, match="credentials of another account"):
+            warehouse.pull(full=full)
+    assert removed(warehouse) == {}
+    assert (other, "15550109001") not in warehouse.rows("contacts")
+
+
+UNDONE = {"no word": None, "false": False}
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("said", UNDONE)
+def test_a_lookup_takes_no_stop_back(warehouse: Warehouse, said: str) -> None:
+    """13.A6: the opt-outs of the same pull say stop, and the contact by itself says nothing of it, or the opposite."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    warehouse.begin()
+    world.clock.advance(hours=1)
+    world.opt_out(someone.sender_code_id, someone.phone_number)
+    world.clock.advance(minutes=1)
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith(f"/Contact/{someone.phone_number}"):
+            answer["data"] |= {"optedOut": UNDONE[said], "unsubscribeDate": None}
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull(base_url=base_url)
+    assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
+    world.clock.advance(minutes=1)
+    warehouse.pull()
+    assert warehouse.rows("contacts")[someone.key] == truth(warehouse.sandbox)["contacts"][someone.key]
+    events = [key[3] for key in warehouse.rows("consent_events") if key[1:3] == (0, someone.phone_number)]
+    assert events == ["opted_out"]
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("data", [[], None])
+def test_a_lookup_that_tells_of_no_list_is_asked_again(warehouse: Warehouse, data: Any) -> None:
+    """13.A6: a list has just shown them."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    warehouse.begin()
+    world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109001")
+    world.clock.advance(minutes=1)
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith("/Contact/15550109001/PhoneList"):
+            answer["data"] = data
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull(base_url=base_url)
+    told = {key[3] for key in warehouse.rows("consent_events") if key[2] == "15550109001"}
+    assert "subscribed" in told, "the list tells it"
+    world.clock.advance(minutes=1)
+    warehouse.pull()
+    rows = warehouse.rows("subscriptions")
+    assert [key for key in rows if key[1] == "15550109001"]
 
 
 def test_whom_a_first_reading_skipped_comes_with_the_next_complete_walk(warehouse: Warehouse) -> None:

@@ -36,19 +36,9 @@ def _turns_active_between(warehouse: Warehouse) -> None:
     on_request(warehouse.sandbox, act)
 
 
-def _is_another_account(warehouse: Warehouse) -> None:
-    """Credentials that show other sender codes, and nothing of those that were there."""
-    world = warehouse.sandbox.world
-    for sender in list(world.sender_codes):
-        world.delete_sender_code(sender)
-    other = world.add_sender_code("Other")
-    world.subscribe(other, world.add_list(other, "Its list"), "15550109001")
-
-
 UNKIND: dict[str, Callable[[Warehouse], None]] = {
     "no opt-outs": _shrinks("no_rows", "list_opt_outs"),
     "a list between two states": _turns_active_between,
-    "another account": _is_another_account,
     "some opt-outs": _shrinks("some_rows", "list_opt_outs"),
     "no contacts": _shrinks("no_rows", "list_contacts"),
     "some contacts": _shrinks("some_rows", "list_contacts"),
