@@ -63,6 +63,7 @@ _MARKS = ("full", "long", "sized")
 
 MORE = {
     "tests/pull/test_convergence.py::test_any_history": "a history takes as long as what Hypothesis draws for it",
+    "tests/pull/test_zones.py::test_what_is_stored_is_moved_events_included": "it pulls in two zones, and moves twice",
     "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
         "DuckLake reaches PostgreSQL and S3 anew for each question"
     ),

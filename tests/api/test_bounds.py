@@ -113,7 +113,7 @@ def test_a_token_without_end_is_left(server: Scripted, client_of: Callable[..., 
 
 def test_a_packed_answer_is_unpacked_as_before(server: Scripted, client: ListrakClient) -> None:
     server.token = lambda n: Reply(200, gzip.compress(token_reply(n).body or b""), {"Content-Encoding": "gzip"})
-    rows = [{"phoneNumber": str(number), "firstName": "Zoë" * number} for number in range(1_500)]
+    rows = [{"phoneNumber": str(number), "firstName": "Zoë" * number} for number in range(1_501)]
     server.replies(Reply(200, gzip.compress(page_reply(rows).body or b""), {"Content-Encoding": "gzip"}))
     assert next(client.list_opt_outs(1)).data == rows
 

@@ -55,7 +55,10 @@ def test_a_record_beyond_the_bounds_is_set_aside_and_takes_no_other_along(
     if operation == "list_opt_outs":
         gone = set()
     stopped = {key for key in gone if told["contacts"][key]["opted_out"]}
-    assert listed(told["contacts"]).keys() - contacts.keys() == gone - stopped, "who says stop is kept"
+    # A page that was asked for twice has another record in its middle: whose one answer is whole is kept.
+    missing = listed(told["contacts"]).keys() - contacts.keys()
+    assert missing <= gone - stopped, "who says stop is kept"
+    assert missing or not gone
     assert warehouse.rows("list_memberships").keys() == told["list_memberships"].keys()
     assert warehouse.rows("opt_outs").keys() == told["opt_outs"].keys(), "a stop is kept whatever is wrong with it"
     assert warehouse.rows("contact_profile_values").keys() == told["contact_profile_values"].keys()

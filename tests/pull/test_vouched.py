@@ -45,7 +45,7 @@ def keys(warehouse: Warehouse, name: str) -> set[Any]:
     return {key[:4] if name == "consent_events" else key for key in warehouse.rows(name)}
 
 
-@pytest.mark.cases(5)
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(("name", "harm"), CASES)
 def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, name: str, harm: str) -> None:
     warehouse.begin()
