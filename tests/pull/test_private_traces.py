@@ -39,6 +39,8 @@ def test_nothing_personal_is_logged(
     world.live(1)
     secrets.note(world)
     private.sandbox.faults.add(Fault("status", "get_contact", times=1000, status=500))
+    # Nor is anything else answered then: else it would be the contact's own failure.
+    private.sandbox.faults.add(Fault("status", "list_sender_codes", times=None, after=1))
     with pytest.raises(PipelineStepFailed, match="500") as failed:
         warehouse.pull(max_attempts=1)
     trace = str(warehouse.pipeline().last_trace)

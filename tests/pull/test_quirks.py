@@ -183,6 +183,7 @@ def test_failed_later_pull_moves_no_watermark(warehouse: Warehouse) -> None:
     sandbox.world.live(2)
     sandbox.world.clock.advance(days=5)
     sandbox.faults.add(Fault("status", "list_contacts", times=None, after=10))
+    sandbox.faults.add(Fault("status", "list_sender_codes", times=None, after=1))
     with pytest.raises(Exception, match="list_contacts"):
         warehouse.pull("contacts", "opt_outs", max_attempts=1)
     assert warehouse.loads() == loads

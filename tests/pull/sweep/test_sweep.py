@@ -135,7 +135,7 @@ def test_a_list_that_comes_back_is_alive_again(warehouse: Warehouse) -> None:
     there = lists[someone.phone_list_id]
     world.delete_list(someone.sender_code_id, someone.phone_list_id)
     world.clock.advance(days=3)
-    warehouse.pull(full=True)
+    warehouse.pull(full=True, removal_percent=100)
     assert (someone.sender_code_id, someone.phone_list_id) in removed(warehouse)["lists"]
     lists[someone.phone_list_id] = there
     world.clock.advance(days=40)
