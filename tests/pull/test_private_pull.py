@@ -65,7 +65,9 @@ def test_nothing_in_clear_is_on_disk(private: Private, clear: Warehouse) -> None
 @pytest.mark.full
 def test_joins_are_as_complete_as_without_masks(private: Private, clear: Warehouse) -> None:
     world = private.sandbox.world
-    for options in ({}, {}, {"full": True}):
+    # Who is hashed cannot be asked about: so that both mark alike, nobody is, and two walks in a row tell.
+    walk = {"full": True, "confirmations": 0}
+    for options in ({}, {}, walk, walk):
         for warehouse in (private, clear):
             warehouse.pull(**options)
         filled = [name for name in WITH_PHONE if name in clear.loads()]
@@ -90,8 +92,8 @@ def test_rows_hold_hashes_of_what_they_would_hold(private: Private, clear: Wareh
             masked = row | {
                 name: row[name] and hashed(row[name]) for name in ("phone_number", "email_address", "last_name")
             }
-            for name in MASKS["drop_columns"]:
-                del masked[name]
+            for name in (*MASKS["drop_columns"], "phone_number_raw"):
+                masked.pop(name, None)
             assert rows[sender, hashed(phone)] == masked, f"pull {pull}: dates of who was looked up included"
         private.sandbox.world.live(2)
 
