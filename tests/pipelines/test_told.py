@@ -107,11 +107,10 @@ def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number
                 break
         process.send_signal(number)
         err = process.stderr.read()
-    if number == signal.SIGINT or process.returncode >= 0:
-        assert process.returncode == Exit.TRY_AGAIN
-        assert err == (
-            "listrak: Interrupted: what was loaded stays, and the same command goes on after the last complete load.\n"
-        )
+    told, code = ("Interrupted", Exit.TRY_AGAIN) if number == signal.SIGINT else ("Told to end", Exit.TERMINATED)
+    assert process.returncode == code
+    goes_on = "what was loaded stays, and the same command goes on after the last complete load"
+    assert err == f"listrak: {told}: {goes_on}.\n"
     assert re.search(
         r"A pull that began at 2026-\d\d-\d\d \S+ \(UTC\) is not finished: run it again\.", listrak("status")[1]
     )
