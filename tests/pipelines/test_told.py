@@ -107,8 +107,8 @@ def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number
                 break
         process.send_signal(number)
         err = process.stderr.read()
-    told, code = ("Interrupted", Exit.TRY_AGAIN) if number == signal.SIGINT else ("Told to end", Exit.TERMINATED)
-    assert process.returncode == code
+    told, ended = ("Interrupted", Exit.TRY_AGAIN) if number == signal.SIGINT else ("Told to end", Exit.TERMINATED)
+    assert process.returncode == ended
     goes_on = "what was loaded stays, and the same command goes on after the last complete load"
     assert err == f"listrak: {told}: {goes_on}.\n"
     assert re.search(
