@@ -34,6 +34,7 @@ from listrak_source.pull.tables import (
     LIST_MEMBERSHIPS,
     LISTS,
     OPT_OUTS,
+    PHONE_RAW,
     REMOVED_AT,
     SENDER_CODES,
     TABLES,
@@ -43,7 +44,6 @@ from listrak_source.pull.tables import (
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import Window, since
 
-RAW_PHONE = "phone_number_raw"
 _WRITTEN = "was_written"
 """A column beside a contact's key: whether the walk wrote it all the same."""
 
@@ -164,7 +164,7 @@ class Sweep:
     def _not_found(self, table: Table, scope: str) -> Iterator[pa.Table]:
         """The keys of rows that no list shows any more, of people who have not moved meanwhile."""
         if REMOVED_AT.name in columns_of(table):
-            names = [*table.key, *({RAW_PHONE} & columns_of(table))]
+            names = [*table.key, *({PHONE_RAW.name} & columns_of(table))]
             keys = ", ".join(f"{table.name}.{name} AS {name}" for name in names)
             if table is CONTACTS:
                 keys += f", contacts._dlt_load_id IN ({texts(self.pending.loads)}) AS {_WRITTEN}"
