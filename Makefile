@@ -30,7 +30,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 	@$(BIN)/listrak demo
 
-test: $(READY)  ## run the tests that every commit needs: five minutes
+test: $(READY)  ## run the tests that every commit needs: eight minutes
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-full: $(READY)  ## run these and all others but the full sizes: 25 minutes
