@@ -53,7 +53,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(home)
     monkeypatch.setenv("DLT_DATA_DIR", str(home / "dlt"))
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
-    for name in ("RUNTIME__LOG_LEVEL", "RUNTIME__INTERCEPT_SIGNALS"):
+    for name in ("RUNTIME__LOG_LEVEL", "RUNTIME__INTERCEPT_SIGNALS", "LOAD__DELETE_COMPLETED_JOBS"):
         # The command sets them for its process, which here is that of the tests that follow, too.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)

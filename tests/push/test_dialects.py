@@ -28,8 +28,6 @@ def _pattern(found: exp.RegexpLike) -> str:
 
 
 FORMS: dict[str, Form] = {
-    "ON CONFLICT": lambda one: isinstance(one, exp.OnConflict),
-    "PRIMARY KEY": lambda one: isinstance(one, exp.PrimaryKeyColumnConstraint),
     "REGEXP_REPLACE with flags": lambda one: isinstance(one, exp.RegexpReplace) and bool(one.args.get("modifiers")),
     "a pattern for a part of the text": lambda one: (
         isinstance(one, exp.RegexpLike) and not (_pattern(one).startswith("^") and _pattern(one).endswith("$"))
@@ -45,13 +43,12 @@ FORMS: dict[str, Form] = {
 
 LACKED: dict[str, set[str]] = {
     "postgres": set(),
-    "snowflake": {"ON CONFLICT"},
-    # NUMERIC has no scale there: 10.00 becomes 10. A primary key must say that it is not enforced.
-    "bigquery": {"ON CONFLICT", "PRIMARY KEY", "DECIMAL as text"},
-    "redshift": {"ON CONFLICT"},
-    "databricks": {"ON CONFLICT"},
-    # A key cannot be null there, and every column is.
-    "clickhouse": {"ON CONFLICT", "PRIMARY KEY", "DECIMAL as text", "IS DISTINCT FROM"},
+    "snowflake": set(),
+    # NUMERIC has no scale there: 10.00 becomes 10.
+    "bigquery": {"DECIMAL as text"},
+    "redshift": set(),
+    "databricks": set(),
+    "clickhouse": {"DECIMAL as text", "IS DISTINCT FROM"},
 }  # fmt: skip
 """What of these forms a dialect does not have, or means otherwise: what keeps push from running there as it is."""
 

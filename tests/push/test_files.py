@@ -151,6 +151,7 @@ def made_changes(place: str, folder: Path, rows: int) -> tuple[str, str]:
     setup = f"DROP SCHEMA IF EXISTS {dataset} CASCADE; CREATE SCHEMA {dataset}; "
     made = (
         f"CREATE TABLE {dataset}.push_changes_large AS SELECT CAST(15550000000 + i AS TEXT) AS phone_number, "
+        "CAST(NULL AS TEXT) AS phone_number_raw, "
         "'tier ' || CAST(i % 7 AS TEXT) AS after_0, 'St. Louis, \"MO\"' AS after_1, "
         "'note number ' || CAST(i AS TEXT) AS after_2 FROM "
     )
