@@ -6,8 +6,8 @@ lease writes down that it does, then looks, and gives way to anybody else who is
 other, and where both begin in one moment both may give way and try again.
 
 An owner on this machine is there as long as its process runs. One on another machine counts as gone after
-:data:`SILENCE` without a heartbeat. Where a file on this machine is the warehouse, the system locks it (see
-:class:`FileLease`).
+:data:`SILENCE` without a heartbeat; whoever may wait takes over then, or gives way as soon as one is heard. Where a
+file on this machine is the warehouse, the system locks it (see :class:`FileLease`).
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ _CLOCKS = {
 _AT_ONCE = 5.0
 """Seconds within which two have begun in one moment, so that both may have to give way."""
 _TRIES = 5
+_LISTEN = 1.0
+"""Seconds between two looks whether somebody is heard of."""
 
 
 class TakenError(Exception):
@@ -134,6 +136,22 @@ def has_clock(dialect: str | None) -> bool:
     return dialect in _CLOCKS
 
 
+@dataclass(frozen=True)
+class Other:
+    """Somebody else who has a lease, or is about to."""
+
+    owner: str
+    name: str
+    """Of the lease."""
+    host: str
+    process: int
+    began: float
+    for_seconds: float
+    heartbeat: float
+    runs: bool | None
+    """Whether its process runs; None where that cannot be told from here."""
+
+
 @dataclass
 class SqlLease:
     """A lease in a database, held as a context."""
@@ -149,13 +167,20 @@ class SqlLease:
     """What is under way where it is taken."""
     beats: bool = True
     silence: float = SILENCE
+    waits: bool = False
+    """Whether to wait for an owner on another machine of whom nothing is heard, until it counts as gone."""
     owner: str = field(default_factory=lambda: uuid4().hex)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         with self.connect() as sql:
-            self._take(sql)
+            try:
+                self._take(sql)
+            except BaseException:  # whoever is told to end while it waits leaves nothing behind
+                with suppress(Exception):
+                    self._give_up(sql)
+                raise
         if self.beats:
             self._thread = threading.Thread(target=self._beat, name="listrak lease", daemon=True)
             self._thread.start()
@@ -167,7 +192,7 @@ class SqlLease:
             self._thread.join()
         try:
             with self.connect() as sql:
-                sql.run(f"DELETE FROM {TABLE} WHERE {self._mine}")
+                self._give_up(sql)
         except Exception as error:  # noqa: BLE001 - what ended the work is what has to be told
             logger.warning(f"The lease stays until this process has ended: {type(error).__name__}")
 
@@ -199,17 +224,27 @@ class SqlLease:
         return sql.verbatim(_CLOCKS[sql.dialect])
 
     def _take(self, sql: Sql) -> None:
-        for _ in range(_TRIES):
+        heard: dict[str, float] = {}
+        at_once = 0
+        while True:
             self._announce(sql)
             others = self._others(sql)
             if not others:
                 return
-            sql.run(f"DELETE FROM {TABLE} WHERE {self._mine}")
-            host, process, began, for_seconds = min(others, key=lambda other: other[2])
-            if for_seconds > _AT_ONCE:
-                break
-            time.sleep(random.uniform(0.1, 1.0))
-        raise taken(self.what, host, process, began)
+            self._give_up(sql)
+            first = min(others, key=lambda other: other.began)
+            if first.for_seconds <= _AT_ONCE and at_once < _TRIES:
+                at_once += 1
+                time.sleep(random.uniform(0.1, 1.0))
+            elif self.waits and all(
+                one.runs is None and heard.setdefault(one.owner, one.heartbeat) == one.heartbeat for one in others
+            ):
+                time.sleep(_LISTEN)
+            else:
+                raise taken(self.what, first.host, first.process, first.began)
+
+    def _give_up(self, sql: Sql) -> None:
+        sql.run(f"DELETE FROM {TABLE} WHERE {self._mine}")
 
     def _announce(self, sql: Sql) -> None:
         us, now = Owner.ourselves(), self._now(sql)
@@ -220,26 +255,30 @@ class SqlLease:
             sql.run(add)
             return
         # Two at once may both make it, and one of them fails.
-        for last in (False, True):
+        for tries in range(_TRIES):
             try:
                 sql.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS})")
                 break
             except Exception:
-                if last:
+                if tries == _TRIES - 1:
                     raise
+                time.sleep(random.uniform(0.05, 0.2))
         sql.run(add)
 
-    def _others(self, sql: Sql) -> list[tuple[str, int, float, float]]:
-        """Who else is there: host, process, since when, and for how many seconds. Who is gone is taken out."""
+    def _others(self, sql: Sql) -> list[Other]:
+        """Who else is there. Who is gone is taken out."""
         found = []
         columns = "scope, owner, host, boot, process, started, began, heartbeat"
         query = f"SELECT {columns}, {self._now(sql)} FROM {TABLE} WHERE kind = {text(self.kind)} AND NOT {self._mine}"
         for scope, owner, host, boot, process, started, began, heartbeat, now in sql.rows(query):
-            if not self._meets(*json.loads(scope)):
+            name, parts = json.loads(scope)
+            if not self._meets(name, parts):
                 continue
             runs = Owner(host, boot, int(process), started).runs_here()
             if runs or (runs is None and float(now) - float(heartbeat) < self.silence):
-                found.append((str(host), int(process), float(began), float(now) - float(began)))
+                for_seconds = float(now) - float(began)
+                one = Other(owner, name, str(host), int(process), float(began), for_seconds, float(heartbeat), runs)
+                found.append(one)
             else:
                 sql.run(f"DELETE FROM {TABLE} WHERE owner = {text(owner)} AND heartbeat <= {float(heartbeat)!r}")
         return found

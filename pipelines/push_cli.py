@@ -13,6 +13,7 @@ import typer
 from listrak_source.api import ConfigurationError
 from listrak_source.push import ledger
 from listrak_source.push.apply import Outcome
+from listrak_source.push.lock import prepare
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store
 from pipelines import show
@@ -156,7 +157,7 @@ def status(
 ) -> None:
     """Show the latest runs; or of one what came of it, value by value, and why rows were rejected."""
     with Warehouse(destination, dataset).reading() as pipeline, Store.of(pipeline) as store:
-        ledger.prepare(store)
+        prepare(store)
         if run:
             if ledger.run(store, run) is None:
                 raise ConfigurationError(f"the warehouse knows no run {run}; listrak push status names those it knows")

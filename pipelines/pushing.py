@@ -8,8 +8,9 @@ from pathlib import Path
 
 from listrak_source.api import ConfigurationError
 from listrak_source.push import Session, Sync, load, sync_session
-from listrak_source.push.ledger import Run, prepare
+from listrak_source.push.ledger import Run
 from listrak_source.push.ledger import run as run_of
+from listrak_source.push.lock import prepare
 from listrak_source.push.store import Store
 from pipelines.memory import PLANNING
 from pipelines.warehouse import Warehouse

@@ -77,12 +77,28 @@ class File:
     changed_at: float
 
 
+def is_prepared(store: Store) -> bool:
+    """Whether all tables are there, with all their columns."""
+    return all(_has(store, table, columns) for table, columns in TABLES.items())
+
+
 def prepare(store: Store) -> None:
-    """Make the tables that are not there yet."""
+    """Make the tables that are not there yet, and the columns that a ledger of an earlier version lacks."""
     for table, columns in TABLES.items():
+        if _has(store, table, columns):
+            continue
         store.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
-    # A ledger of an earlier version lacks it.
-    store.run("ALTER TABLE push_changes ADD COLUMN IF NOT EXISTS phone_number_raw TEXT")
+        for column in columns.split(", "):
+            store.run(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column}")
+
+
+def _has(store: Store, table: str, columns: str) -> bool:
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    try:
+        store.rows(f"SELECT {names} FROM {table} WHERE 1 = 0")
+    except Exception:  # noqa: BLE001 - each database has an error of its own for what is not there
+        return False
+    return True
 
 
 def add_run(store: Store, run: Run, counts: Mapping[str, int], *, undoes: str | None = None) -> None:

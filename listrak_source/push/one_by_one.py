@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError, NothingTold
 from listrak_source.api.phones import forms
 from listrak_source.push import ledger
 from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
+from listrak_source.push.lock import TURN
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import read_back
 from listrak_source.push.store import text
@@ -63,18 +65,25 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
                     break
             return outcome
 
-        with ThreadPoolExecutor(work.workers) as pool:
-            outcomes = list(pool.map(one, phones))
-        for status in sorted(set(outcomes)):
+        with work.turn(stops=operation == STOP):
+            outcomes = _for_one_turn(one, phones, work.workers)
+        for status in sorted(set(outcomes) - {SENDING}):
             those = [phone for phone, outcome in zip(phones, outcomes, strict=True) if outcome == status]
             ledger.mark_changes(
                 store, run.run_id, status, f"{these} AND status = '{SENDING}' AND {ledger.among('phone_number', those)}"
             )
         _read(work, operation, targets, [one for one, status in zip(phones, outcomes, strict=True) if status == SENT])
-        steps.done(len(phones))
+        steps.done(len(phones) - outcomes.count(SENDING))
     # Sent, and the process was killed before it read them back.
     rest = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND status = '{SENT}' ORDER BY 1")
     _read(work, operation, targets, [str(row[0]) for row in rest])
+
+
+def _for_one_turn(act: Callable[[str], str], phones: list[str], workers: int) -> list[str]:
+    """Do something about each contact, side by side, for as long as a turn lasts; the others are still to be sent."""
+    until = monotonic() + TURN
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda phone: act(phone) if monotonic() < until else SENDING, phones))
 
 
 def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) -> None:

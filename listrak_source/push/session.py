@@ -25,7 +25,7 @@ from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked
 from listrak_source.push.diff import rejected_of, stops_of
 from listrak_source.push.ledger import Run
-from listrak_source.push.lock import Lock
+from listrak_source.push.lock import Lock, Turn, prepare
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store
 from listrak_source.push.sync import OPTED_OUT, Sync
@@ -173,7 +173,7 @@ class Session:
             applying.finish(self._work(begun, lock, say))
 
     def _work(self, run: Run, lock: Lock, say: Say) -> Work:
-        return Work(self.store, self.client, run, lock.renew, say, self.workers)
+        return Work(self.store, self.client, run, lock.renew, say, partial(Turn, self.store), self.workers)
 
 
 @contextmanager
@@ -184,5 +184,5 @@ def sync_session(pipeline: dlt.Pipeline, sync: Sync, **options: Any) -> Iterator
     """
     settings = resolve(options)
     with Store.of(pipeline) as store, client_of(settings) as client:
-        ledger.prepare(store)
+        prepare(store)
         yield Session(sync, store, client, settings.workers)

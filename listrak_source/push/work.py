@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from listrak_source.api import ListrakClient
 from listrak_source.push.ledger import Run
 from listrak_source.push.store import Store
+
+
+class TakesTurns(Protocol):
+    """Waits until it is this run's turn to write single contacts, and holds it: ``stops`` are next in line."""
+
+    def __call__(self, *, stops: bool) -> AbstractContextManager[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -21,5 +29,6 @@ class Work:
     """Keeps the lock."""
     say: Callable[[str], None]
     """Tells a person, in a sentence."""
+    turn: TakesTurns
     workers: int = 8
     """Requests side by side, at the most."""

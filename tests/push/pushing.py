@@ -63,7 +63,7 @@ class Pushing:
             store.run(f"CREATE TABLE customers ({typed})")
             store.insert("customers", columns, rows)
 
-    def sync(self, columns: dict[str, Any], **also: Any) -> Sync:
+    def sync(self, columns: dict[str, Any], *, name: str = "loyalty", **also: Any) -> Sync:
         """A sync of these columns, with a budget that is no hindrance."""
         free = {"rows": 1_000_000, "percent": 100}
         settings = {
@@ -71,10 +71,8 @@ class Pushing:
             "budget": dict.fromkeys(BUDGET, free),
         } | also  # fmt: skip
         path = self.warehouse.folder / "push.toml"
-        path.write_text(
-            tomlkit.dumps({"loyalty": {key: value for key, value in settings.items() if value is not None}})
-        )
-        return load(path)["loyalty"]
+        path.write_text(tomlkit.dumps({name: {key: value for key, value in settings.items() if value is not None}}))
+        return load(path)[name]
 
     @cached_property
     def _pipeline(self) -> Pipeline:
