@@ -20,6 +20,9 @@ from listrak_source.api.client import BASE_URL, TOKEN_URL
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.paging import MAX_COUNT
 
+MAX_IMPORT_BYTES = 195_000_000
+"""Bytes of an import file before base64: its request then stays within the 250 MB of the contract."""
+
 Lookups = Literal["changed", "all", "none"]
 
 
@@ -103,6 +106,8 @@ class Settings(BaseConfiguration):
     """Seconds that one request may take in all, however slowly its answer comes; also the upload of an import file."""
     max_answer_bytes: int = 100_000_000
     """Bytes that one answer may have, unpacked."""
+    max_import_bytes: int = MAX_IMPORT_BYTES
+    """Bytes that an import file of push may have, before base64. Less, where Listrak refuses files for their size."""
     max_idle_pages: int = 1000
     """Pages in a row that may bring nothing new (no rows, or rows of an earlier page) before the reading stops."""
 
@@ -133,6 +138,7 @@ class Settings(BaseConfiguration):
         _within("removal_percent", self.removal_percent, 0, 100)
         _within("max_request_seconds", self.max_request_seconds, 1, 86_400)
         _within("max_answer_bytes", self.max_answer_bytes, 1_000_000, 10_000_000_000)
+        _within("max_import_bytes", self.max_import_bytes, 1_000, MAX_IMPORT_BYTES)
         _within("max_idle_pages", self.max_idle_pages, 1, 1_000_000)
         _within("max_depth", self.max_depth, 5, 100)
         _within("max_record_bytes", self.max_record_bytes, 10_000, 100_000_000)

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines.interrupts import Terminated
-from pipelines.messages import Exit, explain
+from pipelines.messages import Exit, command_of, explain
 from pipelines.push_cli import app as push_app
 from pipelines.screen import Dataset, Destination, err, example, out, print_anywhere
 
@@ -260,9 +260,7 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
-        # An option of listrak itself takes no value, so what is left first is the command.
-        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        sentence, code = explain(error, command)
+        sentence, code = explain(error, command_of(sys.argv[1:]))
         _stop(sentence, code)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import get_args, get_origin
 
@@ -25,9 +25,11 @@ from pipelines import transient
 from pipelines.interrupts import Terminated
 from pipelines.warehouse import NothingThereError
 
+_SENT = "what was sent is in the ledger, and the next apply goes on from there"
 _GOES_ON = {
     "pull": "what was loaded stays, and the same command goes on after the last complete load",
-    "push": "what was sent is in the ledger, and the next apply goes on from there",
+    **dict.fromkeys(("push apply", "push retry", "push undo --apply"), _SENT),
+    **dict.fromkeys(("push check", "push plan", "push undo", "push verify", "push status"), "nothing was sent"),
 }
 """By command: what becomes of it where it was ended before its time."""
 _LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
@@ -58,7 +60,7 @@ _INTERRUPTED = ("Interrupted", Exit.TRY_AGAIN)
 def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code.
 
-    ``command`` is the one that was run, as in ``listrak pull``.
+    ``command`` is the one that was run, as :func:`command_of` tells it.
     """
     chain = list(_causes(error))
     for cause in chain:
@@ -93,6 +95,15 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
     return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
+
+
+def command_of(words: Sequence[str]) -> str:
+    """What a command line does: ``pull``, ``push plan``, ``push undo --apply``."""
+    # An option of listrak itself takes no value, so what is left first is the command.
+    named = [word for word in words if not word.startswith("-")]
+    if named[:1] != ["push"]:
+        return named[0] if named else ""
+    return " ".join([*named[:2], *(["--apply"] if "--apply" in words else [])])
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

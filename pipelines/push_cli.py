@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push import ledger
+from listrak_source.push import Session, ledger
 from listrak_source.push.apply import Outcome
 from listrak_source.push.lock import prepare
 from listrak_source.push.plan import Plan
@@ -31,7 +31,6 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The sync, as its file names it.")]
 File = Annotated[Path, typer.Option("--file", "-f", help="The TOML file of syncs.")]
 Accept = Annotated[str | None, typer.Option(help="Let the plan of this hash go over the budget.")]
-_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT)
 _DONE = {
     "opt_outs": "opt out",
     "unsubscribes": "take off a list",
@@ -90,7 +89,7 @@ def apply(
     """Send what has changed, wait for Listrak, read back, and report. A run that was cut short is finished first."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
         outcome = opened.apply(_say, only=only, accept=accept)
-        _report(outcome, "Nothing to send: Listrak holds what the table wants.")
+        _report(opened, outcome, _nothing)
 
 
 @app.command(epilog=example("listrak push retry loyalty"))
@@ -103,7 +102,7 @@ def retry(
 ) -> None:
     """Like apply, and what was tried in vain before (not found, mismatched, refused) is tried again."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
-        _report(opened.retry(_say, accept=accept), "Nothing to send: Listrak holds what the table wants.")
+        _report(opened, opened.retry(_say, accept=accept), _nothing)
 
 
 @app.command(epilog=example("listrak push undo 6925c0aa-3f9a0c", "listrak push undo 6925c0aa-3f9a0c --apply"))
@@ -123,7 +122,7 @@ def undo(
     if send:
         with session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
             outcome = opened.undo(found, _say, only=only, accept=accept)
-            _report(outcome, "Nothing of this run can be undone.")
+            _report(opened, outcome, lambda _: "Nothing of this run can be undone.")
             _say(f"The next plan of {found.sync_name} wants the same again, unless its table or query has changed.")
         return
     with _changes_are_2(), session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
@@ -143,10 +142,10 @@ def verify(
     """Read back again what the last run has confirmed. What is not there any more is planned again next time."""
     with session(name, file, Warehouse(destination, dataset)) as opened:
         counts = opened.verify(None if everyone else opened.sync.read_back, _say)
-    if counts is None:
-        out.print("Nothing was applied yet.", highlight=False)
-    else:
-        _counts(counts)
+        if counts is None:
+            out.print("Nothing was applied yet.", highlight=False)
+        else:
+            _counts(counts, opened.waiting())
 
 
 @app.command(epilog=example("listrak push status", "listrak push status 6925c0aa-3f9a0c"))
@@ -165,6 +164,7 @@ def status(
             show.table(out, f"What came of run {run}", ["operation", "outcome", "values"], values)
             files = [(one.number + 1, one.status, one.import_file_id, one.contacts) for one in ledger.files(store, run)]
             show.table(out, "Import files", ["file", "status", "import", "contacts"], files)
+            _refusals(ledger.refusals(store, run))
             show.table(out, "Rejected rows", ["column and reason", "rows"], ledger.rejected(store, run))
             return
         rows = [
@@ -192,26 +192,54 @@ def _say(sentence: str) -> None:
     out.print(sentence, highlight=False, markup=False)
 
 
-def _report(outcome: Outcome | None, nothing: str) -> None:
+def _nothing(opened: Session) -> str:
+    """Why nothing was sent."""
+    rejected = opened.rejected_rows()
+    but = f"but for {rejected:,} {_plural(rejected, 'row')}, " if rejected else ""
+    return f"Nothing to send: {but}Listrak holds what the table wants."
+
+
+def _plural(count: int, one: str) -> str:
+    return one if count == 1 else f"{one}s"
+
+
+def _report(opened: Session, outcome: Outcome | None, nothing: Callable[[Session], str]) -> None:
     if outcome is None:
-        _say(nothing)
+        _say(nothing(opened))
         return
-    _counts(outcome.counts)
+    _counts(outcome.counts, opened.waiting(outcome.run_id), opened.refusals(outcome.run_id))
     if not outcome.finished:
         err.print("listrak: An import has not ended yet: run the same command later.", highlight=False)
         raise SystemExit(int(Exit.TRY_AGAIN))
 
 
-def _counts(counts: Mapping[tuple[str, str], int]) -> None:
+def _refusals(refusals: Sequence[tuple[str, str, int]]) -> None:
+    """What was refused, and why: sentences of Listrak's, which a table would break."""
+    for operation, reason, count in refusals:
+        _say(f"Refused, {operation}, {count:,} {_plural(count, 'value')}: {reason.rstrip('.')}.")
+
+
+def _counts(counts: Mapping[tuple[str, str], int], waiting: int, refusals: Sequence[tuple[str, str, int]] = ()) -> None:
     rows = [(operation, state, count) for (operation, state), count in counts.items()]
     show.table(out, "Values, as they were read back", ["operation", "outcome", "values"], rows)
-    if bad := sum(count for (_, state), count in counts.items() if state in _BAD):
-        err.print(
-            f"listrak: {bad:,} values are not at Listrak as they were wanted. They are tried again when their row "
-            "changes, when a pull brings their contact anew, or by listrak push retry.",
-            highlight=False,
-        )
+    _refusals(refusals)
+    if bad := sum(count for (_, state), count in counts.items() if state in ledger.BAD):
+        err.print(f"listrak: {_left(bad, waiting)}", highlight=False, markup=False)
         raise SystemExit(int(Exit.FAILED))
+
+
+def _left(bad: int, waiting: int) -> str:
+    """What becomes of values that are not at Listrak, of which some are not sent again until something changes."""
+    is_, it, its = ("is", "it", "its") if bad == 1 else ("are", "they", "their")
+    told = f"{bad:,} {_plural(bad, 'value')} {is_} not at Listrak as {it} {'was' if bad == 1 else 'were'} wanted."
+    if waiting:
+        who = it.capitalize() if waiting == bad else f"{waiting:,} of them"
+        is_, its = ("is", "its") if waiting == 1 else ("are", "their")
+        told += f" {who} {is_} tried again when {its} row changes, when a pull brings {its} contact anew, or by listrak"
+        told += " push retry."
+    if again := bad - waiting:
+        told += f" The next apply tries {f'{again:,} of them' if waiting else 'it' if bad == 1 else 'them'} again."
+    return told
 
 
 def show_plan(found: Plan) -> None:
@@ -221,6 +249,11 @@ def show_plan(found: Plan) -> None:
     else:
         counts = [(_DONE[what], count) for what, count in found.counts.items() if count]
         show.table(out, f"Plan {found.hash}", ["operation", "contacts"], counts)
+        if found.unknown_stops:
+            _say(
+                f"{found.unknown_stops:,} of the opt-outs are of people whom Listrak does not have, as far as the last "
+                "pull knows."
+            )
         for title in found.asks():
             _say(f"The {title} asks everybody who joins it by text message: Listrak sends it.")
         if found.fields:
@@ -228,7 +261,8 @@ def show_plan(found: Plan) -> None:
         files = [(file.number + 1, ", ".join(file.fields), file.contacts, file.size) for file in found.files]
         if files:
             show.table(out, "Import files", ["file", "fields", "rows", "bytes"], files)
-        show.table(out, "Examples", ["contact", "field", "before", "after"], found.sample)
+        examples = [(contact, field, *show.apart(before, after)) for contact, field, before, after in found.sample]
+        show.table(out, "Examples", ["contact", "field", "before", "after"], examples)
     if found.rejected:
         show.table(out, "Rejected rows", ["column and reason", "rows"], list(found.rejected.items()))
     for sentence in found.over_budget():

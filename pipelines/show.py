@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -38,6 +39,28 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def apart(before: str | None, after: str | None) -> tuple[str | None, str | None]:
+    """Two values that differ, so that a person sees how: blanks at an end, other white space, letters that look the
+    same. Such a value stands in quotes.
+    """
+    alike = before is not None and after is not None and _looks(before) == _looks(after)
+    return _seen(before, alike), _seen(after, alike)
+
+
+def _looks(value: str) -> str:
+    letters = unicodedata.normalize("NFKC", value)
+    return " ".join("".join(letter for letter in letters if unicodedata.category(letter) != "Cf").split())
+
+
+def _seen(value: str | None, alike: bool) -> str | None:
+    if value is None:
+        return None
+    if alike:
+        return ascii(value)
+    shown = "".join(letter if letter == " " or letter.isprintable() else ascii(letter)[1:-1] for letter in value)
+    return f"'{shown}'" if shown != value or value != value.strip() or not value else value
 
 
 def bars(values: Sequence[int], style: str) -> list[Text]:

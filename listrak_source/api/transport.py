@@ -276,7 +276,7 @@ def _error_of(refusal: Refusal, operation: str, headers: Mapping[str, str], toke
             operation=operation,
         )
     kind = family(status, code)
-    message = redact(refusal.message, token) or "Listrak gave no reason"
+    message = redact(refusal.message, token) or ("Listrak refused it" if code else "Listrak gave no reason")
     if status == 401:
         message += (
             ". A new token was refused as well: is the integration active, its access wide enough, this IP allowed?"

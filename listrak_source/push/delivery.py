@@ -53,13 +53,15 @@ class Delivery:
     keep: Callable[[], None]
     """Makes ``known`` outlast the process."""
     workers: int
+    max_import_bytes: int
 
     def send(self, folder: Path, file_name: str) -> list[Written]:
         """Hand in a file for each group of rows; those that an earlier process has handed in stay as they are."""
         sent: list[Written] = []
         for group in grouped(self.store, self.sync, self.targets):
             some = [self.targets[index] for index in group.targets]
-            for file in write(of_group(self.store, self.sync, self.targets, group), some, folder):
+            rows = of_group(self.store, self.sync, self.targets, group)
+            for file in write(rows, some, folder, self.max_import_bytes):
                 note = self.known.setdefault(file.sha256, {"attempts": 0})
                 if "import_file_id" not in note:
                     body = folder / "body.json"

@@ -27,6 +27,7 @@ from listrak_source.push import landing
 from listrak_source.push.check import at_listrak, columns_of, unfit, unfit_defaults
 from listrak_source.push.delivery import UNCONFIRMED, Delivery
 from listrak_source.push.diff import rejected_of
+from listrak_source.push.files import why_refused
 from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync, parsed
 from listrak_source.push.targets import Target
@@ -83,7 +84,7 @@ def contact_import(
         except ListrakError as error:
             if error.retriable or error.may_have_acted:
                 raise  # dlt tries again, and what was handed in stays known
-            raise LoadError(f"{error}. {_WAITS}") from error
+            raise LoadError(f"{why_refused(error)}. {_WAITS}") from error
 
     factory: Any = dlt.destination(
         load,
@@ -128,7 +129,9 @@ def _hand_in(sync: Sync, settings: Settings, file: Path, rejected: Path | None) 
         path = folder / f"{title}.rejected.parquet"
         for reason, count in landing.set_aside(store, file, rejected_of(sync), path).items():
             logger.warning(f"{NAME}: {count:,} rows of {job.table_name} are not sent: {reason}. They are in {path}.")
-        delivery = Delivery(store, client, sync, targets, known, commit_load_package_state, settings.workers)
+        delivery = Delivery(
+            store, client, sync, targets, known, commit_load_package_state, settings.workers, settings.max_import_bytes
+        )
         sent = delivery.send(Path(scratch), title)
         delivery.wait(sent)
         looked_up, confirmed = delivery.read_back()

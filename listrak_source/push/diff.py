@@ -32,7 +32,7 @@ def creates_of(sync: Sync) -> str:
 
 def stops_of(sync: Sync) -> str:
     """The table of people who said stop and are not opted out at Listrak: ``row_key``, ``phone_number``,
-    ``phone_number_raw``.
+    ``phone_number_raw``, and ``is_known``: 1 for a contact, 0 for whom Listrak does not have as far as is known.
     """
     return f"push_stops_{sync.name}"
 
@@ -65,7 +65,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     store.make(
         stops_of(sync),
         f"SELECT MIN(row_key) AS row_key, COALESCE(phone_number, phone) AS phone_number, "
-        f"MAX(phone_number_raw) AS phone_number_raw FROM {compared} "
+        "MAX(phone_number_raw) AS phone_number_raw, MAX(CASE WHEN phone_number IS NULL THEN 0 ELSE 1 END) AS is_known "
+        f"FROM {compared} "
         "WHERE says_stop AND phone IS NOT NULL AND NOT COALESCE(opted_out, FALSE) "
         f"AND NOT (phone_number IS NULL AND phone IN ({confirmed})) "
         "GROUP BY COALESCE(phone_number, phone)",

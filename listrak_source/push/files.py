@@ -18,15 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from listrak_source.api import ListrakError
 from listrak_source.push.diff import changes_of
 from listrak_source.push.groups import Group
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
 from listrak_source.push.values import sent
+from listrak_source.settings import MAX_IMPORT_BYTES
 
-MAX_FILE = 195_000_000
-"""Bytes of a file before base64: its request then stays within the 250 MB of the contract."""
+MAX_FILE = MAX_IMPORT_BYTES
 ROWS = 10_000
 """Rows that are in memory at once, about."""
 _OPTIONS = pa_csv.WriteOptions(include_header=False, quoting_style="all_valid")
@@ -75,23 +76,26 @@ def _as_written(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
         yield rows.drop_columns(["phone_number_raw"])
 
 
-def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> Iterator[Written]:
-    """Write rows as files, one after the other; each is cut before :data:`MAX_FILE`.
+def write(
+    batches: Iterator[pa.Table], targets: list[Target], folder: Path, most: int | None = None
+) -> Iterator[Written]:
+    """Write rows as files, one after the other; each is cut before it has more bytes than ``most``, :data:`MAX_FILE`
+    unless told otherwise.
 
     A file of one contact holds its row twice: a sister product of Listrak's refuses files of a single row.
     """
     header = _line(["Phone", *(target.title for target in targets)])
     output: _Output | None = None
-    part = 0
+    part, most = 0, most or MAX_FILE
     try:
         for batch in batches:
             rows = batch
             while rows.num_rows:
                 output = output or _Output(folder / f"{part}.csv", header)
                 content, count = as_csv(rows), rows.num_rows
-                if output.size + len(content) > MAX_FILE:
+                if output.size + len(content) > most:
                     # To the row: where a file ends must not depend on how a database parts its answer.
-                    count = _fitting(rows, MAX_FILE - output.size) or int(output.is_empty)
+                    count = _fitting(rows, most - output.size) or int(output.is_empty)
                     content = as_csv(rows.slice(0, count))
                 output.add(content, count)
                 rows = rows.slice(count)
@@ -103,6 +107,13 @@ def write(batches: Iterator[pa.Table], targets: list[Target], folder: Path) -> I
     finally:
         if output:
             output.close()
+
+
+def why_refused(error: ListrakError) -> str:
+    """What Listrak says against a file, and what to set where its size may be why: a sister API says 404 to that."""
+    if error.operation == "start_contact_import" and error.status in (404, 413):
+        return f"{error}. The file may be too large: set max_import_bytes to less (SOURCES__LISTRAK__MAX_IMPORT_BYTES)"
+    return str(error)
 
 
 class _Output:

@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 
 from listrak_source.api import ListrakClient, ListrakError, NotFoundError
 from listrak_source.push import ledger
-from listrak_source.push.files import of_run, write, write_body
+from listrak_source.push.files import of_run, why_refused, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import TOGETHER, keep, read_back
@@ -51,7 +51,8 @@ def carry_out(work: Work, file: File) -> bool:
 def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targets: list[Target]) -> None:
     """Make a file anew from the ledger, and hand it in. It must be, to the byte, the file that was planned."""
     with TemporaryDirectory(prefix="listrak-push-") as folder:
-        (written,) = write(of_run(store, run.run_id, file.number, targets), targets, Path(folder))
+        # As large as it was planned, whatever the settings say by now.
+        (written,) = write(of_run(store, run.run_id, file.number, targets), targets, Path(folder), file.size)
         if written.sha256 != file.sha256:
             # Nothing but the plan is sent, and the run comes to its end: the next plan has these rows again.
             _refuse(store, run, file, "made anew, it was not the file that was planned", ledger.DROPPED)
@@ -68,7 +69,7 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
         except ListrakError as error:
             if error.retriable or error.may_have_acted or error.status is None or error.status in (401, 403):
                 raise
-            _refuse(store, run, file, str(error)[:500])
+            _refuse(store, run, file, why_refused(error)[:500])
             return
         # The file last: where the process is killed in between, the file is sent again, and no change is left behind.
         ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PLANNED}'")

@@ -21,12 +21,12 @@ TABLES = {
     "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
     "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
     "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT, "
-    "phone_number_raw TEXT",
+    "phone_number_raw TEXT, reason TEXT",
     "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
     "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
     "confirmed_at DOUBLE",
     "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
-    "operation TEXT, tried_at DOUBLE",
+    "operation TEXT, tried_at DOUBLE, sync_name TEXT",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
 }
 STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
@@ -38,7 +38,8 @@ CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED 
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
     "to be planned anew",
 )  # fmt: skip
-FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING)
+BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT)
+FAILED = (*BAD, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
 RUNNING, DONE = "running", "done"
 SAME = "the same person as row "
@@ -193,6 +194,18 @@ def rejected(store: Store, run_id: str) -> list[tuple[str, int]]:
         f"SELECT {REASON}, COUNT(*) FROM push_rejected WHERE run_id = {text(run_id)} GROUP BY 1 ORDER BY 2 DESC, 1"
     )
     return [(str(reason), int(count)) for reason, count in found]
+
+
+def refusals(store: Store, run_id: str, most: int = 20) -> list[tuple[str, str, int]]:
+    """What Listrak says against changes of a run: operation, its reason, values. Those that it says most often."""
+    of_run = f"run_id = {text(run_id)}"
+    found = store.rows(
+        f"SELECT operation, reason, COUNT(*) AS values_of FROM push_changes WHERE {of_run} AND {among('status', BAD)} "
+        "AND COALESCE(reason, '') <> '' GROUP BY operation, reason UNION ALL "
+        f"SELECT '{IMPORT}', note, contacts FROM push_files WHERE {of_run} AND status IN ('{REFUSED}', '{DROPPED}') "
+        f"ORDER BY 3 DESC, 1, 2 LIMIT {most}"
+    )
+    return [(str(operation), str(reason), int(count)) for operation, reason, count in found]
 
 
 def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -> None:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from listrak_source.push import diff
-from listrak_source.push.files import as_csv, by_key, of_group, write
+from listrak_source.push.files import MAX_FILE, as_csv, by_key, of_group, write
 from listrak_source.push.groups import Group, grouped
 from listrak_source.push.ledger import REASON
 from listrak_source.push.phones import masked
@@ -52,6 +52,8 @@ class Plan:
     rejected: dict[str, int]
     """By column and reason: rows."""
     files: list[PlannedFile]
+    unknown_stops: int
+    """Opt-outs of people whom Listrak does not have, as far as the last pull knows: no budget counts them."""
     sample: list[tuple[str, str, str | None, str]]
     """Phone number (masked), field, before, after."""
     hash: str
@@ -63,7 +65,7 @@ class Plan:
     def over_budget(self) -> list[str]:
         """What is more than the sync's budget allows, in sentences."""
         found = []
-        for what, count in self.counts.items():
+        for what, count in (self.counts | {"opt_outs": self.counts["opt_outs"] - self.unknown_stops}).items():
             limit, told = self.sync.budget[what], f"{count:,} {what.replace('_', '-')}"
             share = 100 * count / self.contacts if self.contacts else 100.0
             if count > limit.rows:
@@ -94,13 +96,13 @@ def _told(file: PlannedFile) -> dict[str, Any]:
     return {name: getattr(file, name) for name in ("number", "fields", "contacts", "size", "sha256")}
 
 
-def make(store: Store, sync: Sync, targets: list[Target]) -> Plan:
+def make(store: Store, sync: Sync, targets: list[Target], max_import_bytes: int = MAX_FILE) -> Plan:
     """Work out a plan. Its tables stay in the warehouse, for the apply that may follow."""
     diff.run(store, sync, targets)
-    return of_tables(store, sync, targets)
+    return of_tables(store, sync, targets, max_import_bytes)
 
 
-def of_tables(store: Store, sync: Sync, targets: list[Target]) -> Plan:
+def of_tables(store: Store, sync: Sync, targets: list[Target], max_import_bytes: int = MAX_FILE) -> Plan:
     """The plan for the tables that :func:`diff.run` has left."""
     changes, creates, stops = diff.changes_of(sync), diff.creates_of(sync), diff.stops_of(sync)
     own = diff.any_of(targets, "is_own")
@@ -110,7 +112,7 @@ def of_tables(store: Store, sync: Sync, targets: list[Target]) -> Plan:
             count = _count(store, changes, f"after_{index} IS NOT NULL")
             if count:
                 fields[target.title] = count
-    files = _files(store, sync, targets)
+    files = _files(store, sync, targets, max_import_bytes)
     digest = hashlib.sha256(json.dumps([sync.name, sync.sender_code_id, [one.sha256 for one in files]]).encode())
     one_by_one = "".join(f", after_{index}" for index, one in enumerate(targets) if one.is_own or one.is_list)
     created = "".join(f", after_{index}" for index, one in enumerate(targets) if not one.is_stop)
@@ -137,6 +139,7 @@ def of_tables(store: Store, sync: Sync, targets: list[Target]) -> Plan:
         fields=fields,
         rejected=_rejected(store, sync),
         files=files,
+        unknown_stops=_count(store, stops, "is_known = 0"),
         sample=_sample(store, sync, targets),
         hash=digest.hexdigest()[:16],
     )
@@ -147,13 +150,13 @@ def _rejected(store: Store, sync: Sync) -> dict[str, int]:
     return {str(reason): int(count) for reason, count in found}
 
 
-def _files(store: Store, sync: Sync, targets: list[Target]) -> list[PlannedFile]:
+def _files(store: Store, sync: Sync, targets: list[Target], most: int) -> list[PlannedFile]:
     """The import files: each is written, for its size and digest, and thrown away."""
     found: list[PlannedFile] = []
     with TemporaryDirectory(prefix="listrak-push-") as folder:
         for group in grouped(store, sync, targets):
             some, first = [targets[index] for index in group.targets], 0
-            for one in write(of_group(store, sync, targets, group), some, Path(folder)):
+            for one in write(of_group(store, sync, targets, group), some, Path(folder), most):
                 one.path.unlink()
                 fields = tuple(target.title for target in some)
                 found.append(PlannedFile(len(found), group, first, fields, one.contacts, one.size, one.sha256))

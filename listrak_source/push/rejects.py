@@ -52,21 +52,22 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         f"DELETE FROM push_tried WHERE {of_sender} AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
         "AND c.phone_number = push_tried.phone_number AND CAST(c._dlt_load_id AS DOUBLE) > push_tried.tried_at)"
     )
-    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
+    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {_of_sync('push_tried', sync)}"):
         return
 
     def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str]) -> str:
         """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
         what is wanted now. Gives the condition that they fulfil."""
-        same = f"{{0}}.{of_sender} AND {{0}}.phone_number = {source}.phone_number"
-        met = f"{same.format('t')} AND t.target = {text(one)} AND t.tried_value = {value}"
+        same = f"{{0}}.phone_number = {source}.phone_number AND {{1}}"
+        met = f"{same.format('t', _of_sync('t', sync))} AND t.target = {text(one)} AND t.tried_value = {value}"
         others = " OR ".join(
             f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {wanted})"
             for target, wanted in among.items()
             if target != one
         )
         if others:
-            met += f" AND NOT EXISTS (SELECT 1 FROM push_tried AS u WHERE {same.format('u')} AND ({others}))"
+            its = same.format("u", _of_sync("u", sync))
+            met += f" AND NOT EXISTS (SELECT 1 FROM push_tried AS u WHERE {its} AND ({others}))"
         store.run(
             f"INSERT INTO {table} SELECT {source}.row_key, {text(column)}, {text(TRIED)} || t.status "
             f"FROM {source} JOIN push_tried AS t ON {met}"
@@ -101,17 +102,42 @@ def remember(store: Store, run_id: str) -> None:
     )
     store.run(
         "DELETE FROM push_tried WHERE EXISTS (SELECT 1 FROM push_changes AS c WHERE "
-        f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same})"
+        f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
+        f"AND COALESCE(sync_name, ({_sync_of(run_id)})) = ({_sync_of(run_id)})"
     )
     store.run(
-        "INSERT INTO push_tried SELECT c.sender_code_id, c.phone_number, c.target, c.after_value, c.status, "
-        f"c.operation, {time()!r} FROM push_changes AS c WHERE {failed}"
+        "INSERT INTO push_tried (sender_code_id, phone_number, target, tried_value, status, operation, tried_at, "
+        "sync_name) SELECT c.sender_code_id, c.phone_number, c.target, c.after_value, c.status, "
+        f"c.operation, {time()!r}, ({_sync_of(run_id)}) FROM push_changes AS c WHERE {failed}"
     )
 
 
-def forget(store: Store, sender_code_id: int) -> None:
-    """Have everything of a sender code tried again."""
-    store.run(f"DELETE FROM push_tried WHERE sender_code_id = {sender_code_id}")
+def _sync_of(run_id: str) -> str:
+    """SQL for the sync of a run."""
+    return f"SELECT MAX(sync_name) FROM push_runs WHERE run_id = {text(run_id)}"
+
+
+def waiting(store: Store, run_id: str) -> int:
+    """How many changes of a run did not come to be, and are set aside by :func:`tried`."""
+    return int(
+        store.one(
+            f"SELECT COUNT(*) FROM push_changes AS c WHERE c.run_id = {text(run_id)} "
+            f"AND {ledger.among('c.status', ledger.BAD)} AND EXISTS (SELECT 1 FROM push_tried AS t "
+            f"WHERE t.sync_name = ({_sync_of(run_id)}) AND t.sender_code_id = c.sender_code_id "
+            "AND t.phone_number = c.phone_number AND t.target = c.target AND t.tried_value = c.after_value)"
+        )
+    )
+
+
+def forget(store: Store, sync: Sync) -> None:
+    """Have everything of a sync tried again, and nothing of another's."""
+    store.run(f"DELETE FROM push_tried WHERE {_of_sync('push_tried', sync)}")
+
+
+def _of_sync(table: str, sync: Sync) -> str:
+    """SQL: what a sync has tried. A ledger of an earlier version does not know which one it was."""
+    of_sender = f"{table}.sender_code_id = {sync.sender_code_id}"
+    return f"{of_sender} AND COALESCE({table}.sync_name, {text(sync.name)}) = {text(sync.name)}"
 
 
 def withdraw(store: Store, sync_name: str, stops: str) -> None:

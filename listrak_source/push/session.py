@@ -53,6 +53,7 @@ class Session:
     store: Store
     client: ListrakClient
     workers: int
+    max_import_bytes: int
 
     def check(self) -> tuple[list[Target], list[str]]:
         """The sync's targets, and everything that is wrong with it, in sentences."""
@@ -67,7 +68,7 @@ class Session:
         targets, problems = self.check()
         if problems:
             raise ConfigurationError(f"sync {self.sync.name}: " + "; ".join(problems))
-        return plan.make(self.store, self.sync, targets)
+        return plan.make(self.store, self.sync, targets, self.max_import_bytes)
 
     def apply(self, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
         """Finish what was cut short, then apply what is left; None where nothing is.
@@ -87,7 +88,7 @@ class Session:
             finished = self._finish(lock, say)
             if finished and not finished.finished:
                 return finished
-            rejects.forget(self.store, self.sync.sender_code_id)
+            rejects.forget(self.store, self.sync)
             return self._apply(lock, say, self._plan, accept=accept) or finished
 
     def verify(self, sample: int | None, say: Say) -> dict[tuple[str, str], int] | None:
@@ -96,13 +97,29 @@ class Session:
             run = ledger.last(self.store, self.sync.name)
             return verify(self._work(run, lock, say), sample) if run else None
 
+    def waiting(self, run_id: str | None = None) -> int:
+        """Values of a run (the last one, unless told otherwise) that are not at Listrak as they were wanted, and are
+        not sent until their row changes, a pull brings their contact anew, or :meth:`retry` is called. The others of
+        those are sent again by the next apply.
+        """
+        run = ledger.run(self.store, run_id) if run_id else ledger.last(self.store, self.sync.name)
+        return rejects.waiting(self.store, run.run_id) if run else 0
+
+    def refusals(self, run_id: str) -> list[tuple[str, str, int]]:
+        """What Listrak says against changes of a run: operation, reason, values."""
+        return ledger.refusals(self.store, run_id)
+
+    def rejected_rows(self) -> int:
+        """Rows that the latest plan has left out."""
+        return int(self.store.one(f"SELECT COUNT(DISTINCT row_key) FROM {rejected_of(self.sync)}"))
+
     def plan_undo(self, run: Run) -> Plan:
         """Work out what would bring back what was before a run."""
         with Lock(self.store, self.sync.name):
             return self._plan_undo(run)
 
     def _plan_undo(self, run: Run) -> Plan:
-        return undo.plan_of(self.store, self.client, run, self.sync.budget)
+        return undo.plan_of(self.store, self.client, run, self.sync.budget, self.max_import_bytes)
 
     def undo(self, run: Run, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
         """Bring back what was before a run; None where nothing can be. The rest is as in :meth:`apply`."""
@@ -185,4 +202,4 @@ def sync_session(pipeline: dlt.Pipeline, sync: Sync, **options: Any) -> Iterator
     settings = resolve(options)
     with Store.of(pipeline) as store, client_of(settings) as client:
         prepare(store)
-        yield Session(sync, store, client, settings.workers)
+        yield Session(sync, store, client, settings.workers, settings.max_import_bytes)

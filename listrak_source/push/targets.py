@@ -127,14 +127,20 @@ def _field(column: Column, known: list[PhoneAttribute]) -> Target | str:
     ]
     if len(found) != 1:
         which = "two profile fields" if found else "no profile field"
-        return f"column {column.name}: Listrak has {which} {column.field!r}" + ("; take the id" if found else "")
+        there = ", ".join(sorted(str(field.get("segmentationFieldName")) for field in known if _is_active(field)))
+        but = "; take the id" if found else f"; there are {there}" if there else ""
+        return f"column {column.name}: Listrak has {which} {column.field!r}{but}"
     field = found[0]
     title, kind = str(field.get("segmentationFieldName")), str(field.get("dataType"))
-    if str(field.get("statusFlag") or "Active") != "Active":
+    if not _is_active(field):
         return f"column {column.name}: the profile field {title!r} is disabled at Listrak"
     if kind not in _KINDS:
         return f"column {column.name}: the profile field {title!r} is of the type {kind}, which is not known"
     return Target(column, _KINDS[kind], int(field["segmentationFieldId"]), field.get("maxLength"), title)
+
+
+def _is_active(field: PhoneAttribute) -> bool:
+    return str(field.get("statusFlag") or "Active") == "Active"
 
 
 def _list(column: Column, found: PhoneList | None) -> Target | str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from listrak_source.api import ConfigurationError, ListrakClient, each_record
 from listrak_source.push import diff, plan
+from listrak_source.push.files import MAX_FILE
 from listrak_source.push.ledger import ASSUMED, CONFIRMED, CREATE, STOP, Run
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, name, text
@@ -21,7 +22,9 @@ NO_WAY_BACK = {
 _PHONE = "phone_number"
 
 
-def plan_of(store: Store, client: ListrakClient, run: Run, budget: Mapping[str, Limit]) -> Plan:
+def plan_of(
+    store: Store, client: ListrakClient, run: Run, budget: Mapping[str, Limit], max_import_bytes: int = MAX_FILE
+) -> Plan:
     """The plan that brings back what was before a run. Values that were changed since, as far as is known, stay.
 
     Raises :class:`ConfigurationError` where the run has confirmed nothing.
@@ -49,7 +52,7 @@ def plan_of(store: Store, client: ListrakClient, run: Run, budget: Mapping[str, 
     diff.run(store, sync, targets)
     _keep_what_is_of_the_run(store, sync, targets, done)
     _name_what_stays(store, sync, targets, done)
-    return plan.of_tables(store, sync, targets)
+    return plan.of_tables(store, sync, targets, max_import_bytes)
 
 
 def _back(target: Target) -> Column:

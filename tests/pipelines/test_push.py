@@ -11,8 +11,10 @@ import duckdb
 import pytest
 
 from listrak_source.push import imports
-from listrak_source.sandbox import Sandbox, World
+from listrak_source.sandbox import Fault, Sandbox, World
 from pipelines.messages import Exit
+from pipelines.show import apart
+from pipelines.warehouse import Warehouse
 from tests.pipelines.conftest import Listrak
 
 SYNC = """
@@ -74,7 +76,7 @@ def test_from_check_to_verify(listrak: Listrak, phones: list[str]) -> None:
     for verb in ("apply", "retry"):
         told = listrak("push", verb, "loyalty")[1]
         assert "named in the table push_rejected_loyalty: 1 phone: not a phone number.\n" in told
-        assert told.endswith("Nothing to send: Listrak holds what the table wants.\n")
+        assert told.endswith("Nothing to send: but for 1 row, Listrak holds what the table wants.\n"), "14.D17"
     assert re.search(r"import +confirmed +5 ", listrak("push", "verify", "loyalty", "--all")[1])
     told = listrak("push", "status")[1]
     assert re.search(r"loyalty .*done +5 ", told)
@@ -138,3 +140,96 @@ def test_without_a_warehouse(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("push", "status")
     assert code == Exit.FAILED
     assert "listrak pull makes it" in err
+
+
+def test_what_becomes_of_what_did_not_come_to_be_is_said_as_it_is(
+    listrak: Listrak, phones: list[str], sandbox: Sandbox
+) -> None:
+    """14.D17: of a stop it was said that it is tried again when its row changes, and each apply sends it."""
+    sandbox.world.vanish(phones[0])
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("UPDATE customers SET stop = TRUE WHERE phone = ?", [phones[1]])
+    sandbox.faults.add(Fault("status", "get_contact", after=1, status=200, body='{"status": 200, "data": null}'))
+    code, _, err = listrak("push", "apply", "loyalty")
+    assert code == Exit.FAILED
+    assert (
+        "2 values are not at Listrak as they were wanted. 1 of them is tried again when its row changes, when a pull "
+        "brings its contact anew, or by listrak push retry. The next apply tries 1 of them again.\n"
+    ) in err
+    assert listrak("push", "apply", "loyalty")[0] == Exit.DONE
+    field = int(Path("listrak_push.toml").read_text().partition("tier = ")[2].split()[0])
+    sandbox.world.edit(phones[2], {"segmentationFieldValues": [{"segmentationFieldId": field, "value": "edited"}]})
+    Path("other.toml").write_text(Path("listrak_push.toml").read_text().replace("main.customers", "main.few"))
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(f"CREATE TABLE few AS SELECT * FROM customers WHERE phone IN ('{phones[2]}', '{phones[3]}')")
+        connection.execute("UPDATE few SET tier = 'silver'")
+    assert listrak("push", "apply", "loyalty", "--file", "other.toml")[0] == Exit.DONE
+    sandbox.world.edit(phones[2], {"segmentationFieldValues": [{"segmentationFieldId": field, "value": "edited"}]})
+    code, _, err = listrak("push", "verify", "loyalty", "--all")
+    assert err.startswith("listrak: 1 value is not at Listrak as it was wanted. The next apply tries it again.\n")
+    assert "1 " in listrak("push", "plan", "loyalty", "--file", "other.toml")[1], "and so it does"
+
+
+@pytest.mark.parametrize(("verb", "said"), [("plan", "nothing was sent"), ("apply", "what was sent is in the ledger")])
+def test_an_interrupted_push_speaks_of_what_it_does(
+    listrak: Listrak, monkeypatch: pytest.MonkeyPatch, verb: str, said: str
+) -> None:
+    """14.D17: a plan that was interrupted said that what was sent is in the ledger."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    Path("listrak_push.toml").write_text(SYNC.format(sender=1, field=1))
+    monkeypatch.setattr(Warehouse, "reading", interrupted)
+    code, _, err = listrak("push", verb, "loyalty")
+    assert code == Exit.TRY_AGAIN
+    assert err.startswith(f"listrak: Interrupted: {said}")
+
+
+def test_stops_of_people_whom_listrak_does_not_have_are_in_no_budget(listrak: Listrak, phones: list[str]) -> None:
+    """14.D17: *125 % of the contacts*, where most of these stops are of nobody."""
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(
+            "INSERT INTO customers SELECT CAST(15550000000 + n AS VARCHAR), NULL, TRUE FROM range(80) AS people (n)"
+        )
+        connection.execute("UPDATE customers SET stop = TRUE WHERE phone = ?", [phones[0]])
+    code, out, err = listrak("push", "plan", "loyalty")
+    assert (code, err) == (2, "")
+    assert "Over the budget" not in out
+    assert re.search(r"opt out +81 ", out)
+    assert "80 of the opt-outs are of people whom Listrak does not have, as far as the last pull knows." in out
+
+
+def test_values_that_look_alike_are_told_apart() -> None:
+    """14.D18: a plan showed gold and gold, where a blank differs."""
+    assert apart("gold", "gold") == ("'gold'", "'gold'")
+    assert apart("gold", "gold ") == ("'gold'", "'gold '")
+    assert apart("gold", "gold\u200b") == ("'gold'", "'gold\\u200b'")
+    assert apart("a b", "a\u00a0b") == ("'a b'", "'a\\xa0b'")
+    assert apart("é", "e\u0301") == ("'\\xe9'", "'e\\u0301'")
+    assert apart(None, "two\nlines") == (None, "'two\\nlines'")
+    assert apart("silver", "Zoë") == ("silver", "Zoë")
+    assert apart("silver", "") == ("silver", "''")
+
+
+def test_a_file_that_is_too_large_says_so_and_what_to_set(
+    listrak: Listrak, phones: list[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14.D17, 14.D18: it was refused, the reason stood in the ledger alone, and nothing said what to do."""
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(
+            "INSERT INTO customers SELECT phone_number, repeat('x', 20), FALSE FROM "
+            "listrak_sms.contacts WHERE NOT opted_out AND phone_number NOT IN (SELECT phone FROM customers) LIMIT 30"
+        )
+    monkeypatch.setattr(sandbox.service, "max_body", 1800)
+    code, out, _ = listrak("push", "apply", "loyalty")
+    assert code == Exit.FAILED
+    said = "The file may be too large: set max_import_bytes to less (SOURCES__LISTRAK__MAX_IMPORT_BYTES)"
+    assert said in out
+    assert "The request body is too large" in out
+    found = re.search(r"([0-9a-f]{8}-[0-9a-f]{6}) +loyalty ", listrak("push", "status")[1])
+    assert found
+    assert said in listrak("push", "status", found[1])[1]
+    monkeypatch.setenv("SOURCES__LISTRAK__MAX_IMPORT_BYTES", "1000")
+    assert listrak("push", "retry", "loyalty")[0] == Exit.DONE
+    assert listrak("push", "plan", "loyalty")[0] == Exit.DONE

@@ -302,3 +302,23 @@ def test_no_message_is_ever_sent(in_duckdb: Pushing) -> None:
     in_duckdb.apply(tiers(in_duckdb))
     assert not asked & {"send_broadcast", "send_transactional_message", "create_contact", "subscribe_contact"}
     assert "start_contact_import" in asked
+
+
+def test_retry_of_one_sync_sends_nothing_of_anothers(pushing: Pushing) -> None:
+    """14.D18: what a had tried in vain was sent again after ``retry b``."""
+    phones, text = pushing.phones(2), pushing.field("Text")
+    pushing.customers(["id", "phone", "tier", "first"], [(at, phone, "gold", "Zoë") for at, phone in enumerate(phones)])
+    a = pushing.sync({"tier": text.field_id}, name="a")
+    b = pushing.sync({"first": {"contact": "first_name"}}, name="b")
+    for phone in phones:
+        pushing.world.vanish(phone)
+    for sync in (a, b):
+        pushing.apply(sync)
+        assert pushing.plan(sync).is_empty
+    with pushing.session(b) as session:
+        outcome = session.retry(pushing.said.append)
+    assert outcome
+    assert outcome.counts == {(ledger.UPDATE, ledger.NOT_FOUND): 2}
+    plan = pushing.plan(a)
+    assert plan.is_empty
+    assert plan.rejected == {"tier: tried: not found": 2}

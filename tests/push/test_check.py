@@ -34,12 +34,16 @@ def test_all_of_it_at_once(pushing: Pushing) -> None:
     }  # fmt: skip
     found = problems(pushing, columns, phone="mobile")
     for part in (
-        "column stop: Listrak has no profile field 'No such field'", f"{disabled.name!r} is disabled at Listrak",
+        "column stop: Listrak has no profile field 'No such field'; there are ",
+        f"{disabled.name!r} is disabled at Listrak",
         "the table has no column mobile", "the table has no column missing", "column born is of type date32",
         "column tier: its default does not fit",
     ):  # fmt: skip
         assert any(part in one for one in found), (part, found)
     assert len(found) == 6
+    (there,) = [one.partition("; there are ")[2].split(", ") for one in found if "there are" in one]
+    active = [one.name for one in pushing.world.fields.values() if one.status == "Active"]
+    assert there == sorted(active), "14.D18: it names those that can be meant"
 
 
 def test_a_table_that_is_not_there_and_a_sender_code_that_is_off(pushing: Pushing) -> None:
