@@ -52,6 +52,8 @@ def check(name: Name, file: File = FILE, destination: Destination = "duckdb", da
             raise SystemExit(int(Exit.WRONG_USE))
         rows = [(target.column.name, target.title, target.kind.value, target.column.null) for target in targets]
         show.table(out, f"Sync {name} is well formed", ["column", "field at Listrak", "type", "a null means"], rows)
+        for one in opened.shared(targets):
+            _say(f"{one}.")
 
 
 @app.command(epilog=example("listrak push plan loyalty", "listrak push plan loyalty --json"))
@@ -265,5 +267,7 @@ def show_plan(found: Plan) -> None:
         show.table(out, "Examples", ["contact", "field", "before", "after"], examples)
     if found.rejected:
         show.table(out, "Rejected rows", ["column and reason", "rows"], list(found.rejected.items()))
+    for conflict in found.conflicts:
+        _say(f"{conflict}.")
     for sentence in found.over_budget():
         _say(f"Over the budget: {sentence}. Apply needs --accept {found.hash}.")

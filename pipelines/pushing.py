@@ -25,7 +25,7 @@ def session(name: str, file: Path, warehouse: Warehouse) -> Iterator[Session]:
     syncs = load(file)
     if name not in syncs:
         raise ConfigurationError(f"{file} has no sync {name}; there are {', '.join(syncs) or 'none'}")
-    with warehouse.reading(**PLANNING) as pipeline, sync_session(pipeline, syncs[name]) as opened:
+    with warehouse.reading(**PLANNING) as pipeline, sync_session(pipeline, syncs[name], among=syncs.values()) as opened:
         yield opened
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from listrak_source.push import diff
+from listrak_source.push.conflicts import Conflict
 from listrak_source.push.files import MAX_FILE, as_csv, by_key, of_group, write
 from listrak_source.push.groups import Group, grouped
 from listrak_source.push.ledger import REASON
@@ -57,6 +58,8 @@ class Plan:
     sample: list[tuple[str, str, str | None, str]]
     """Phone number (masked), field, before, after."""
     hash: str
+    conflicts: list[Conflict] = field(default_factory=list)
+    """With other syncs of the same file."""
 
     @property
     def is_empty(self) -> bool:
@@ -86,6 +89,7 @@ class Plan:
         told |= {
             "sync": self.sync.name,
             "files": [_told(file) for file in self.files],
+            "conflicts": [vars(one) for one in self.conflicts],
             "asks": self.asks(),
             "over_budget": self.over_budget(),
         }

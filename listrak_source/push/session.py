@@ -9,7 +9,7 @@ The same from a program as from the command:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,9 +20,10 @@ import dlt
 from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
 from listrak_source.push import apply as applying
-from listrak_source.push import ledger, plan, rejects, undo
+from listrak_source.push import conflicts, ledger, plan, rejects, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked
+from listrak_source.push.conflicts import Shared
 from listrak_source.push.diff import rejected_of, stops_of
 from listrak_source.push.ledger import Run
 from listrak_source.push.lock import Lock, Turn, prepare
@@ -54,10 +55,16 @@ class Session:
     client: ListrakClient
     workers: int
     max_import_bytes: int
+    others: tuple[Sync, ...] = ()
+    """Syncs beside this one, which may want something else."""
 
     def check(self) -> tuple[list[Target], list[str]]:
         """The sync's targets, and everything that is wrong with it, in sentences."""
         return checked(self.store, self.client, self.sync)
+
+    def shared(self, targets: list[Target]) -> list[Shared]:
+        """Which syncs beside this one write to its fields."""
+        return list(conflicts.shared(self.client, self.sync, targets, self.others))
 
     def plan(self) -> Plan:
         """Work out what would change. Raises :class:`ConfigurationError` with all that is wrong."""
@@ -68,7 +75,8 @@ class Session:
         targets, problems = self.check()
         if problems:
             raise ConfigurationError(f"sync {self.sync.name}: " + "; ".join(problems))
-        return plan.make(self.store, self.sync, targets, self.max_import_bytes)
+        found = plan.make(self.store, self.sync, targets, self.max_import_bytes)
+        return replace(found, conflicts=conflicts.found(self.store, self.sync, self.shared(targets)))
 
     def apply(self, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
         """Finish what was cut short, then apply what is left; None where nothing is.
@@ -151,6 +159,8 @@ class Session:
         if found.rejected:
             reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.rejected.items())
             say(f"Rows that are not sent, named in the table {rejected_of(found.sync)}: {reasons}.")
+        for conflict in found.conflicts:
+            say(f"{conflict}.")
         if found.is_empty:
             return None
         if found.hash != accept and (over := found.over_budget()):
@@ -194,12 +204,15 @@ class Session:
 
 
 @contextmanager
-def sync_session(pipeline: dlt.Pipeline, sync: Sync, **options: Any) -> Iterator[Session]:
+def sync_session(
+    pipeline: dlt.Pipeline, sync: Sync, *, among: Iterable[Sync] = (), **options: Any
+) -> Iterator[Session]:
     """Open a sync on the warehouse of ``pipeline``, which must hold its schema (``pipeline.sync_destination()``).
 
+    ``among`` are all syncs of its file: those that want something else for the same fields are named.
     ``options`` are those of the source, for credentials and addresses; what is not given comes from dlt's settings.
     """
     settings = resolve(options)
     with Store.of(pipeline) as store, client_of(settings) as client:
         prepare(store)
-        yield Session(sync, store, client, settings.workers, settings.max_import_bytes)
+        yield Session(sync, store, client, settings.workers, settings.max_import_bytes, tuple(among))

@@ -233,3 +233,21 @@ def test_a_file_that_is_too_large_says_so_and_what_to_set(
     monkeypatch.setenv("SOURCES__LISTRAK__MAX_IMPORT_BYTES", "1000")
     assert listrak("push", "retry", "loyalty")[0] == Exit.DONE
     assert listrak("push", "plan", "loyalty")[0] == Exit.DONE
+
+
+def test_a_sync_that_wants_something_else_is_named(listrak: Listrak, phones: list[str]) -> None:
+    """14.C16: by check, plan and apply."""
+    path = Path("listrak_push.toml")
+    path.write_text(path.read_text() + path.read_text().replace("[loyalty", "[Silver".lower()).replace("stop = ", "# "))
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(
+            f"CREATE TABLE silvers AS SELECT phone, 'silver' AS tier FROM customers WHERE phone >= '{phones[2]}'"
+        )
+    path.write_text(path.read_text().replace('customers"', 'silvers"').replace('silvers"', 'customers"', 1))
+    code, out, _ = listrak("push", "check", "loyalty")
+    assert code == Exit.DONE
+    assert "Sync silver writes to the same: Loyalty id. Where both have a row for one contact" in out
+    said = "Sync silver wants another value for Loyalty id of 3 contacts: each undoes what the other has sent.\n"
+    for verb in ("plan", "apply"):
+        assert said in listrak("push", verb, "loyalty")[1]
+    assert said.replace("silver", "loyalty") in listrak("push", "plan", "silver")[1]

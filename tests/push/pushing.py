@@ -88,8 +88,8 @@ class Pushing:
             yield store
 
     @contextmanager
-    def session(self, sync: Sync) -> Iterator[Session]:
-        with sync_session(self._pipeline, sync, workers=4, **self._options) as session:
+    def session(self, sync: Sync, *among: Sync) -> Iterator[Session]:
+        with sync_session(self._pipeline, sync, among=among, workers=4, **self._options) as session:
             yield session
 
     def edit(self, phone: str, values: dict[int, str] | None = None, **own: str) -> None:
@@ -97,8 +97,8 @@ class Pushing:
         items = [{"segmentationFieldId": field_id, "value": value} for field_id, value in (values or {}).items()]
         self.world.edit(phone, own | ({"segmentationFieldValues": items} if items else {}))
 
-    def plan(self, sync: Sync) -> Plan:
-        with self.session(sync) as session:
+    def plan(self, sync: Sync, *among: Sync) -> Plan:
+        with self.session(sync, *among) as session:
             return session.plan()
 
     def apply(self, sync: Sync, **how: Any) -> Outcome | None:

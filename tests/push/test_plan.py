@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from tests.push.pushing import Pushing
 
@@ -117,3 +118,51 @@ def test_over_the_budget(in_duckdb: Pushing) -> None:
         f"40 imports are {share:.1f} % of the contacts, and the budget is 50 %",
     ]
     assert len(in_duckdb.plan(in_duckdb.sync(columns, budget=None)).over_budget()) == 2, "there is one by default"
+
+
+def test_syncs_that_want_different_values_are_named(pushing: Pushing) -> None:
+    """14.C16: of two syncs each undid what the other had sent, at every run, and nothing said so."""
+    text, number, phones = pushing.field("Text"), pushing.field("Number"), pushing.phones(4)
+    with pushing.store() as store:
+        store.run("CREATE TABLE others (phone TEXT, tier TEXT, points TEXT, sale TEXT, mail TEXT)")
+        rows = [
+            (phones[0][1:], "silver", "10", "0", "A@b.co"), (f"+{phones[1]}", "gold", "7", "1", "x@y.zz"),
+            (phones[3], "bronze", None, "0", None), ("nobody", "bronze", "1", "1", None),
+        ]  # fmt: skip
+        store.insert("others", ["phone", "tier", "points", "sale", "mail"], rows)
+    old = pushing.lists()[0]
+    columns = {
+        "tier": text.field_id, "points": number.field_id, "sale": {"list": old}, "mail": {"contact": "email_address"},
+        "stop": {"contact": "opted_out"},
+    }  # fmt: skip
+    own = [
+        (1, phones[0], "gold", "10.00", "1", "a@b.co", False), (2, phones[1], "gold", "8", "1", None, True),
+        (3, phones[2], "gold", "8", "0", None, None),
+    ]  # fmt: skip
+    pushing.customers(["id", "phone", *columns], own)
+    sync = pushing.sync(columns, modes=["subscribe", "unsubscribe"])
+    named = {column: target for column, target in columns.items() if column != "stop"} | {
+        "tier": text.name, "mail": {"contact": "email_address", "null": "clear"},
+    }  # fmt: skip
+    more: dict[str, Any] = {"table": "others", "key": None, "modes": ["unsubscribe"]}
+    other = pushing.sync(named, name="other", **more)
+    elsewhere = pushing.sync({"tier": text.name}, name="elsewhere", sender_code=424242)
+    broken = pushing.sync({"tier": text.name}, name="broken", table="no_such_table")
+    apart = pushing.sync({"first": {"contact": "first_name"}}, name="apart")
+    syncs = (sync, other, elsewhere, broken, apart)
+    with pushing.session(sync, *syncs) as session:
+        targets, problems = session.check()
+        assert problems == []
+        told = [str(one) for one in session.shared(targets)]
+    fields = f"{text.name}, {number.name}, list {pushing.world.sender_codes[pushing.sender_code_id].lists[old].name}"
+    assert [one.partition(". Where")[0] for one in told] == [
+        f"Sync other writes to the same: {fields}, email_address",
+        f"Sync broken writes to the same: {text.name}",
+    ]
+    plan = pushing.plan(sync, *syncs)
+    assert [(one.sync, one.field, one.contacts) for one in plan.conflicts] == [
+        ("other", text.name, 1), ("other", number.name, 1), ("other", fields.rpartition(", ")[2], 1),
+    ]  # fmt: skip
+    assert json.loads(plan.as_json())["conflicts"][0] == {"sync": "other", "field": text.name, "contacts": 1}
+    assert str(plan.conflicts[0]).startswith(f"Sync other wants another value for {text.name} of 1 contact: ")
+    assert pushing.rows("SELECT 1 FROM information_schema.tables WHERE table_name LIKE '%beside%'") == []
