@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,15 @@ def keep_private() -> None:
         os.umask(int(os.environ.get("LISTRAK_UMASK", ""), 8) & 0o777)
         return
     os.umask(before | _OTHERS)
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a text that is about people to a file that nobody else reads, whoever made it and with what mode."""
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        if stat.S_ISREG(os.fstat(opened).st_mode) and hasattr(os, "fchmod"):
+            os.fchmod(opened, 0o600)
+        file.write(content)
 
 
 def remove_load_files(folder: Path) -> None:

@@ -17,6 +17,7 @@ from listrak_source.push.lock import prepare
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store
 from pipelines import show
+from pipelines.at_rest import write_private
 from pipelines.messages import Exit, explain
 from pipelines.pushing import FILE, session, session_of_run
 from pipelines.screen import Dataset, Destination, err, example, out
@@ -71,7 +72,7 @@ def plan(
     with _changes_are_2(), session(name, file, Warehouse(destination, dataset)) as opened:
         found = opened.plan()
     if to:
-        to.write_text(found.as_json() + "\n", encoding="utf-8")
+        write_private(to, found.as_json() + "\n")
     if json:
         out.print(found.as_json(), highlight=False, markup=False)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,3 +252,28 @@ def test_a_sync_that_wants_something_else_is_named(listrak: Listrak, phones: lis
     for verb in ("plan", "apply"):
         assert said in listrak("push", verb, "loyalty")[1]
     assert said.replace("silver", "loyalty") in listrak("push", "plan", "silver")[1]
+
+
+def test_a_saved_plan_is_its_owners_alone_and_tells_no_more_than_the_terminal(
+    listrak: Listrak, phones: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14.D20: a file that was there kept its mode, and so did one that a program made."""
+    Path("old.json").touch(mode=0o644)
+    Path("old.json").chmod(0o644)
+    before = os.umask(0o022)
+    try:
+        for name in ("new.json", "old.json"):
+            code, out, _ = listrak("push", "plan", "loyalty", "--out", name)
+            assert code == 2
+            assert Path(name).stat().st_mode & 0o777 == 0o600, name
+    finally:
+        os.umask(before)
+    told = json.loads(Path("new.json").read_text())
+    assert told["sample"]
+    for contact, field, *values in told["sample"]:
+        (line,) = [line for line in out.splitlines() if contact in line]
+        assert all(one is None or one in line for one in (field, *values)), line
+    text = Path("new.json").read_text()
+    assert not any(phone[1:] in text for phone in phones)
+    code, _, err = listrak("push", "plan", "loyalty", "--out", "no/such/folder.json")
+    assert (code, err.count("\n")) == (Exit.FAILED, 1)
