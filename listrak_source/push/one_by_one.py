@@ -65,7 +65,7 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
                     break
             return outcome
 
-        with work.turn(stops=operation == STOP):
+        with work.turns(stops=operation == STOP):
             outcomes = _for_one_turn(one, phones, work.workers)
         for status in sorted(set(outcomes) - {SENDING}):
             those = [phone for phone, outcome in zip(phones, outcomes, strict=True) if outcome == status]

@@ -29,6 +29,6 @@ class Work:
     """Keeps the lock."""
     say: Callable[[str], None]
     """Tells a person, in a sentence."""
-    turn: TakesTurns
+    turns: TakesTurns
     workers: int = 8
     """Requests side by side, at the most."""
