@@ -15,8 +15,8 @@ ELEVEN = "^[+]?1[0-9]{10}$"
 """A number with its country's 1, without marks."""
 TEN = "^[0-9]{10}$"
 """A number without its country's, without marks."""
-DECIMAL = ".0"
-"""The end of what was a decimal number once: it has lost or won digits, and is no phone number."""
+DECIMAL = "^([+-]?[0-9]*[.][0-9]*|-[0-9]+)$"
+"""What was a decimal or a negative number once: it has lost or won digits, and is no phone number."""
 
 _MARKS = str.maketrans("", "", MARKS)
 
@@ -24,7 +24,7 @@ _MARKS = str.maketrans("", "", MARKS)
 def canonical(phone: str) -> str:
     """The one form of a phone number."""
     digits = phone.translate(_MARKS)
-    if phone.endswith(DECIMAL):
+    if re.fullmatch(DECIMAL, phone):
         return phone
     if re.fullmatch(ELEVEN, digits):
         return digits.removeprefix("+")
