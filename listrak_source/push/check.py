@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from uuid import uuid4
 
 from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each_record
 from listrak_source.api.records import PhoneList
-from listrak_source.push import columns
+from listrak_source.push import columns, phones, wanted
 from listrak_source.push.columns import Form, Stored
 from listrak_source.push.store import Store, text
-from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, Sync
+from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, OPTED_OUT, Sync
 from listrak_source.push.targets import Target, bound
-from listrak_source.push.values import Kind, canonical
+from listrak_source.push.values import Kind, canonical, is_said
 
 _HASH = "^[0-9a-f]{64}$"
 _TIMES = {Form.DATE, Form.TIMESTAMP, Form.MOMENT, Form.TIME}
@@ -19,6 +21,8 @@ _NUMBERS = {Form.WHOLE, Form.DECIMAL, Form.FLOAT}
 _UNFIT = {
     Kind.NUMBER: {Form.BOOLEAN, *_TIMES},
     Kind.CHECKBOX: _TIMES,
+    Kind.STOP: _TIMES,
+    Kind.MEMBERSHIP: _TIMES,
     Kind.DATE: {Form.BOOLEAN, Form.TIME, *_NUMBERS},
     Kind.EMAIL: {Form.BOOLEAN, *_NUMBERS, *_TIMES},
 }
@@ -35,6 +39,27 @@ def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Targe
     problems += [*unread, *unfit(sync, targets, types)]
     problems += [*_warehouse(store, sync), *unfit_defaults(store, targets)]
     return targets, problems
+
+
+def unread_stops(store: Store, sync: Sync) -> int:
+    """Rows of the sync's table of which nobody can tell whether they say stop, or who does. Nothing is compared."""
+    stops = [Target(one, Kind.STOP) for one in sync.columns if one.contact == OPTED_OUT]
+    if not stops:
+        return 0
+    # Under a name of its own: an apply may be at work.
+    rows, twins = wanted.make(store, replace(sync, name=f"check_{uuid4().hex[:8]}"), stops)
+    told = f"SELECT phone, odd{wanted.said(stops)} FROM {rows}"
+    stop = canonical("said_0", Kind.STOP)
+    try:
+        return int(
+            store.one(
+                f"SELECT COUNT(*) FROM ({told}) AS told WHERE {is_said('said_0')} "
+                f"AND ({stop} IS NULL OR ({stop} = '1' AND {phones.may_be_one('odd')}))"
+            )
+        )
+    finally:
+        for table in (rows, twins):
+            store.run(f"DROP TABLE {table}")
 
 
 def at_listrak(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:

@@ -47,6 +47,11 @@ def plain(text: str, digits: str | None = None) -> str:
     )
 
 
+def may_be_one(text: str) -> str:
+    """SQL: the SQL expression ``text`` is no phone number that can be read, and may have been one."""
+    return f"COALESCE(REGEXP_MATCHES({text}, '^([^0-9]*[0-9]){{7}}.*$'), FALSE)"
+
+
 def numbers(given: Iterable[str]) -> dict[str, str | None]:
     """By text: its digits in international form, None where libphonenumber finds no possible number in it."""
     return {text: _number(text) for text in given}

@@ -7,6 +7,7 @@ from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
+from listrak_source.push.values import trimmed
 
 _TOGETHER = 10_000
 """Odd phone numbers that are in memory at once."""
@@ -29,7 +30,7 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     texts = ", ".join(f"{text_of(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
-        f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN TRIM(given) END AS odd"
+        f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN {trimmed('given')} END AS odd"
         f"{''.join(f', column_{index}' for index in indexes)} FROM ("
         f"SELECT *, {phones.plain('given', 'digits')} AS phone FROM ("
         f"SELECT *, {phones.stripped('given')} AS digits FROM ("

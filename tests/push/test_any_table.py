@@ -53,9 +53,9 @@ def sync_of(pushing: Pushing, table: list[Row], new_list: int) -> Sync:
     kinds = {"tier": "Text", "points": "Number", "vip": "Checkbox"}
     columns: dict[str, Any] = {column: pushing.field(kind).field_id for column, kind in kinds.items()}
     columns |= {"born": {"contact": "birthday"}, "first": {"contact": "first_name"}}
-    columns |= {"stop": {"contact": "opted_out"}, "sale": {"list": new_list}}
+    columns |= {"said": {"contact": "opted_out"}, "sale": {"list": new_list}}
     pushing.customers(
-        ["id", "phone", *COLUMNS],
+        ["id", "phone", *("said" if column == "stop" else column for column in COLUMNS)],  # a text, not a boolean
         [row.cells() for row in table],
     )
     return pushing.sync(columns, modes=["create", "subscribe", "unsubscribe"], read_back="all")

@@ -17,7 +17,7 @@ FORMS: dict[str, dict[Any, str | None]] = {
     "vip": {"on": "1", "TRUE": "1", "0": "0", "off": "0", "perhaps": None},
     "born": {"1990-05-12": "1990-05-12", "2000-02-29": "2000-02-29"},
     "first": {"Zoë": "Zoë", "Ann": "Ann", "": ""},
-    "stop": {True: "1", False: "0"},
+    "stop": {"true": "1", "STOP": "1", "1.000": "1", "false": "0", "0.0": "0", "perhaps": None},
     "sale": {"1": "1", "true": "1", "0": "0"},
 }
 """By column: what may stand in it, and what that means. None: it does not fit."""
