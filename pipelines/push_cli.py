@@ -31,7 +31,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The sync, as its file names it.")]
 File = Annotated[Path, typer.Option("--file", "-f", help="The TOML file of syncs.")]
 Accept = Annotated[str | None, typer.Option(help="Let the plan of this hash go over the budget.")]
-_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT)
+_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT, ledger.UNPROVED)
 _DONE = {
     "opt_outs": "opt out",
     "unsubscribes": "take off a list",

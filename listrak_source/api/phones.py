@@ -37,3 +37,8 @@ def forms(written: str) -> tuple[str, ...]:
     """
     phone = canonical(written)
     return (written,) if phone == written else tuple(dict.fromkeys((written, phone, phone[1:])))
+
+
+def all_forms(phone: str) -> tuple[str, ...]:
+    """Every form in which a collection may write the number ``phone``, which is in its one form."""
+    return (phone, phone[1:], f"+{phone}") if re.fullmatch(ELEVEN, phone) else (phone,)
