@@ -34,11 +34,11 @@ STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
 )  # fmt: skip
 """The operations, in the order in which they are carried out."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
-CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED = (
-    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
-    "to be planned anew",
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED = (
+    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out",
+    "not proved to be allowed", "still pending", "to be planned anew",
 )  # fmt: skip
-BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT)
+BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED)
 FAILED = (*BAD, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
 RUNNING, DONE = "running", "done"

@@ -20,7 +20,7 @@ from listrak_source.push.values import sent
 from listrak_source.push.work import Work
 
 _WRITES = ("update_contact", "create_contact", "subscribe_contact", "unsubscribe_contact")
-_NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
+NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
 """How Listrak says that it has no such contact."""
 TOGETHER = 200
 """Contacts whose intent is written down at once."""
@@ -96,7 +96,7 @@ def _outcome(act: Act, operation: str, phone: str, wanted: Mapping[str, str]) ->
         return act(phone, wanted)
     except NotFoundError as error:
         # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
-        if operation == STOP and error.code not in _NOBODY:
+        if operation == STOP and error.code not in NOBODY:
             raise
         return NOT_FOUND
     except (ContactStateError, NothingTold):

@@ -15,6 +15,7 @@ from listrak_source.push.files import MAX_FILE, as_csv, by_key, of_group, write
 from listrak_source.push.groups import Group, grouped
 from listrak_source.push.ledger import REASON
 from listrak_source.push.phones import masked
+from listrak_source.push.rejects import unread_stops
 from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
@@ -52,6 +53,8 @@ class Plan:
     """By field: contacts that change it."""
     rejected: dict[str, int]
     """By column and reason: rows."""
+    unread_stops: int
+    """Of these: stops that are not understood."""
     files: list[PlannedFile]
     unknown_stops: int
     """Opt-outs of people whom Listrak does not have, as far as the last pull knows: no budget counts them."""
@@ -142,6 +145,7 @@ def of_tables(store: Store, sync: Sync, targets: list[Target], max_import_bytes:
         },
         fields=fields,
         rejected=_rejected(store, sync),
+        unread_stops=unread_stops(store, diff.rejected_of(sync)),
         files=files,
         unknown_stops=_count(store, stops, "is_known = 0"),
         sample=_sample(store, sync, targets),

@@ -31,26 +31,37 @@ TOGETHER = 500
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-ON, OFF, WAITS, LEFT = "1", "0", "pending", "left"
-"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, or no more on it."""
+ON, OFF, WAITS = "1", "0", "pending"
+"""What a contact is to a list: on it, not on it, or waiting for the contact to confirm."""
 
 
 def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
-    """By list: what a contact is to it. A state that is not known counts as not on the list."""
+    """By list: what a contact is to it. A state that is not known counts as not on the list, and as no permission."""
     found = {}
     for one in subscriptions:
-        state = str(one.get("subscriptionState") or "").casefold()
+        state = str(one.get("subscriptionState") or "").strip().casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        off = LEFT if state == "unsubscribed" else OFF
-        found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else off
+        found[list_of(one)] = ON if state == "subscribed" else WAITS if waits else OFF
     return found
+
+
+def list_of(subscription: ContactListSubscription) -> int:
+    """The list that a contact's subscription is about. Raises :class:`NothingTold` where it names none."""
+    try:
+        return int(str(subscription.get("phoneListId")))
+    except ValueError:
+        raise NothingTold("a subscription that names no list", operation="list_contact_subscriptions") from None
+
+
+def of_list(subscriptions: Iterable[ContactListSubscription], phone_list_id: int) -> list[ContactListSubscription]:
+    """What a contact's subscriptions say of one list."""
+    return [one for one in subscriptions if list_of(one) == phone_list_id]
 
 
 def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
     if target.is_list:
-        held = lists.get(int(target.column.phone_list or 0), OFF)
-        return OFF if held == LEFT else held
+        return lists.get(int(target.column.phone_list or 0), OFF)
     if target.id == CREATED:
         return ON
     if not target.is_profile:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from time import time
 
-from listrak_source.push import ledger
+from listrak_source.push import ledger, phones
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
 
 NO_PHONE = "not a phone number"
+UNREAD = "says neither stop nor none"
+UNREAD_WHO = "says stop, and not a phone number"
 UNKNOWN = "Listrak has no such contact, as far as the last pull knows"
 STOPPED = "opted out at Listrak, and nothing here opts anyone in"
 GONE = "said stop before, and is gone at Listrak: nothing here opts anyone in"
@@ -18,9 +20,10 @@ TRIED = "tried: "
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
     """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
+    unread_who = f"says_stop AND {phones.may_be_one('odd')}"
     other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
     reasons = [
-        ("phone", text(NO_PHONE), "phone IS NULL"),
+        ("phone", f"CASE WHEN {unread_who} THEN {text(UNREAD_WHO)} ELSE {text(NO_PHONE)} END", "phone IS NULL"),
         ("phone", f"{text(ledger.SAME)} || {other}", "first_key IS NOT NULL"),
         (
             "phone",
@@ -32,7 +35,7 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
     for index, target in enumerate(targets):
         limit = f", {target.max_length} characters at the most" if target.max_length else ""
         unfit = f"does not fit: {target.title} is a {target.kind.value}{limit}"
-        reasons.append((target.column.name, text(unfit), f"bad_{index}"))
+        reasons.append((target.column.name, text(UNREAD if target.is_stop else unfit), f"bad_{index}"))
         if target.is_list:
             reasons.append((target.column.name, text(STOPPED), f"after_{index} = '1' AND opted_out"))
     store.make(
@@ -43,6 +46,11 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
             for column, reason, condition in reasons
         ),
     )
+
+
+def unread_stops(store: Store, table: str) -> int:
+    """The rows of a table of rejected rows that are stops, as far as anybody knows, and were not understood."""
+    return int(store.one(f"SELECT COUNT(*) FROM {table} WHERE {ledger.among('reason', (UNREAD, UNREAD_WHO))}"))
 
 
 def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:

@@ -48,6 +48,11 @@ class Quirks:
     the collection makes the next page skip somebody else."""
     no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
+    left_state: Literal["Unsubscribed", "Not Subscribed", "Suspended", ""] = "Unsubscribed"
+    """The state of who has left a list, beside the date of that: as seen, that of who was never on it, a word that
+    nobody has seen, or none."""
+    stops: Literal["told", "absent", "null", "text"] = "told"
+    """How a contact that is looked up tells ``optedOut``: as a boolean, not at all, as null, or as a text."""
     charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
     """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
     most_rows: int | None = None
