@@ -15,7 +15,7 @@ import pytest
 
 from listrak_source import lease
 from listrak_source.lease import TABLE, Owner
-from listrak_source.push import ledger, one_by_one
+from listrak_source.push import ledger, lock, one_by_one
 from listrak_source.push.ledger import CONFIRMED, STOP
 from listrak_source.push.lock import Lock, LockedError, Turn
 from listrak_source.push.sync import Sync
@@ -223,3 +223,17 @@ def command(pushing: Pushing) -> dict[str, Any]:
         "args": [sys.executable, *words, "--dataset", pushing.warehouse.dataset], "cwd": pushing.warehouse.folder,
         "env": os.environ | settings, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,
     }  # fmt: skip
+
+
+def test_a_turn_that_never_comes_is_given_up(in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """14.A7: what is left of the run is in the ledger, and the next apply has it."""
+    phones, names, _ = names_and_codes(in_duckdb, 2)
+    in_duckdb.plan(names)
+    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    with in_duckdb.store() as store, Turn(store), pytest.raises(LockedError, match="another push to this account"):
+        in_duckdb.apply(names)
+    assert in_duckdb.sent() == []
+    outcome = in_duckdb.apply(names)
+    assert outcome
+    assert outcome.counts == {(ledger.UPDATE, CONFIRMED): len(phones)}
+    assert in_duckdb.rows(f"SELECT kind FROM {TABLE}") == []
