@@ -55,9 +55,7 @@ def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
     assert process.returncode == 0
 
 
-def told_to_end(
-    *arguments: str, when: Callable[[], bool], by: signal.Signals = signal.SIGTERM
-) -> tuple[int, str]:
+def told_to_end(*arguments: str, when: Callable[[], bool], by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
     """Run a command until ``when``, and tell it to end: its exit code, and what it said on standard error."""
     command = [sys.executable, "-u", "-m", "pipelines.console", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
