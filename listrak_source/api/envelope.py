@@ -123,7 +123,8 @@ def told(body: bytes, status: int) -> Refusal:
     if not isinstance(answer, Mapping):
         return Refusal(status, None, body[:200].decode("utf-8", "replace"))
     error = answer.get("error")
-    return Refusal(status, error if isinstance(error, str) else _code(error), str(answer.get("message") or ""))
+    is_code = isinstance(error, str) and (" " not in error.strip())
+    return Refusal(status, error if is_code else _code(error), _words(answer))
 
 
 def check(answer: Any) -> None:
@@ -141,8 +142,7 @@ def check(answer: Any) -> None:
         return
     if status is None:
         status = 401 if code in _TOKEN_CODES else 200
-    words = answer.get("message") or (error if isinstance(error, str) and code is None else "")
-    raise Refusal(status, code, str(words))
+    raise Refusal(status, code, _words(answer))
 
 
 def rows_of(answer: Any) -> list[Any]:
@@ -202,6 +202,17 @@ def _code(error: Any) -> str | None:
     """The ``ERROR_…`` code that an ``error`` is, or holds as its ``code``."""
     found = error.get("code") if isinstance(error, Mapping) else error
     return found.strip() if isinstance(found, str) and found.strip().startswith(_CODE) else None
+
+
+def _words(told: Any) -> str:
+    """What an answer says of its error, wherever the words stand in it: beside the code, in the error, in a list."""
+    if isinstance(told, str):
+        return "" if _code(told) else told
+    if isinstance(told, list):
+        return " ".join(filter(None, map(_words, told)))
+    if not isinstance(told, Mapping):
+        return ""
+    return _words(told.get("message")) or _words(told.get("error")) or _words(told.get("errors"))
 
 
 def _is_error(error: Any) -> bool:

@@ -71,6 +71,27 @@ def test_an_unknown_code_is_kept_and_the_status_decides(
     assert caught.value.retriable is retriable
 
 
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize(
+    ("told", "code", "said"),
+    [
+        ({"error": "ERROR_BANNED_PHONE_NUMBER", "message": ""}, "ERROR_BANNED_PHONE_NUMBER", "Listrak refused it"),
+        ({"error": {"code": "ERROR_NEW", "message": "Because."}}, "ERROR_NEW", "Because."),
+        ({"errors": [{"message": "Because."}, "And so."]}, None, "Because. And so."),
+        ({"error": "It is so"}, None, "It is so"),
+        ({}, None, "Listrak gave no reason"),
+    ],
+)
+def test_a_reason_is_found_wherever_it_stands(
+    server: Scripted, client: ListrakClient, status: int, told: dict[str, object], code: str | None, said: str
+) -> None:
+    """14.D17: *Listrak gave no reason* was said where it gave one."""
+    server.replies(json_reply({"status": 400, "data": None, **told}, status))
+    with pytest.raises(ListrakError) as caught:
+        client.get_sender_code(1)
+    assert (caught.value.code, caught.value.message) == (code, said)
+
+
 def test_a_server_error_stays_one_whatever_code_it_comes_with() -> None:
     assert family(500, "ERROR_INVALID_PARAMETER") is api.ServerError
     assert family(429, "ERROR_INVALID_PARAMETER") is api.RateLimitError
