@@ -21,18 +21,22 @@ TABLES = {
     "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
     "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
     "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT, "
-    "phone_number_raw TEXT",
+    "phone_number_raw TEXT, reason TEXT",
     "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
     "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
     "confirmed_at DOUBLE",
     "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
     "operation TEXT, tried_at DOUBLE",
+    "push_refused_stops": "sender_code_id BIGINT, phone_number TEXT, phone_number_raw TEXT, sync_name TEXT, "
+    "row_key TEXT, reason TEXT, refused_at DOUBLE, waived_at DOUBLE",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
 }
 STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
     "opt_out", "unsubscribe", "create", "subscribe", "update", "import",
 )  # fmt: skip
 """The operations, in the order in which they are carried out."""
+CLEAR = "clear"
+"""What a stop has taken along: a value of its contact that Listrak takes no more, and that is empty now."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
 CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED = (
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
@@ -81,8 +85,9 @@ def prepare(store: Store) -> None:
     """Make the tables that are not there yet."""
     for table, columns in TABLES.items():
         store.run(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
-    # A ledger of an earlier version lacks it.
-    store.run("ALTER TABLE push_changes ADD COLUMN IF NOT EXISTS phone_number_raw TEXT")
+    # A ledger of an earlier version lacks them.
+    for column in ("phone_number_raw", "reason"):
+        store.run(f"ALTER TABLE push_changes ADD COLUMN IF NOT EXISTS {column} TEXT")
 
 
 def add_run(store: Store, run: Run, counts: Mapping[str, int], *, undoes: str | None = None) -> None:
@@ -182,9 +187,7 @@ def rejected(store: Store, run_id: str) -> list[tuple[str, int]]:
 def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -> None:
     """Record how a file stands now."""
     values = {"status": status, "changed_at": time(), **also}
-    store.run(
-        f"UPDATE push_files SET {_assignments(values)} WHERE run_id = {text(run_id)} AND file_number = {file.number}"
-    )
+    store.update("push_files", values, f"run_id = {text(run_id)} AND file_number = {file.number}")
 
 
 def written(store: Store, run_id: str, phones: Sequence[str]) -> dict[str, str]:
@@ -196,9 +199,10 @@ def written(store: Store, run_id: str, phones: Sequence[str]) -> dict[str, str]:
     return {str(phone): str(raw) for phone, raw in found}
 
 
-def mark_changes(store: Store, run_id: str, status: str, where: str) -> None:
-    """Record how changes of a run stand now."""
-    store.run(f"UPDATE push_changes SET status = {text(status)} WHERE run_id = {text(run_id)} AND {where}")
+def mark_changes(store: Store, run_id: str, status: str, where: str, *, reason: str | None = None) -> None:
+    """Record how changes of a run stand now; ``reason`` is what Listrak says against them."""
+    values = {"status": status} | ({"reason": reason} if reason else {})
+    store.update("push_changes", values, f"run_id = {text(run_id)} AND {where}")
 
 
 def end(store: Store, run_id: str) -> None:
@@ -209,9 +213,3 @@ def end(store: Store, run_id: str) -> None:
 def among(column: str, values: Sequence[str]) -> str:
     """A condition: the column has one of the values."""
     return f"{column} IN ({', '.join(map(text, values))})" if values else "FALSE"
-
-
-def _assignments(values: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{column} = {text(value) if isinstance(value, str) else repr(value)}" for column, value in values.items()
-    )

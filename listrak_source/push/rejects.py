@@ -92,7 +92,7 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
 def remember(store: Store, run_id: str) -> None:
     """Keep what a run has sent and did not come to be, for :func:`tried`."""
     # A stop is sent again and again, unless there is nobody to stop.
-    lasting = f"(c.operation <> '{ledger.STOP}' OR c.status = '{ledger.NOT_FOUND}')"
+    lasting = f"c.operation <> '{ledger.CLEAR}' AND (c.operation <> '{ledger.STOP}' OR c.status = '{ledger.NOT_FOUND}')"
     failed = f"c.run_id = {text(run_id)} AND {ledger.among('c.status', ledger.FAILED)} AND {lasting}"
     # A request that was made anew says anew what came of all that it holds.
     same = (

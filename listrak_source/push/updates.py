@@ -12,7 +12,6 @@ from listrak_source.api.records import PhoneAttribute, SMSContact
 from listrak_source.push.ledger import SENT
 from listrak_source.push.one_by_one import Act
 from listrak_source.push.reading_back import OWN
-from listrak_source.push.sync import OPTED_OUT
 from listrak_source.push.work import Work
 
 _NO_DATE = "0001-01-01"
@@ -20,8 +19,8 @@ _DATES = ("subscribeDate", "unsubscribeDate")
 
 
 def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
-    """The act that brings a contact's own fields, or its stop, to what is wanted; ``fields`` are the sender code's."""
-    active = {one["segmentationFieldId"] for one in fields if str(one.get("statusFlag") or "Active") == "Active"}
+    """The act that brings a contact's own fields to what is wanted; ``fields`` are the sender code's."""
+    active = active_of(fields)
     sender_code_id = work.run.sender_code_id
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
@@ -32,6 +31,11 @@ def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
         return SENT
 
     return act
+
+
+def active_of(fields: Iterable[PhoneAttribute]) -> set[int]:
+    """The ids of profile fields whose values Listrak takes."""
+    return {one["segmentationFieldId"] for one in fields if str(one.get("statusFlag") or "Active") == "Active"}
 
 
 def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
@@ -53,9 +57,7 @@ def changed(contact: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any
     """The contact with what is wanted of it; an empty value clears."""
     body = dict(contact)
     for target, value in wanted.items():
-        if target == OPTED_OUT:
-            body["optedOut"] = True
-        elif target == "birthday":
+        if target == "birthday":
             body["birthday"] = f"{value}T00:00:00" if value else None
         else:
             body[OWN[target]] = value or None

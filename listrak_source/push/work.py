@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 from listrak_source.api import ListrakClient
 from listrak_source.push.ledger import Run
@@ -23,3 +24,5 @@ class Work:
     """Tells a person, in a sentence."""
     workers: int = 8
     """Requests side by side, at the most."""
+    turn: Lock = field(default_factory=Lock)
+    """Held by the one of several threads that writes into the ledger."""

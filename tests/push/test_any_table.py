@@ -21,7 +21,9 @@ from tests.push.wishes import COLUMNS, Row
 from tests.tiers import sizes
 
 NEW = ["13125550101", "13125550102", "13125550103"]
-EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit"])
+SPOILT = "no address"
+"""What a contact holds, and no request may write."""
+EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit", "spoil"])
 Life = list[tuple[str, int]]
 
 
@@ -41,6 +43,8 @@ def live(pushing: Pushing, events: Life, people: list[str], *, edits: bool) -> N
                 world.leave_list(sender, phone_list, phone)
             elif what == "edit" and edits:
                 pushing.edit(phone, {text: "gold"}, firstName="Ann")
+            elif what == "spoil" and phone in world.people:
+                world.hold(phone, {"emailAddress": SPOILT})
             elif what.startswith("come"):
                 world.subscribe(sender, phone_list, phone)
                 if what == "come and stop":
@@ -74,6 +78,7 @@ def state(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | Non
         "vip": values.get(pushing.field("Checkbox").field_id), "first": row["first_name"] or None,
         "born": row["birthday"] and str(row["birthday"]), "stop": "1" if row["opted_out"] else "0",
         "sale": "1" if (key[0], phone_list, phone) in told["list_memberships"] else "0",
+        "spoilt": row["email_address"] == SPOILT,
     }  # fmt: skip
 
 
@@ -105,7 +110,7 @@ def promises(
             wanted = row.says(column)
             if column == "sale" and (now["stop"] == "1" or phone in stopped):
                 assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
-            elif column == "stop":
+            elif column == "stop" or (was and was["spoilt"] and column in ("first", "born")):
                 continue
             elif wanted is not None:
                 assert now[column] == wanted, (column, row, was)
