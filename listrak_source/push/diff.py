@@ -166,6 +166,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
         f"FROM ({joined}) AS told) AS valued) AS compared WHERE {matters}",
         for_now=True,
     )
+    rejects.let_ask_again(store, sync, targets, rows)
     store.run(f"DROP TABLE {rows}")
     store.run(f"DROP TABLE {twins}")
     return table

@@ -44,6 +44,8 @@ CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED 
 )  # fmt: skip
 FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
+AGAIN = "may be asked again"
+"""In ``push_tried``: who waits for a person to confirm, and whose row has changed since, or a person has said so."""
 RUNNING, DONE = "running", "done"
 SAME = "the same person as row "
 """How the reason begins that names another row."""

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from listrak_source.api import ContactStateError, NotFoundError, each_record
 from listrak_source.api.records import PhoneAttribute, SMSContact
-from listrak_source.push.ledger import OPTED_OUT, SENT, SUBSCRIBE
+from listrak_source.push.ledger import AGAIN, OPTED_OUT, SENT, SUBSCRIBE
 from listrak_source.push.one_by_one import Act
-from listrak_source.push.reading_back import LEFT, OFF, ON, WAITS, states
+from listrak_source.push.reading_back import INVITED, LEFT, OFF, ON, WAITS, states
 from listrak_source.push.store import text
 from listrak_source.push.targets import CREATED, of_ids
 from listrak_source.push.updates import changed
@@ -24,7 +24,7 @@ from listrak_source.push.work import Work
 def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     """The act that puts a contact on lists, unless it said stop."""
     sender_code_id = work.run.sender_code_id
-    ours = _taken_off_by_us(work)
+    ours, again = _taken_off_by_us(work), _may_be_asked_again(work)
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
         held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
@@ -33,8 +33,8 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
             now = held.get(phone_list_id, OFF)
             if now == LEFT and (phone, one.id) not in ours:
                 return OPTED_OUT  # who left this list has said stop to it
-            if now in (ON, WAITS):
-                continue
+            if now in (ON, WAITS) or (now == INVITED and (phone, one.id) not in again):
+                continue  # who was asked to confirm once is not asked again
             if work.client.get_contact(sender_code_id, phone).get("optedOut"):
                 return OPTED_OUT
             with _unless("ERROR_SUBSCRIBED_PHONE_NUMBER", "ERROR_PENDING_PHONE_NUMBER"):
@@ -48,10 +48,20 @@ def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
     """Whom of this run's people push itself has taken off a list, and nobody since as far as is known: numbers as
     Listrak writes them, and targets.
     """
+    return _of_run(work, f"push_confirmed AS p ON p.confirmed_value = '{OFF}'")
+
+
+def _may_be_asked_again(work: Work) -> set[tuple[str, str]]:
+    """Who was asked to confirm once, and may be asked again: their row has changed since, or a person has said so."""
+    return _of_run(work, f"push_tried AS p ON p.status = '{AGAIN}'")
+
+
+def _of_run(work: Work, known: str) -> set[tuple[str, str]]:
+    """Those of a run's people and lists of which a table knows something: numbers as Listrak writes them, targets."""
     found = work.store.rows(
-        "SELECT COALESCE(c.phone_number_raw, c.phone_number), p.target FROM push_confirmed AS p JOIN push_changes AS c "
-        "ON c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
-        f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}' AND p.confirmed_value = '{OFF}'"
+        f"SELECT COALESCE(c.phone_number_raw, c.phone_number), p.target FROM push_changes AS c JOIN {known} "
+        "AND c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
+        f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}'"
     )
     return {(str(phone), str(target)) for phone, target in found}
 

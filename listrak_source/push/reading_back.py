@@ -17,7 +17,7 @@ from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
 from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
 from listrak_source.push.store import Store, text
-from listrak_source.push.targets import CREATED, Target
+from listrak_source.push.targets import CREATED, LIST, Target
 from listrak_source.push.values import canonical, same
 from listrak_source.push.work import Work
 
@@ -28,11 +28,13 @@ OWN = {
 """What a contact holds besides profile values: our names, and the API's."""
 TOGETHER = 500
 """Contacts whose reading is kept at once."""
+_NO_DATE = "0001-01-01"
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-ON, OFF, WAITS, LEFT = "1", "0", "pending", "left"
-"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, or no more on it."""
+ON, OFF, WAITS, INVITED, LEFT = "1", "0", "pending", "invited", "left"
+"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, not on it though it was asked to
+confirm once, or no more on it."""
 
 
 def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
@@ -41,7 +43,8 @@ def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
     for one in subscriptions:
         state = str(one.get("subscriptionState") or "").casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        off = LEFT if state == "unsubscribed" else OFF
+        was_asked = not str(one.get("pendingDate") or _NO_DATE).startswith(_NO_DATE)
+        off = LEFT if state == "unsubscribed" else INVITED if was_asked else OFF
         found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else off
     return found
 
@@ -92,13 +95,16 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
         f"= {same('push_changes.after_value', one.kind)}"
         for one in targets
     )
-    is_so = f"CASE {forms} ELSE FALSE END"
+    is_off = f"WHEN r.read_value = '{INVITED}' AND r.target LIKE '{LIST}%' THEN push_changes.after_value = '{OFF}'"
+    is_so = f"CASE {is_off} {forms} ELSE FALSE END"
     met = (
         "EXISTS (SELECT 1 FROM push_read AS r WHERE r.run_id = push_changes.run_id "
         "AND r.phone_number = push_changes.phone_number AND r.target = push_changes.target"
     )
     ledger.mark_changes(store, run.run_id, CONFIRMED, f"({where}) AND {met} AND {is_so})")
-    waits = met.replace("r.target =", f"r.target LIKE 'list:%' AND r.read_value = '{WAITS}' AND r.target =")
+    waits = met.replace(
+        "r.target =", f"r.target LIKE '{LIST}%' AND r.read_value IN ('{WAITS}', '{INVITED}') AND r.target ="
+    )
     ledger.mark_changes(store, run.run_id, PENDING, f"({where}) AND status <> '{CONFIRMED}' AND {waits})")
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from time import time
 
-from listrak_source.push import ledger
+from listrak_source.push import ledger, wanted
+from listrak_source.push.phones import plain
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
+from listrak_source.push.values import canonical
 
 NO_PHONE = "not a phone number"
 UNKNOWN = "Listrak has no such contact, as far as the last pull knows"
@@ -46,23 +48,28 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
 
 
 def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:
-    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact."""
+    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact. Who
+    was asked to confirm is not asked again for what a pull brings.
+    """
     of_sender = f"sender_code_id = {sync.sender_code_id}"
     store.run(
-        f"DELETE FROM push_tried WHERE {of_sender} AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
+        f"DELETE FROM push_tried WHERE {of_sender} AND status NOT IN ('{ledger.PENDING}', '{ledger.AGAIN}') "
+        f"AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
         "AND c.phone_number = push_tried.phone_number AND CAST(c._dlt_load_id AS DOUBLE) > push_tried.tried_at)"
     )
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
         return
 
-    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str]) -> str:
+    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], status: str = "") -> str:
         """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
         what is wanted now. Gives the condition that they fulfil."""
         same = f"{{0}}.{of_sender} AND {{0}}.phone_number = {source}.phone_number"
         met = f"{same.format('t')} AND t.target = {text(one)} AND t.tried_value = {value}"
+        if status:
+            met += f" AND t.status = '{status}'"
         others = " OR ".join(
-            f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {wanted})"
-            for target, wanted in among.items()
+            f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {now})"
+            for target, now in among.items()
             if target != one
         )
         if others:
@@ -73,8 +80,8 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         )
         return f"EXISTS (SELECT 1 FROM push_tried AS t WHERE {met})"
 
-    wanted = {one.id: f"after_{index}" for index, one in enumerate(targets) if not one.is_stop}
-    own = {one.id: f"{changes}.{wanted[one.id]}" for one in targets if one.is_own}
+    after = {one.id: f"after_{index}" for index, one in enumerate(targets) if not one.is_stop}
+    own = {one.id: f"{changes}.{after[one.id]}" for one in targets if one.is_own}
     gone = []
     for index, one in enumerate(targets):
         if one.is_stop:
@@ -85,7 +92,11 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
             gone.append(f"after_{index} = CASE WHEN {known} THEN NULL ELSE after_{index} END")
     if gone:
         store.run(f"UPDATE {changes} SET {', '.join(gone)}")
-    row = {target: f"{creates}.{value}" for target, value in wanted.items()}
+    for index, one in enumerate(targets):
+        if one.is_list:
+            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, ledger.PENDING)
+            store.run(f"DELETE FROM {creates} WHERE {asked}")
+    row = {target: f"{creates}.{value}" for target, value in after.items()}
     store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")
 
 
@@ -111,7 +122,32 @@ def remember(store: Store, run_id: str) -> None:
 
 def forget(store: Store, sender_code_id: int) -> None:
     """Have everything of a sender code tried again."""
-    store.run(f"DELETE FROM push_tried WHERE sender_code_id = {sender_code_id}")
+    of_sender = f"sender_code_id = {sender_code_id}"
+    store.run(f"DELETE FROM push_tried WHERE {of_sender} AND status NOT IN ('{ledger.PENDING}', '{ledger.AGAIN}')")
+    _let_ask(store, f"{of_sender} AND status = '{ledger.PENDING}'")
+
+
+def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) -> None:
+    """Let those be asked again to confirm whose row does not want it any more, and may want it anew some day: of the
+    table ``rows``, as ``wanted`` makes it. A row that is gone lets nobody be asked.
+    """
+    of_sender = f"push_tried.sender_code_id = {sync.sender_code_id} AND push_tried.status = '{ledger.PENDING}'"
+    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
+        return
+    phone = f"COALESCE({plain('push_tried.phone_number')}, push_tried.phone_number)"
+    for index, one in enumerate(targets):
+        if one.is_list:
+            said = f"SELECT 1 FROM (SELECT phone{wanted.said(targets)} FROM {rows}) AS w WHERE w.phone = {phone}"
+            wants = f"COALESCE({canonical(f'w.said_{index}', one.kind)}, '') = '1'"
+            _let_ask(
+                store,
+                f"{of_sender} AND push_tried.target = {text(one.id)} AND EXISTS ({said}) "
+                f"AND NOT EXISTS ({said} AND {wants})",
+            )
+
+
+def _let_ask(store: Store, where: str) -> None:
+    store.run(f"UPDATE push_tried SET status = '{ledger.AGAIN}', tried_value = '' WHERE {where}")
 
 
 def withdraw(store: Store, sync_name: str, stops: str) -> None:

@@ -12,7 +12,7 @@ from listrak_source.push.values import Kind
 
 _KINDS = {"Text": Kind.TEXT, "Number": Kind.NUMBER, "Checkbox": Kind.CHECKBOX, "Date": Kind.DATE}
 _CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.CHECKBOX}
-_LIST = "list:"
+LIST = "list:"
 CREATED = "created"
 """In the ledger: that the contact is there at all."""
 
@@ -36,7 +36,7 @@ class Target:
         """The target's name in the ledger: a profile field by its id, which is stable, a list as ``list:1012``."""
         if self.field_id is not None:
             return str(self.field_id)
-        return f"{_LIST}{self.column.phone_list}" if self.is_list else str(self.column.contact)
+        return f"{LIST}{self.column.phone_list}" if self.is_list else str(self.column.contact)
 
     @property
     def is_profile(self) -> bool:
@@ -92,8 +92,8 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
             title = str(field.get("segmentationFieldName") or one)
             kind = _KINDS.get(str(field.get("dataType")), Kind.TEXT)
             found.append(Target(Column(title, int(one)), kind, int(one), title=title))
-        elif one.startswith(_LIST):
-            number = int(one.removeprefix(_LIST))
+        elif one.startswith(LIST):
+            number = int(one.removeprefix(LIST))
             found.append(Target(Column(one, phone_list=number), Kind.CHECKBOX, title=f"list {number}"))
         else:
             kind = Kind.CHECKBOX if one == CREATED else _CONTACT.get(one, Kind.TEXT)

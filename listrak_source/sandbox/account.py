@@ -83,6 +83,16 @@ class Account(Verbs):
         )
 
     @locked
+    def lapse(self, sender_code_id: int, phone_list_id: int, phone: str, *, forgotten: bool = False) -> None:
+        """Gives up waiting for an answer to a double opt-in: its date stays, or nothing at all where it is
+        ``forgotten``."""
+        phone_list = self.phone_list(sender_code_id, phone_list_id)
+        person = self.known(sender_code_id, phone)
+        invited = phone_list.aside.pop(person)
+        if not forgotten:
+            phone_list.aside[person] = replace(invited, state="Not Subscribed")
+
+    @locked
     def hold(self, phone: str, profile: Mapping[str, Any]) -> None:
         """Has a contact hold what no request may write: taken years ago, when Listrak asked for less."""
         person = self.people[phone]

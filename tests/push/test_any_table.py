@@ -108,7 +108,9 @@ def promises(
         assert now
         for column in COLUMNS:
             wanted = row.says(column)
-            if column == "sale" and (now["stop"] == "1" or phone in stopped):
+            if column == "sale" and pushing.world.phone_list(pushing.sender_code_id, phone_list).double_opt_in:
+                assert now["sale"] == (was or now)["sale"] == "0", "who is asked first waits"
+            elif column == "sale" and (now["stop"] == "1" or phone in stopped):
                 assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
             elif column == "stop" or (was and was["spoilt"] and column in ("first", "born")):
                 continue
@@ -144,11 +146,12 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
         earlier=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=5),
         later=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=4),
         kills=st.lists(st.integers(1, 160), max_size=2),
+        asks=st.booleans(),
     )
-    def play(table: list[Row], earlier: Life, later: Life, kills: list[int]) -> None:
+    def play(table: list[Row], earlier: Life, later: Life, kills: list[int], asks: bool) -> None:
         pushing.sandbox.service.reset()
         shutil.copy(start, database)
-        new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
+        new_list = pushing.world.add_list(pushing.sender_code_id, "Sale", double_opt_in=asks)
         live(pushing, earlier, [*people, *NEW], edits=True)
         if earlier:
             pushing.warehouse.pull(full=True)
@@ -167,6 +170,8 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
                     continue
         pushing.apply(sync)
         promises(pushing, table, pulled, new_list, before)
+        invited = [one.phone_number for one in pushing.world.journal if one.kind == "pending"]
+        assert len(invited) == len(set(invited)), "an invitation goes once"
         plan = pushing.plan(sync)
         assert plan.is_empty, (plan.counts, plan.sample)
 
