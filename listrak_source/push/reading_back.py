@@ -49,6 +49,12 @@ def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
     return found
 
 
+def profile_of(contact: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The profile values that a contact tells, as far as they are such."""
+    values = contact.get("segmentationFieldValues")
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
 def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
     if target.is_list:
@@ -59,7 +65,7 @@ def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Targe
     if not target.is_profile:
         value = contact.get(OWN[target.id])
         return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    values = contact.get("segmentationFieldValues") or ()
+    values = profile_of(contact)
     return next((str(one.get("value")) for one in values if one.get("segmentationFieldId") == target.field_id), None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,15 +14,16 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import Connect
 from listrak_source.push.streams import NO_MEMORY, stream_of
-from listrak_source.sql import Sql, opened, text
+from listrak_source.sql import Sql, opened, readable, text
 from listrak_source.utc import in_utc
 
-__all__ = ["Store", "name", "text"]
+__all__ = ["Store", "name", "readable", "text"]
 
 _TOGETHER = 500
 """Rows that one statement inserts."""
+PLACE = "place_of_a_value"
+"""Stands in a statement for a value that is bound."""
 _ROWS = "rows_to_insert"
-_UNREADABLE = re.compile("[\\0\\ud800-\\udfff]")
 
 
 class Store(Sql):
@@ -46,9 +46,9 @@ class Store(Sql):
             tables = {name: set(table["columns"]) for name, table in held.items()}
             yield cls(client, tables, partial(opened, pipeline))
 
-    def arrow(self, query: str) -> pa.Table:
-        """The rows of a query, as many as fit memory."""
-        with self._client.execute_query(self._ours(query)) as cursor:
+    def arrow(self, query: str, *values: Any) -> pa.Table:
+        """The rows of a query, as many as fit memory. Values are bound to the :data:`PLACE` of each."""
+        with self._client.execute_query(self._with_places(query) if values else self._ours(query), *values) as cursor:
             return cursor.arrow()
 
     def stream(self, query: str, key: str, rows: int) -> Iterator[pa.Table]:
@@ -63,7 +63,7 @@ class Store(Sql):
                     last = str(some[key][-1].as_py())
                 return
         # Slower, but of this any database is capable, whatever its client does with a large answer.
-        while (some := self.arrow(f"{found} WHERE {key} > {text(last)} ORDER BY {key} LIMIT {rows}")).num_rows:
+        while (some := self.arrow(f"{found} WHERE {key} > {PLACE} ORDER BY {key} LIMIT {rows}", last)).num_rows:
             yield some
             last = str(some[key][-1].as_py())
 
@@ -94,12 +94,15 @@ class Store(Sql):
                 self._bound(f"INSERT INTO {table} ({named}) VALUES {places}", chain.from_iterable(some))
 
     def update(self, table: str, values: Mapping[str, Any], where: str) -> None:
-        """Set columns of the rows that fulfil a condition. The values are bound, as those of :meth:`insert` are."""
-        places = ", ".join(f"{column} = %s" for column in values)
-        condition = self._ours(f"SELECT 1 WHERE {where}").partition(" WHERE ")[2]
+        """Set columns of the rows that fulfil a condition. The values are never a part of the statement."""
+        places = ", ".join(f"{column} = {PLACE}" for column in values)
+        self._bound(self._with_places(f"UPDATE {table} SET {places} WHERE {where}"), map(_held, values.values()))
+
+    def _with_places(self, statement: str) -> str:
+        """A statement of ours with the places that the client binds values to."""
+        ours = self._ours(statement)
         # A sign of per cent is doubled where the client looks for places by it.
-        condition = condition if self.dialect == "duckdb" else condition.replace("%", "%%")
-        self._bound(f"UPDATE {table} SET {places} WHERE {condition}", map(_held, values.values()))
+        return (ours if self.dialect == "duckdb" else ours.replace("%", "%%")).replace(PLACE, "%s")
 
     def _bound(self, statement: str, values: Iterable[Any]) -> None:
         with self._client.execute_query(statement, *values):
@@ -107,8 +110,7 @@ class Store(Sql):
 
 
 def _held(value: Any) -> Any:
-    """A value as any database can hold it: a text with a mark in place of a NUL, and of half a surrogate pair."""
-    return _UNREADABLE.sub("\ufffd", value) if isinstance(value, str) else value
+    return readable(value) if isinstance(value, str) else value
 
 
 def name(identifier: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from listrak_source.api.records import PhoneAttribute, PhoneList
+from listrak_source.push.store import readable
 from listrak_source.push.sync import CLEAR, DEFAULT, OPTED_OUT, Column, Sync
 from listrak_source.push.values import Kind
 
@@ -89,7 +90,7 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
     for one in ids:
         if one.isdigit():
             field = known.get(one, {})
-            title = str(field.get("segmentationFieldName") or one)
+            title = readable(str(field.get("segmentationFieldName") or one))
             kind = _KINDS.get(str(field.get("dataType")), Kind.TEXT)
             found.append(Target(Column(title, int(one)), kind, int(one), title=title))
         elif one.startswith(LIST):
@@ -129,7 +130,7 @@ def _field(column: Column, known: list[PhoneAttribute]) -> Target | str:
         which = "two profile fields" if found else "no profile field"
         return f"column {column.name}: Listrak has {which} {column.field!r}" + ("; take the id" if found else "")
     field = found[0]
-    title, kind = str(field.get("segmentationFieldName")), str(field.get("dataType"))
+    title, kind = readable(str(field.get("segmentationFieldName"))), str(field.get("dataType"))
     if str(field.get("statusFlag") or "Active") != "Active":
         return f"column {column.name}: the profile field {title!r} is disabled at Listrak"
     if kind not in _KINDS:
@@ -141,7 +142,7 @@ def _list(column: Column, found: PhoneList | None) -> Target | str:
     """The target of a column that goes to a list, or what is wrong with it."""
     if found is None:
         return f"column {column.name}: Listrak has no list {column.phone_list} on this sender code"
-    title = str(found.get("phoneListName") or column.phone_list)
+    title = readable(str(found.get("phoneListName") or column.phone_list))
     if str(found.get("status") or "Active") != "Active":
         return f"column {column.name}: the list {title!r} is inactive at Listrak"
     asks = bool(found.get("requireDoubleOptIn") or found.get("requireAgeGate"))

@@ -11,7 +11,7 @@ from typing import Any, cast
 from listrak_source.api.records import PhoneAttribute, SMSContact
 from listrak_source.push.ledger import SENT
 from listrak_source.push.one_by_one import Act
-from listrak_source.push.reading_back import OWN
+from listrak_source.push.reading_back import OWN, profile_of
 from listrak_source.push.work import Work
 
 _NO_DATE = "0001-01-01"
@@ -42,14 +42,13 @@ def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
     """A contact as it is to be sent: all that the API told, fields that are new to us too, without its dates, and
     without values of disabled fields, which it would refuse."""
     birthday = read.get("birthday")
-    values = read.get("segmentationFieldValues") or []
     return {
         **{name: value for name, value in read.items() if name not in _DATES},
         "phoneNumber": read.get("phoneNumber"),
         **{name: read.get(name) for name in ("emailAddress", "firstName", "lastName", "postalCode")},
         "birthday": None if not birthday or str(birthday).startswith(_NO_DATE) else birthday,
         "optedOut": bool(read.get("optedOut")),
-        "segmentationFieldValues": [one for one in values if one.get("segmentationFieldId") in active],
+        "segmentationFieldValues": [one for one in profile_of(read) if one.get("segmentationFieldId") in active],
     }
 
 
