@@ -53,7 +53,12 @@ def test_a_value_that_is_read_back_fails_by_itself(
     """14.B9."""
     statements: list[str] = []
     real = Store._ours
-    monkeypatch.setattr(Store, "_ours", lambda store, one: statements.append(one) or real(store, one))
+
+    def ours(store: Store, statement: str) -> str:
+        statements.append(statement)
+        return real(store, statement)
+
+    monkeypatch.setattr(Store, "_ours", ours)
     pushed(in_duckdb, FOREIGN[what])
     assert statements
     assert not [one for one in statements if FOREIGN[what] in one]
