@@ -11,7 +11,8 @@ from itertools import islice
 from time import time
 from typing import Any, cast
 
-from listrak_source.api import ContactValueError, NotFoundError, NothingTold, each_record
+from listrak_source.api import ContactValueError, ListrakClient, NotFoundError, NothingTold, each_record
+from listrak_source.api.dates import date_of
 from listrak_source.api.phones import forms
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
@@ -28,7 +29,6 @@ OWN = {
 """What a contact holds besides profile values: our names, and the API's."""
 TOGETHER = 500
 """Contacts whose reading is kept at once."""
-_NO_DATE = "0001-01-01"
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
@@ -43,8 +43,7 @@ def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
     for one in subscriptions:
         state = str(one.get("subscriptionState") or "").casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        was_asked = not str(one.get("pendingDate") or _NO_DATE).startswith(_NO_DATE)
-        off = LEFT if state == "unsubscribed" else INVITED if was_asked else OFF
+        off = LEFT if state == "unsubscribed" else INVITED if date_of(one.get("pendingDate")) else OFF
         found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else off
     return found
 
@@ -77,7 +76,15 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
         store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
         rows: list[tuple[str, str, str, str | None]] = []
         missing, untold = [], []
-        for phone, contact, lists in _looked_up(work, some, any(one.is_list for one in targets)):
+        people = looked_up(
+            work.client,
+            run.sender_code_id,
+            some,
+            written=ledger.written(store, run.run_id, some),
+            with_lists=any(one.is_list for one in targets),
+            workers=work.workers,
+        )
+        for phone, contact, lists in people:
             if contact is None:
                 missing.append(phone)
             elif not contact:
@@ -96,13 +103,12 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
 
 def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
     """Compare what was read with what was sent, and keep what is confirmed for the next diff."""
-    forms = " ".join(
-        f"WHEN r.target = {text(one.id)} THEN COALESCE({same(canonical('r.read_value', one.kind), one.kind)}, '') "
-        f"= {same('push_changes.after_value', one.kind)}"
+    each = " ".join(
+        f"WHEN r.target = {text(one.id)} THEN {holds(one, 'r.read_value', 'push_changes.after_value')}"
         for one in targets
     )
     is_off = f"WHEN r.read_value = '{INVITED}' AND r.target LIKE '{LIST}%' THEN push_changes.after_value = '{OFF}'"
-    is_so = f"CASE {is_off} {forms} ELSE FALSE END"
+    is_so = f"CASE {is_off} {each} ELSE FALSE END"
     met = (
         "EXISTS (SELECT 1 FROM push_read AS r WHERE r.run_id = push_changes.run_id "
         "AND r.phone_number = push_changes.phone_number AND r.target = push_changes.target"
@@ -115,6 +121,11 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
     keep(store, run)
+
+
+def holds(target: Target, read: str, wanted: str) -> str:
+    """SQL: what was ``read`` means the same as the canonical value that was ``wanted``; empty is as nothing."""
+    return f"COALESCE({same(canonical(read, target.kind), target.kind)}, '') = {same(wanted, target.kind)}"
 
 
 def keep(store: Store, run: ledger.Run) -> None:
@@ -133,13 +144,22 @@ def keep(store: Store, run: ledger.Run) -> None:
     store.run(f"UPDATE push_changes SET note = 'kept' WHERE {known}")
 
 
-def _looked_up(
-    work: Work, phones: list[str], with_lists: bool
-) -> Iterator[tuple[str, Mapping[str, Any] | None, Mapping[int, str]]]:
-    client, sender_code_id = work.client, work.run.sender_code_id
-    written = ledger.written(work.store, work.run.run_id, phones)
+Found = tuple[str, Mapping[str, Any] | None, Mapping[int, str]]
+"""A number, the contact (None where Listrak has none, empty where it tells nothing), and what that is to lists."""
 
-    def ask(phone: str) -> tuple[str, Mapping[str, Any] | None, Mapping[int, str]]:
+
+def looked_up(
+    client: ListrakClient,
+    sender_code_id: int,
+    phones: Sequence[str],
+    *,
+    written: Mapping[str, str],
+    with_lists: bool = False,
+    workers: int = 1,
+) -> Iterator[Found]:
+    """Look people up, side by side. ``written`` is how Listrak writes their numbers, where it does so otherwise."""
+
+    def ask(phone: str) -> Found:
         told_nothing = False
         for form in forms(written.get(phone, phone)):
             try:
@@ -152,5 +172,5 @@ def _looked_up(
                 told_nothing = True
         return phone, {} if told_nothing else None, {}
 
-    with ThreadPoolExecutor(work.workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(ask, phones)

@@ -130,7 +130,7 @@ def _note(work: Work, phone: str, left: Left, why: str) -> None:
     of_run = f"run_id = {text(work.run.run_id)}"
     of_phone = f"COALESCE({plain('phone_number')}, phone_number) = {text(canonical(phone))}"
     store = work.store
-    with work.turn:
+    with work.writing:
         store.run(f"DELETE FROM push_changes WHERE {_cleared(work)} AND {of_phone}")
         columns = ("run_id", "sender_code_id", "phone_number", "phone_number_raw", "row_key")
         people = store.rows(

@@ -24,5 +24,5 @@ class Work:
     """Tells a person, in a sentence."""
     workers: int = 8
     """Requests side by side, at the most."""
-    turn: Lock = field(default_factory=Lock)
+    writing: Lock = field(default_factory=Lock)
     """Held by the one of several threads that writes into the ledger."""

@@ -48,6 +48,8 @@ class Quirks:
     the collection makes the next page skip somebody else."""
     no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
+    no_end: Literal["null", "year one"] = "null"
+    """What ``endDate`` is of an import that has not ended."""
     value_refusals: Literal["named", "unnamed"] = "named"
     """How ``PUT`` refuses a value of a contact: by the code of that value, or by a code that fits everything."""
     charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
