@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push import Session, ledger
+from listrak_source.push import Session, Sync, ledger
 from listrak_source.push.apply import Outcome
 from listrak_source.push.plan import Plan
 from listrak_source.push.refused_stops import told
+from listrak_source.push.session import not_understood
 from listrak_source.push.store import Store
 from pipelines import show
 from pipelines.messages import Exit, explain
@@ -31,7 +32,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The sync, as its file names it.")]
 File = Annotated[Path, typer.Option("--file", "-f", help="The TOML file of syncs.")]
 Accept = Annotated[str | None, typer.Option(help="Let the plan of this hash go over the budget.")]
-_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT)
+_BAD = (ledger.MISMATCHED, ledger.NOT_FOUND, ledger.REFUSED, ledger.OPTED_OUT, ledger.UNPROVED)
 _DONE = {
     "opt_outs": "opt out",
     "unsubscribes": "take off a list",
@@ -53,6 +54,7 @@ def check(name: Name, file: File = FILE, destination: Destination = "duckdb", da
             raise SystemExit(int(Exit.WRONG_USE))
         rows = [(target.column.name, target.title, target.kind.value, target.column.null) for target in targets]
         show.table(out, f"Sync {name} is well formed", ["column", "field at Listrak", "type", "a null means"], rows)
+        _unread_is_1(opened.sync, opened.unread_stops())
 
 
 @app.command(epilog=example("listrak push plan loyalty", "listrak push plan loyalty --json"))
@@ -77,6 +79,7 @@ def plan(
         out.print(found.as_json(), highlight=False, markup=False)
     else:
         show_plan(found)
+    _unread_is_1(found.sync, found.unread_stops)
     raise SystemExit(0 if found.is_empty else 2)
 
 
@@ -93,6 +96,7 @@ def apply(
     with session(name, file, Warehouse(destination, dataset)) as opened, _stops_decide(opened):
         outcome = opened.apply(_say, only=only, accept=accept)
         _report(outcome, "Nothing to send: Listrak holds what the table wants.")
+        _unread_is_1(opened.sync, opened.left_unread())
 
 
 @app.command(epilog=example("listrak push retry loyalty"))
@@ -106,6 +110,7 @@ def retry(
     """Like apply, and what was tried in vain before (not found, mismatched, refused) is tried again."""
     with session(name, file, Warehouse(destination, dataset)) as opened, _stops_decide(opened):
         _report(opened.retry(_say, accept=accept), "Nothing to send: Listrak holds what the table wants.")
+        _unread_is_1(opened.sync, opened.left_unread())
 
 
 @app.command(epilog=example("listrak push undo 6925c0aa-3f9a0c", "listrak push undo 6925c0aa-3f9a0c --apply"))
@@ -220,6 +225,13 @@ def _changes_are_2() -> Iterator[None]:
             raise
         err.print(f"listrak: {sentence}", highlight=False, markup=False)
         raise SystemExit(int(Exit.FAILED)) from error
+
+
+def _unread_is_1(sync: Sync, stops: int) -> None:
+    """A stop that nobody understands is carried out by nobody, so a person must look."""
+    if stops:
+        err.print(f"listrak: {not_understood(sync, stops)}.", highlight=False, markup=False)
+        raise SystemExit(int(Exit.FAILED))
 
 
 def _say(sentence: str) -> None:

@@ -15,8 +15,8 @@ ELEVEN = "^[+]?1[0-9]{10}$"
 """A number with its country's 1, without marks."""
 TEN = "^[0-9]{10}$"
 """A number without its country's, without marks."""
-DECIMAL = ".0"
-"""The end of what was a decimal number once: it has lost or won digits, and is no phone number."""
+DECIMAL = "^([+-]?[0-9]*[.][0-9]*|-[0-9]+)$"
+"""What was a decimal or a negative number once: it has lost or won digits, and is no phone number."""
 
 _MARKS = str.maketrans("", "", MARKS)
 
@@ -24,7 +24,7 @@ _MARKS = str.maketrans("", "", MARKS)
 def canonical(phone: str) -> str:
     """The one form of a phone number."""
     digits = phone.translate(_MARKS)
-    if phone.endswith(DECIMAL):
+    if re.fullmatch(DECIMAL, phone):
         return phone
     if re.fullmatch(ELEVEN, digits):
         return digits.removeprefix("+")
@@ -37,3 +37,8 @@ def forms(written: str) -> tuple[str, ...]:
     """
     phone = canonical(written)
     return (written,) if phone == written else tuple(dict.fromkeys((written, phone, phone[1:])))
+
+
+def all_forms(phone: str) -> tuple[str, ...]:
+    """Every form in which a collection may write the number ``phone``, which is in its one form."""
+    return (phone, phone[1:], f"+{phone}") if re.fullmatch(ELEVEN, phone) else (phone,)

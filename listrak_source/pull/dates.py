@@ -15,10 +15,8 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from listrak_source.api.dates import LAST_DATE, NO_DATE
 from listrak_source.pull.tables import DATE, TEXT, TIMESTAMP
-
-_SENTINEL = "0001-01-01"
-_LAST = "9999-12-31"
 
 
 def placed(
@@ -39,7 +37,7 @@ def placed(
 
 
 def _is_none(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    no_date = pc.or_(pc.starts_with(column, _SENTINEL), pc.starts_with(column, _LAST))
+    no_date = pc.or_(pc.starts_with(column, NO_DATE), pc.starts_with(column, LAST_DATE))
     return pc.or_(no_date, pc.equal(column, ""))
 
 
@@ -67,7 +65,7 @@ def offset_of(local: datetime, zone: ZoneInfo, *, late: bool) -> timedelta:
 
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.utf8_slice_codeunits(column, 0, len(_SENTINEL)).cast(DATE)
+    return pc.utf8_slice_codeunits(column, 0, len(NO_DATE)).cast(DATE)
 
 
 def _timestamps(column: pa.ChunkedArray, timezone: str, *, late: bool) -> pa.ChunkedArray:

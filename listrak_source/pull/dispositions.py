@@ -20,7 +20,7 @@ from typing import Any, cast
 import dlt
 import pyarrow as pa
 from dlt.common.configuration.container import Container
-from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.destination import AnyDestination, DestinationCapabilitiesContext
 from dlt.common.schema.typing import TTableSchema
 from dlt.extract import DltResource
 
@@ -100,8 +100,20 @@ def of_running_pipeline(settings: Settings) -> Dispositions:
     """
     if DestinationCapabilitiesContext not in Container():
         return Dispositions(into_empty=settings.into_empty)
-    capabilities = Container()[DestinationCapabilitiesContext]
-    return chosen(capabilities, dlt.current.pipeline().destination.destination_type, settings)
+    capabilities, destination = Container()[DestinationCapabilitiesContext], dlt.current.pipeline().destination
+    merge_in_transactions(destination)
+    return chosen(capabilities, destination.destination_type, settings)
+
+
+def merge_in_transactions(destination: AnyDestination) -> None:
+    """Have dlt run each merge in a transaction, where the destination has them.
+
+    dlt says of most databases only that they have transactions for DDL, and then deletes and inserts one after the
+    other: whoever looks in between misses the rows, and if the process dies in between they are gone.
+    """
+    capabilities = destination.capabilities()
+    if capabilities.supports_transactions is None and capabilities.supports_ddl_transactions:
+        destination.caps_params["supports_transactions"] = True
 
 
 def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings) -> Dispositions:

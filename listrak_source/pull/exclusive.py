@@ -86,6 +86,18 @@ def _prepare(pipeline: dlt.Pipeline) -> None:
 
 
 @contextmanager
+def _kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """While dlt loads into a DuckDB file, it is opened once, and nobody else gets in between; dlt itself opens and
+    writes it out for each step.
+    """
+    if pipeline.destination.destination_type != _DUCKDB:
+        yield
+        return
+    with pipeline.sql_client():
+        yield
+
+
+@contextmanager
 def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iterator[None]:
     """Call ``check`` when a package has been extracted and normalized, and is about to be loaded. What may not be
     loaded is given up, with the state that goes with it.
@@ -100,7 +112,8 @@ def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iter
             with suppress(Exception):
                 pipeline.abort_packages()
             raise
-        return load(*arguments, **named)
+        with _kept_open(pipeline):
+            return load(*arguments, **named)
 
     vars(pipeline)["load"] = checked
     try:

@@ -38,8 +38,17 @@ class Loads:
         self._walk: Walk | None = None
         self._steps: Iterator[Step] | None = None
 
+    def look(self, wanted: frozenset[str]) -> None:
+        """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak. Raises
+        :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings.
+        """
+        if not self._waits(wanted):
+            progress.check_masks(Masks.of(self.settings).mark)
+            progress.check_zone(self.settings.timezone)
+            self.vouched = Vouched(wanted)
+
     def next(self, wanted: frozenset[str], written: Dispositions) -> Iterator[Batch]:
-        """Yield the rows of the load that runs now, for the ``wanted`` tables."""
+        """Yield the rows of the load that runs now, for the ``wanted`` tables. Before, :meth:`look`."""
         plan, begun = self._go_on(wanted, written)
         part = self._part(plan, begun)
         rejects = plan.directory.rejects
@@ -57,14 +66,10 @@ class Loads:
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
         before, settings = pending(), self.settings
-        task = pendings.task_of(wanted=sorted(wanted), **{name: getattr(settings, name) for name in TASK})
-        if self._walk and before and (before.task, before.loads) == (task, self._walk.pending.loads):
+        if before and self._walk and self._waits(wanted):
             self._walk.pending.swept = before.swept
             return self._walk.plan, self._walk.pending
-        masks = Masks.of(settings)
-        progress.check_masks(masks.mark)
-        progress.check_zone(settings.timezone)
-        self.vouched = Vouched(wanted)
+        task, masks = self._task(wanted), Masks.of(settings)
         if found_gone := self.vouched.forget():
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.
@@ -84,6 +89,16 @@ class Loads:
         self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun
+
+    def _task(self, wanted: frozenset[str]) -> str:
+        return pendings.task_of(wanted=sorted(wanted), **{name: getattr(self.settings, name) for name in TASK})
+
+    def _waits(self, wanted: frozenset[str]) -> bool:
+        """Whether a walk of this process goes on with what the last load's state says."""
+        before, walk = pending(), self._walk
+        if walk is None or before is None:
+            return False
+        return (before.task, before.loads) == (self._task(wanted), walk.pending.loads)
 
     def _part(self, plan: Plan, begun: Pending) -> Sweep | _Some:
         """What this load takes. If anything fails on the way, the next load begins with what the state says."""

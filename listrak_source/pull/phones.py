@@ -41,7 +41,8 @@ def canonical(phones: pa.ChunkedArray) -> pa.ChunkedArray:
         return phones
     digits = pc.replace_substring_regex(phones, f"[{MARKS}]", "")
     has_one = pc.match_substring_regex(digits, ELEVEN)
-    is_number = pc.and_not(pc.or_(has_one, pc.match_substring_regex(digits, TEN)), pc.ends_with(phones, DECIMAL))
+    is_decimal = pc.match_substring_regex(phones, DECIMAL)
+    is_number = pc.and_not(pc.or_(has_one, pc.match_substring_regex(digits, TEN)), is_decimal)
     ten = pc.utf8_slice_codeunits(digits, -10)
     return pc.if_else(pc.fill_null(is_number, False), pc.binary_join_element_wise("1", ten, ""), phones)
 

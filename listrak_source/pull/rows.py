@@ -220,8 +220,9 @@ class Rows:
 
     def _count_as_written(self, sender_code_id: int, phones: pa.ChunkedArray) -> None:
         keys = phone_keys(phones)
-        self.once.add(contacts_of(sender_code_id), keys)
-        self.once.add(stopped_contacts_of(sender_code_id), keys)
+        for group in (contacts_of(sender_code_id), stopped_contacts_of(sender_code_id)):
+            # Who is asked for again counts once.
+            self.once.add(group, keys.filter(pc.invert(self.once.has_keys(group, keys))))
 
     def _on_list(self, unit: ContactUnit, phones: pa.Table) -> pa.Table:
         start, end = unit.window.placed(self.plan.zone)

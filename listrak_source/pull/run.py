@@ -11,6 +11,7 @@ from dlt.extract import DltSource
 
 from listrak_source.pull import stored
 from listrak_source.pull.compact import settle
+from listrak_source.pull.dispositions import merge_in_transactions
 from listrak_source.pull.exclusive import alone, is_empty
 from listrak_source.pull.pending import is_unfinished, was_taken_up
 from listrak_source.pull.source import listrak_sms
@@ -54,6 +55,8 @@ def _load(
 ) -> Iterator[tuple[LoadInfo | None, bool]]:
     """Each load, and whether more are to come."""
     chosen = source.with_resources(*tables) if tables else source
+    # What waits to be loaded is loaded before anything is extracted.
+    merge_in_transactions(pipeline.destination)
     settle(pipeline)
     goes_on = True
     while goes_on:

@@ -44,19 +44,21 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
         source = dlt.current.source()
+        wanted = frozenset(source.selected_resources)
         stored.check()
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
         spare_consents()
         with at_once():
-            foreign.check(set(source.selected_resources))
+            foreign.check(set(wanted))
             upkeep.heal()
+            loads.look(wanted)
         # Which destination the rows are for is known only now.
         written = of_running_pipeline(settings)
         for name, resource in source.resources.items():
             if name in TABLES:
                 written.apply(resource, masks.table(TABLES[name]))
                 _also_set_aside(resource, written)
-        for batch in loads.next(frozenset(source.selected_resources), written):
+        for batch in loads.next(wanted, written):
             yield {name: written.fitted(rows, masks.table(TABLES[name])) for name, rows in batch.items()}
 
     def table_of(table: Table) -> DltResource:

@@ -66,8 +66,10 @@ class Vouched:
         """By table: the sender codes of which rows are gone."""
 
     def goes_on(self, handed: Mapping[str, Mapping[str, int]]) -> None:
-        """Take over what earlier loads of the same pull have handed over."""
-        self._handed = {name: Counter(counts) for name, counts in handed.items()}
+        """Take over what earlier loads of the same pull have handed over. Not of what may come twice: nobody knows how
+        often other processes have handed over the same. What they have loaded is counted as there.
+        """
+        self._handed = {name: Counter(counts) for name, counts in handed.items() if name not in _MAY_COME_TWICE}
 
     def note_handed(self, batch: Batch) -> None:
         """Count rows that are handed over."""

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import pyarrow as pa
+from dataclasses import replace
+from uuid import uuid4
 
 from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each_record
 from listrak_source.api.records import PhoneList
-from listrak_source.api.redact import redact
+from listrak_source.push import columns, phones, wanted
+from listrak_source.push.columns import Form, Stored
 from listrak_source.push.store import Store, text
-from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, Sync
+from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, OPTED_OUT, Sync
 from listrak_source.push.targets import Target, bound
-from listrak_source.push.values import Kind, canonical
-from listrak_source.push.wanted import source_of
+from listrak_source.push.values import Kind, canonical, is_said
 
 _HASH = "^[0-9a-f]{64}$"
+_TIMES = {Form.DATE, Form.TIMESTAMP, Form.MOMENT, Form.TIME}
+_NUMBERS = {Form.WHOLE, Form.DECIMAL, Form.FLOAT}
 _UNFIT = {
-    Kind.NUMBER: (pa.types.is_boolean, pa.types.is_temporal),
-    Kind.CHECKBOX: (pa.types.is_temporal,),
-    Kind.DATE: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_time),
-    Kind.EMAIL: (pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_temporal),
+    Kind.NUMBER: {Form.BOOLEAN, *_TIMES},
+    Kind.CHECKBOX: _TIMES,
+    Kind.STOP: _TIMES,
+    Kind.MEMBERSHIP: _TIMES,
+    Kind.DATE: {Form.BOOLEAN, Form.TIME, *_NUMBERS},
+    Kind.EMAIL: {Form.BOOLEAN, *_NUMBERS, *_TIMES},
 }
-_NO_PHONE = (pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean, pa.types.is_temporal)
-"""By kind of field: types of columns that can never fit it. Text may always."""
+"""By kind of field: what a column may be like and can never fit it. Text may always."""
+_NO_PHONE = {Form.FLOAT, Form.BOOLEAN, Form.OTHER, *_TIMES}
 
 
 def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
@@ -31,12 +35,31 @@ def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Targe
     cannot be asked.
     """
     targets, problems = at_listrak(client, sync)
-    columns, unreadable = columns_of(store, sync)
-    problems += unreadable
-    if columns:
-        problems += unfit(sync, targets, columns)
+    types, unread = columns.found(store, sync)
+    problems += [*unread, *unfit(sync, targets, types)]
     problems += [*_warehouse(store, sync), *unfit_defaults(store, targets)]
     return targets, problems
+
+
+def unread_stops(store: Store, sync: Sync) -> int:
+    """Rows of the sync's table of which nobody can tell whether they say stop, or who does. Nothing is compared."""
+    stops = [Target(one, Kind.STOP) for one in sync.columns if one.contact == OPTED_OUT]
+    if not stops:
+        return 0
+    # Under a name of its own: an apply may be at work.
+    rows, twins = wanted.make(store, replace(sync, name=f"check_{uuid4().hex[:8]}"), stops)
+    told = f"SELECT phone, odd{wanted.said(stops)} FROM {rows}"
+    stop = canonical("said_0", Kind.STOP)
+    try:
+        return int(
+            store.one(
+                f"SELECT COUNT(*) FROM ({told}) AS told WHERE {is_said('said_0')} "
+                f"AND ({stop} IS NULL OR ({stop} = '1' AND {phones.may_be_one('odd')}))"
+            )
+        )
+    finally:
+        for table in (rows, twins):
+            store.run(f"DROP TABLE {table}")
 
 
 def at_listrak(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
@@ -56,29 +79,16 @@ def at_listrak(client: ListrakClient, sync: Sync) -> tuple[list[Target], list[st
         return [], [f"sender code {sync.sender_code_id} is off at Listrak"]
 
 
-def columns_of(store: Store, sync: Sync) -> tuple[dict[str, pa.DataType], list[str]]:
-    """The types of the columns of the sync's table or query, by name; and why they cannot be told."""
-    try:
-        schema = store.arrow(f"SELECT * FROM {source_of(store, sync)} AS source LIMIT 1").schema
-    except Exception as error:  # noqa: BLE001 - each database tells by errors of its own
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return {}, [f"the table cannot be read: {redact(reason.strip())}"]
-    return {field.name: field.type for field in schema}, []
-
-
-def unfit(sync: Sync, targets: list[Target], columns: dict[str, pa.DataType]) -> Iterator[str]:
-    """Columns that the table does not have, or that can never fit their fields."""
-    named = dict.fromkeys([sync.phone, sync.key, *(column.name for column in sync.columns)])
-    for name in named:
-        if name not in columns:
-            yield f"the table has no column {name}; it has {', '.join(columns)}"
-    phone = columns.get(sync.phone)
-    if phone is not None and (pa.types.is_nested(phone) or any(is_a(phone) for is_a in _NO_PHONE)):
-        yield f"column {sync.phone} is of type {phone}, and cannot hold phone numbers: take a text or a whole number"
+def unfit(sync: Sync, targets: list[Target], types: dict[str, Stored]) -> Iterator[str]:
+    """Columns that can never fit their fields."""
+    phone = types.get(sync.phone)
+    if phone is not None and phone.form in _NO_PHONE:
+        what = f"column {sync.phone} is of type {phone.title}"
+        yield f"{what}, and cannot hold phone numbers: take a text or a whole number"
     for target in targets:
-        kind = columns.get(target.column.name)
-        if kind is not None and (pa.types.is_nested(kind) or any(is_a(kind) for is_a in _UNFIT.get(target.kind, ()))):
-            yield f"column {target.column.name} is of type {kind} and does not fit {target.title}, {_a(target)}"
+        stored = types.get(target.column.name)
+        if stored is not None and stored.form in {Form.OTHER, *_UNFIT.get(target.kind, ())}:
+            yield f"column {target.column.name} is of type {stored.title} and does not fit {target.title}, {_a(target)}"
 
 
 def unfit_defaults(store: Store, targets: list[Target]) -> Iterator[str]:

@@ -23,8 +23,8 @@ from dlt.common.storages.load_package import ParsedLoadJobFileName, commit_load_
 
 from listrak_source.api import ConfigurationError, ListrakClient, ListrakError
 from listrak_source.connect import client_of
-from listrak_source.push import landing
-from listrak_source.push.check import at_listrak, columns_of, unfit, unfit_defaults
+from listrak_source.push import columns, landing
+from listrak_source.push.check import at_listrak, unfit, unfit_defaults
 from listrak_source.push.delivery import UNCONFIRMED, Delivery
 from listrak_source.push.diff import rejected_of
 from listrak_source.push.store import Store
@@ -155,11 +155,8 @@ def _others(package: Path, job: ParsedLoadJobFileName) -> list[Path]:
 def _targets(store: Store, client: ListrakClient, sync: Sync, table: str) -> list[Target]:
     """The fields of the sync's columns. Raises :class:`ConfigurationError` with everything that is wrong."""
     targets, problems = at_listrak(client, sync)
-    columns, unreadable = columns_of(store, sync)
-    columns = {
-        column: kind for column, kind in columns.items() if not column.startswith("_dlt_") and column != sync.key
-    }
-    problems += [*unreadable, *(unfit(replace(sync, key=sync.phone), targets, columns) if columns else ())]
+    types, unread = columns.found(store, sync, hidden=sync.key)
+    problems += [*unread, *unfit(sync, targets, types)]
     problems += unfit_defaults(store, targets)
     if problems:
         raise ConfigurationError(f"{NAME}, table {table}: nothing was sent. {'; '.join(problems)}")

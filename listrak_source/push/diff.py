@@ -12,7 +12,7 @@ from listrak_source.push import known, ledger, phones, refused_stops, rejects, w
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, OPTED_OUT, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import canonical, same, usual
+from listrak_source.push.values import canonical, is_said, same, usual
 
 
 def changes_of(sync: Sync) -> str:
@@ -134,7 +134,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     others = [index for index in range(len(targets)) if index != stop]
     held = "".join(f", k.held_{index}" for index in others)
     joined = (
-        f"SELECT w.row_key, w.phone, t.first_key, t.last_key, k.phone_number, k.phone_number_raw, k.opted_out"
+        f"SELECT w.row_key, w.phone, w.odd, t.first_key, t.last_key, k.phone_number, k.phone_number_raw, k.opted_out"
         f"{wanted.said(targets)}{held} FROM {rows} AS w "
         f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
         f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
@@ -148,8 +148,8 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     )
     if stop is not None:
         unread = f"{canonical(f'said_{stop}', targets[stop].kind)} IS NULL"
-        valued += f", COALESCE(TRIM(said_{stop}), '') <> '' AND {unread} AS bad_{stop}"
-    who = "row_key, phone, first_key, last_key, phone_number, phone_number_raw, opted_out"
+        valued += f", {is_said(f'said_{stop}')} AND {unread} AS bad_{stop}"
+    who = "row_key, phone, odd, first_key, last_key, phone_number, phone_number_raw, opted_out"
     afters = "".join(
         f", before_{index}, {_after(sync, targets[index], index)} AS after_{index}, bad_{index}" for index in others
     ) + (f", bad_{stop}" if stop is not None else "")
@@ -187,7 +187,7 @@ def _valued(target: Target, index: int) -> str:
     return (
         f", CASE WHEN {differs} THEN {value} END AS value_{index}"
         f", CASE WHEN {differs} THEN {canonical(held, target.kind)} END AS before_{index}"
-        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN TRIM({said}) <> '' AND ({value} IS NULL{too_long}) "
+        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN {is_said(said)} AND ({value} IS NULL{too_long}) "
         f"ELSE FALSE END AS bad_{index}"
     )
 

@@ -21,7 +21,7 @@ from listrak_source.push.rejects import NO_PHONE
 from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
-from listrak_source.push.values import canonical
+from listrak_source.push.values import canonical, is_said
 
 ROW = "row_of_file"
 """The key of rows that have no name of their own: where a row stands in its file, from 1."""
@@ -117,7 +117,7 @@ def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, i
 def _bad(target: Target, index: int) -> str:
     """It says something that its field does not take."""
     too_long = f" OR LENGTH(said_{index}) > {target.max_length}" if target.max_length else ""
-    return f"said_{index} IS NOT NULL AND TRIM(said_{index}) <> '' AND (value_{index} IS NULL{too_long})"
+    return f"said_{index} IS NOT NULL AND {is_said(f'said_{index}')} AND (value_{index} IS NULL{too_long})"
 
 
 def _read(files: Sequence[Path]) -> str:

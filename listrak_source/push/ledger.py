@@ -38,11 +38,11 @@ STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
 CLEAR = "clear"
 """What a stop has taken along: a value of its contact that Listrak takes no more, and that is empty now."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
-CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING, DROPPED = (
-    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out", "still pending",
-    "to be planned anew",
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED = (
+    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out",
+    "not proved to be allowed", "still pending", "to be planned anew",
 )  # fmt: skip
-FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, PENDING)
+FAILED = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
 AGAIN = "may be asked again"
 """In ``push_tried``: who waits for a person to confirm, and whose row has changed since, or a person has said so."""

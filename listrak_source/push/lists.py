@@ -1,20 +1,23 @@
 """Who is put on a list or taken off it, and who is created. Nobody who said stop is put anywhere.
 
 Listrak opts in whom it is told to subscribe. So each contact is asked for its stop right before that, whatever the last
-pull knew; only a stop in the moment between the two requests could be missed.
+pull knew, and :mod:`listrak_source.push.consent` says what allows it; only a stop in the moment between the two
+requests could be missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from listrak_source.api import ContactStateError, NotFoundError, each_record
-from listrak_source.api.records import PhoneAttribute, SMSContact
-from listrak_source.push.ledger import AGAIN, OPTED_OUT, SENT, SUBSCRIBE
-from listrak_source.push.one_by_one import Act
-from listrak_source.push.reading_back import INVITED, LEFT, OFF, ON, WAITS, states
+from listrak_source.api import ContactStateError, ContactValueError, NotFoundError, each_record
+from listrak_source.api.phones import all_forms
+from listrak_source.api.records import ContactListSubscription, PhoneAttribute, SMSContact
+from listrak_source.push.consent import refused_by_contact, refused_by_list
+from listrak_source.push.ledger import AGAIN, OPTED_OUT, SENT, SUBSCRIBE, UNPROVED
+from listrak_source.push.one_by_one import NOBODY, Act
+from listrak_source.push.reading_back import INVITED, OFF, ON, WAITS, of_list, states
 from listrak_source.push.store import text
 from listrak_source.push.targets import CREATED, of_ids
 from listrak_source.push.updates import changed
@@ -22,26 +25,46 @@ from listrak_source.push.work import Work
 
 
 def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
-    """The act that puts a contact on lists, unless it said stop."""
-    sender_code_id = work.run.sender_code_id
+    """The act that puts a contact on lists, where what Listrak tells of it proves that this is allowed."""
+    client, sender_code_id = work.client, work.run.sender_code_id
     ours, again = _taken_off_by_us(work), _may_be_asked_again(work)
+    say = _once(work.say)
+
+    def records(phone: str) -> list[ContactListSubscription]:
+        return list(each_record(client.list_contact_subscriptions(sender_code_id, phone)))
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
-        held = states(each_record(work.client.list_contact_subscriptions(sender_code_id, phone)))
+        told = records(phone)
+        held = states(told)
         for one in of_ids(wanted, ()):
             phone_list_id = int(one.column.phone_list or 0)
             now = held.get(phone_list_id, OFF)
-            if now == LEFT and (phone, one.id) not in ours:
-                return OPTED_OUT  # who left this list has said stop to it
             if now in (ON, WAITS) or (now == INVITED and (phone, one.id) not in again):
                 continue  # who was asked to confirm once is not asked again
-            if work.client.get_contact(sender_code_id, phone).get("optedOut"):
-                return OPTED_OUT
+            # What is not there may only not have been shown, so it is asked for once more.
+            its = of_list(told, phone_list_id) or of_list(records(phone), phone_list_id)
+            refusal = refused_by_list(its, taken_off_by_us=(phone, one.id) in ours)
+            refusal = refusal or refused_by_contact(client.get_contact(sender_code_id, phone))
+            if refusal:
+                say(f"Somebody is not put on the {one.title}: {refusal.reason}.")
+                return OPTED_OUT if refusal.said_stop else UNPROVED
             with _unless("ERROR_SUBSCRIBED_PHONE_NUMBER", "ERROR_PENDING_PHONE_NUMBER"):
-                work.client.subscribe_contact(sender_code_id, phone, phone_list_id)
+                client.subscribe_contact(sender_code_id, phone, phone_list_id)
         return SENT
 
     return act
+
+
+def _once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Says each sentence once, however many people it is about."""
+    said: set[str] = set()
+
+    def once(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
+    return once
 
 
 def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
@@ -87,16 +110,28 @@ def create(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     sender_code_id = work.run.sender_code_id
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
-        try:
-            there = work.client.get_contact(sender_code_id, phone)
-        except NotFoundError:
-            (phone_list_id,) = (one.column.phone_list for one in of_ids(wanted, ()) if one.is_list)
-            with _unless("ERROR_PHONE_NUMBER_FOUND"):
-                work.client.create_contact(sender_code_id, int(phone_list_id or 0), _new(phone, wanted))
-            return SENT
-        return OPTED_OUT if there.get("optedOut") else SENT
+        for form in all_forms(phone):
+            if there := _found(work, form):
+                return OPTED_OUT if there.get("optedOut") else SENT
+        (phone_list_id,) = (one.column.phone_list for one in of_ids(wanted, ()) if one.is_list)
+        with _unless("ERROR_PHONE_NUMBER_FOUND"):
+            work.client.create_contact(sender_code_id, int(phone_list_id or 0), _new(phone, wanted))
+        return SENT
 
     return act
+
+
+def _found(work: Work, phone: str) -> Mapping[str, Any] | None:
+    """A contact; None only where Listrak says that there is none of this number, or takes no such form of one."""
+    try:
+        return work.client.get_contact(work.run.sender_code_id, phone)
+    except NotFoundError as error:
+        if error.code not in NOBODY:
+            raise
+    except ContactValueError as error:
+        if error.code != "ERROR_INVALID_PHONE_NUMBER":
+            raise
+    return None
 
 
 @contextmanager

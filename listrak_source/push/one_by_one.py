@@ -20,7 +20,7 @@ from listrak_source.push.values import sent
 from listrak_source.push.work import Work
 
 _WRITES = ("update_contact", "create_contact", "subscribe_contact", "unsubscribe_contact")
-_NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
+NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
 """How Listrak says that it has no such contact."""
 TOGETHER = 200
 """Contacts whose intent is written down at once."""
@@ -109,7 +109,7 @@ def _status_of(error: ListrakError, operation: str) -> str | None:
     match error:
         case NotFoundError():
             # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
-            return NOT_FOUND if operation != STOP or error.code in _NOBODY else None
+            return NOT_FOUND if operation != STOP or error.code in NOBODY else None
         case ContactStateError() | NothingTold():
             return REFUSED  # about this one contact: nobody else waits for it
         case ContactValueError():

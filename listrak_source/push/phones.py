@@ -1,12 +1,14 @@
 """Phone numbers for comparing: digits with the country's in front, as Listrak keeps them.
 
-Nearly all are plain American ones, which SQL can tell. The rest (letters, extensions, other countries) go to
-libphonenumber, each different one once.
+Nearly all are plain American ones, which SQL can tell. The rest (other marks, other countries) go to libphonenumber,
+each different one once. What holds anything but digits and marks is no phone number: libphonenumber would read letters
+as digits, and find the number of somebody else.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import phonenumbers
@@ -18,8 +20,9 @@ REGION = "US"
 
 _DIGITS = 10
 """Of a whole number, with its area code."""
-_WORD = re.compile(r"[+]?1?[ .(-]*8[0-9]{2}[ .)-]*[0-9A-Z]{3}[ .-]*[0-9A-Z]{4}")
-"""A toll-free number in letters."""
+_BETWEEN = frozenset("().-/")
+_KINDS_BETWEEN = frozenset({"Nd", "Pd", "Zs", "Cf"})
+"""Of characters: digits, dashes, blanks, and marks that are not seen, as address books leave them."""
 
 
 def stripped(text: str) -> str:
@@ -38,10 +41,15 @@ def plain(text: str, digits: str | None = None) -> str:
     digits = digits or stripped(text)
     return (
         f"CASE WHEN REGEXP_MATCHES({text}, '^1[0-9]{{10}}$') THEN {text} "
-        f"WHEN {text} LIKE '%{DECIMAL}' THEN NULL "
+        f"WHEN REGEXP_MATCHES({text}, '{DECIMAL}') THEN NULL "
         f"WHEN REGEXP_MATCHES({digits}, '{ELEVEN}') THEN REPLACE({digits}, '+', '') "
         f"WHEN REGEXP_MATCHES({digits}, '{TEN}') THEN '1' || {digits} END"
     )
+
+
+def may_be_one(text: str) -> str:
+    """SQL: the SQL expression ``text`` is no phone number that can be read, and may have been one."""
+    return f"COALESCE(REGEXP_MATCHES({text}, '^([^0-9]*[0-9]){{7}}.*$'), FALSE)"
 
 
 def numbers(given: Iterable[str]) -> dict[str, str | None]:
@@ -50,8 +58,8 @@ def numbers(given: Iterable[str]) -> dict[str, str | None]:
 
 
 def _number(text: str) -> str | None:
-    # Words beside a number are no part of it, and a number that was a decimal one has lost or won digits.
-    if text.endswith(DECIMAL) or (sum(map(str.isdigit, text)) < _DIGITS and not _WORD.fullmatch(text.strip())):
+    text = text.strip()
+    if re.fullmatch(DECIMAL, text) or not _is_written(text) or sum(map(str.isdigit, text)) < _DIGITS:
         return None
     try:
         number = phonenumbers.parse(text, REGION)
@@ -60,6 +68,14 @@ def _number(text: str) -> str | None:
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+
+
+def _is_written(text: str) -> bool:
+    """Digits with marks between them, and a plus before the first."""
+    head, plus, rest = text.partition("+")
+    if plus and any(map(str.isdigit, head)):
+        return False
+    return all(one in _BETWEEN or one.isspace() or unicodedata.category(one) in _KINDS_BETWEEN for one in head + rest)
 
 
 def masked(phone: str) -> str:

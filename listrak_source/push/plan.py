@@ -14,6 +14,7 @@ from listrak_source.push.files import as_csv, by_key, of_group, write
 from listrak_source.push.groups import Group, grouped
 from listrak_source.push.ledger import REASON
 from listrak_source.push.phones import masked
+from listrak_source.push.rejects import unread_stops
 from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
@@ -51,6 +52,8 @@ class Plan:
     """By field: contacts that change it."""
     rejected: dict[str, int]
     """By column and reason: rows."""
+    unread_stops: int
+    """Of these: stops that are not understood."""
     files: list[PlannedFile]
     sample: list[tuple[str, str, str | None, str]]
     """Phone number (masked), field, before, after."""
@@ -136,6 +139,7 @@ def of_tables(store: Store, sync: Sync, targets: list[Target]) -> Plan:
         },
         fields=fields,
         rejected=_rejected(store, sync),
+        unread_stops=unread_stops(store, diff.rejected_of(sync)),
         files=files,
         sample=_sample(store, sync, targets),
         hash=digest.hexdigest()[:16],

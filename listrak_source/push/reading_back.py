@@ -32,20 +32,34 @@ TOGETHER = 500
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-ON, OFF, WAITS, INVITED, LEFT = "1", "0", "pending", "invited", "left"
-"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, not on it though it was asked to
-confirm once, or no more on it."""
+ON, OFF, WAITS, INVITED = "1", "0", "pending", "invited"
+"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, or not on it though it was asked
+to confirm once."""
 
 
 def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
-    """By list: what a contact is to it. A state that is not known counts as not on the list."""
+    """By list: what a contact is to it. A state that is not known counts as not on the list, and as no permission."""
     found = {}
     for one in subscriptions:
-        state = str(one.get("subscriptionState") or "").casefold()
+        state = str(one.get("subscriptionState") or "").strip().casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        off = LEFT if state == "unsubscribed" else INVITED if date_of(one.get("pendingDate")) else OFF
-        found[one["phoneListId"]] = ON if state == "subscribed" else WAITS if waits else off
+        is_left = state == "unsubscribed" or date_of(one.get("unsubscribeDate"))
+        off = INVITED if date_of(one.get("pendingDate")) and not is_left else OFF
+        found[list_of(one)] = ON if state == "subscribed" else WAITS if waits else off
     return found
+
+
+def list_of(subscription: ContactListSubscription) -> int:
+    """The list that a contact's subscription is about. Raises :class:`NothingTold` where it names none."""
+    try:
+        return int(str(subscription.get("phoneListId")))
+    except ValueError:
+        raise NothingTold("a subscription that names no list", operation="list_contact_subscriptions") from None
+
+
+def of_list(subscriptions: Iterable[ContactListSubscription], phone_list_id: int) -> list[ContactListSubscription]:
+    """What a contact's subscriptions say of one list."""
+    return [one for one in subscriptions if list_of(one) == phone_list_id]
 
 
 def profile_of(contact: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -57,8 +71,7 @@ def profile_of(contact: Mapping[str, Any]) -> list[dict[str, Any]]:
 def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
     if target.is_list:
-        held = lists.get(int(target.column.phone_list or 0), OFF)
-        return OFF if held == LEFT else held
+        return lists.get(int(target.column.phone_list or 0), OFF)
     if target.id == CREATED:
         return ON
     if not target.is_profile:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from time import time
 
-from listrak_source.push import ledger, wanted
-from listrak_source.push.phones import plain
+from listrak_source.push import ledger, phones, wanted
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
 from listrak_source.push.values import canonical
 
 NO_PHONE = "not a phone number"
+UNREAD = "says neither stop nor none"
+UNREAD_WHO = "says stop, and not a phone number"
 UNKNOWN = "Listrak has no such contact, as far as the last pull knows"
 STOPPED = "opted out at Listrak, and nothing here opts anyone in"
 GONE = "said stop before, and is gone at Listrak: nothing here opts anyone in"
@@ -20,9 +21,10 @@ TRIED = "tried: "
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
     """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
+    unread_who = f"says_stop AND {phones.may_be_one('odd')}"
     other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
     reasons = [
-        ("phone", text(NO_PHONE), "phone IS NULL"),
+        ("phone", f"CASE WHEN {unread_who} THEN {text(UNREAD_WHO)} ELSE {text(NO_PHONE)} END", "phone IS NULL"),
         ("phone", f"{text(ledger.SAME)} || {other}", "first_key IS NOT NULL"),
         (
             "phone",
@@ -34,7 +36,7 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
     for index, target in enumerate(targets):
         limit = f", {target.max_length} characters at the most" if target.max_length else ""
         unfit = f"does not fit: {target.title} is a {target.kind.value}{limit}"
-        reasons.append((target.column.name, text(unfit), f"bad_{index}"))
+        reasons.append((target.column.name, text(UNREAD if target.is_stop else unfit), f"bad_{index}"))
         if target.is_list:
             reasons.append((target.column.name, text(STOPPED), f"after_{index} = '1' AND opted_out"))
     store.make(
@@ -45,6 +47,11 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
             for column, reason, condition in reasons
         ),
     )
+
+
+def unread_stops(store: Store, table: str) -> int:
+    """The rows of a table of rejected rows that are stops, as far as anybody knows, and were not understood."""
+    return int(store.one(f"SELECT COUNT(*) FROM {table} WHERE {ledger.among('reason', (UNREAD, UNREAD_WHO))}"))
 
 
 def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:
@@ -134,7 +141,7 @@ def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) ->
     of_sender = f"push_tried.sender_code_id = {sync.sender_code_id} AND push_tried.status = '{ledger.PENDING}'"
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
         return
-    phone = f"COALESCE({plain('push_tried.phone_number')}, push_tried.phone_number)"
+    phone = f"COALESCE({phones.plain('push_tried.phone_number')}, push_tried.phone_number)"
     for index, one in enumerate(targets):
         if one.is_list:
             said = f"SELECT 1 FROM (SELECT phone{wanted.said(targets)} FROM {rows}) AS w WHERE w.phone = {phone}"

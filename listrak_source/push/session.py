@@ -22,7 +22,7 @@ from listrak_source.connect import client_of
 from listrak_source.push import apply as applying
 from listrak_source.push import ledger, plan, refused_stops, rejects, undo
 from listrak_source.push.apply import Outcome
-from listrak_source.push.check import checked
+from listrak_source.push.check import checked, unread_stops
 from listrak_source.push.diff import rejected_of, stops_of
 from listrak_source.push.ledger import Run
 from listrak_source.push.lock import Lock
@@ -36,6 +36,16 @@ from listrak_source.push.work import Work
 from listrak_source.settings import resolve
 
 Say = Callable[[str], None]
+
+
+def not_understood(sync: Sync, stops: int) -> str:
+    """A sentence about rows of which nobody can tell whether they say stop, or who does."""
+    column = next((one.name for one in sync.columns if one.contact == OPTED_OUT), "")
+    return (
+        f"{stops:,} stop{'s are' if stops > 1 else ' is'} not understood, and nobody is stopped by "
+        f"{'them' if stops > 1 else 'it'}: write true or false in the column {column}, and a phone number in the "
+        f"column {sync.phone}"
+    )
 
 
 class MovedError(Exception):
@@ -67,6 +77,14 @@ class Session:
         """Have the refused stops of a row sent and told no more, as long as it says stop; gives how many these are."""
         with Lock(self.store, self.sync.name):
             return refused_stops.waive(self.store, self.sync, row_key)
+
+    def unread_stops(self) -> int:
+        """How many rows of the table may say stop, and are not understood. Nobody is stopped by them."""
+        return unread_stops(self.store, self.sync)
+
+    def left_unread(self) -> int:
+        """The same of the latest plan, also of one that was applied."""
+        return rejects.unread_stops(self.store, rejected_of(self.sync))
 
     def plan(self) -> Plan:
         """Work out what would change. Raises :class:`ConfigurationError` with all that is wrong."""
@@ -144,6 +162,8 @@ class Session:
                 f"the plan is {found.hash} now and not {only}: the table or what is known of Listrak has moved. "
                 "Look at the plan again"
             )
+        if found.unread_stops:
+            say(f"{not_understood(found.sync, found.unread_stops)}. They are named in {rejected_of(found.sync)}.")
         if found.rejected:
             reasons = "; ".join(f"{count:,} {reason}" for reason, count in found.rejected.items())
             say(f"Rows that are not sent, named in the table {rejected_of(found.sync)}: {reasons}.")

@@ -51,6 +51,16 @@ class Store(Sql):
         with self._client.execute_query(self._with_places(query) if values else self._ours(query), *values) as cursor:
             return cursor.arrow()
 
+    def types(self, query: str) -> list[tuple[str, str]]:
+        """The names and the types of a query's columns, in small letters as the catalogue has them. No row is read."""
+        with self._client.execute_query(self._ours(f"SELECT * FROM ({query}) AS found LIMIT 0")) as cursor:
+            told = [(str(one[0]), one[1]) for one in cursor.native_cursor.description]
+        if self.dialect != "postgres" or not told:
+            return [(title, str(kind).lower()) for title, kind in told]
+        some = ", ".join(str(int(kind)) for _, kind in told)
+        names = dict(self.rows(f"SELECT CAST(oid AS BIGINT), CAST(typname AS TEXT) FROM pg_type WHERE oid IN ({some})"))
+        return [(title, str(names.get(kind, kind))) for title, kind in told]
+
     def stream(self, query: str, key: str, rows: int) -> Iterator[pa.Table]:
         """The rows of a query in the order of its text column ``key``, which has no value twice: about ``rows`` at a
         time, however many there are. Other statements may run meanwhile.

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from listrak_source.api.records import PhoneAttribute, PhoneList
 from listrak_source.push.store import readable
 from listrak_source.push.sync import CLEAR, DEFAULT, OPTED_OUT, Column, Sync
-from listrak_source.push.values import Kind
+from listrak_source.push.values import Kind, is_said
 
 _KINDS = {"Text": Kind.TEXT, "Number": Kind.NUMBER, "Checkbox": Kind.CHECKBOX, "Date": Kind.DATE}
-_CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.CHECKBOX}
+_CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.STOP}
 LIST = "list:"
 CREATED = "created"
 """In the ledger: that the contact is there at all."""
@@ -95,7 +95,7 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
             found.append(Target(Column(title, int(one)), kind, int(one), title=title))
         elif one.startswith(LIST):
             number = int(one.removeprefix(LIST))
-            found.append(Target(Column(one, phone_list=number), Kind.CHECKBOX, title=f"list {number}"))
+            found.append(Target(Column(one, phone_list=number), Kind.MEMBERSHIP, title=f"list {number}"))
         else:
             kind = Kind.CHECKBOX if one == CREATED else _CONTACT.get(one, Kind.TEXT)
             found.append(Target(Column(one, contact=one), kind, title=one))
@@ -146,7 +146,7 @@ def _list(column: Column, found: PhoneList | None) -> Target | str:
     if str(found.get("status") or "Active") != "Active":
         return f"column {column.name}: the list {title!r} is inactive at Listrak"
     asks = bool(found.get("requireDoubleOptIn") or found.get("requireAgeGate"))
-    return Target(column, Kind.CHECKBOX, title=f"list {title}", asks=asks)
+    return Target(column, Kind.MEMBERSHIP, title=f"list {title}", asks=asks)
 
 
 def given(target: Target, text: str) -> str:
@@ -154,7 +154,7 @@ def given(target: Target, text: str) -> str:
     What is blank says nothing, too."""
     if target.column.null == DEFAULT:
         default = target.column.default.replace("'", "''")
-        return f"CASE WHEN NULLIF(TRIM({text}), '') IS NULL THEN '{default}' ELSE {text} END"
+        return f"CASE WHEN {is_said(text)} THEN {text} ELSE '{default}' END"
     return text
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from listrak_source.api.dates import date_of
 from listrak_source.api.records import PhoneAttribute, SMSContact
 from listrak_source.push.ledger import SENT
 from listrak_source.push.one_by_one import Act
 from listrak_source.push.reading_back import OWN, profile_of
 from listrak_source.push.work import Work
 
-_NO_DATE = "0001-01-01"
 _DATES = ("subscribeDate", "unsubscribeDate")
 
 
@@ -41,13 +41,12 @@ def active_of(fields: Iterable[PhoneAttribute]) -> set[int]:
 def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
     """A contact as it is to be sent: all that the API told, fields that are new to us too, without its dates, and
     without values of disabled fields, which it would refuse."""
-    birthday = read.get("birthday")
     return {
         **{name: value for name, value in read.items() if name not in _DATES},
         "phoneNumber": read.get("phoneNumber"),
         **{name: read.get(name) for name in ("emailAddress", "firstName", "lastName", "postalCode")},
-        "birthday": None if not birthday or str(birthday).startswith(_NO_DATE) else birthday,
-        "optedOut": bool(read.get("optedOut")),
+        "birthday": date_of(read.get("birthday")),
+        "optedOut": str(read.get("optedOut")).casefold() == "true",
         "segmentationFieldValues": [one for one in profile_of(read) if one.get("segmentationFieldId") in active],
     }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from listrak_source.push import phones
+from listrak_source.push import columns, phones
+from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
+from listrak_source.push.values import trimmed
 
 _TOGETHER = 10_000
 """Odd phone numbers that are in memory at once."""
@@ -15,20 +17,25 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     """Two tables, by name: the rows, and who has more than one.
 
     Of each row ``row_key``, ``phone`` (digits for comparing, null where it is no number), ``odd`` (the number as it is
-    written, where SQL alone cannot tell it) and for each target ``n`` its column as it is, ``column_n``; of each such
+    written, where SQL alone cannot tell it) and for each target ``n`` its column as text, ``column_n``; of each such
     person ``phone``, ``first_key`` and ``last_key``. The table is read once, so that all of a plan is about one state.
     """
     rows, twins = f"push_wanted_{sync.name}", f"push_twins_{sync.name}"
     indexes = range(len(targets))
-    columns = ", ".join(f"{name(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
+    types = columns.of(store, sync)
+
+    def text_of(column: str) -> str:
+        return columns.as_text(column, types[column])
+
+    texts = ", ".join(f"{text_of(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
-        f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN TRIM(given) END AS odd"
+        f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN {trimmed('given')} END AS odd"
         f"{''.join(f', column_{index}' for index in indexes)} FROM ("
         f"SELECT *, {phones.plain('given', 'digits')} AS phone FROM ("
         f"SELECT *, {phones.stripped('given')} AS digits FROM ("
         f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
-        f"CAST({name(sync.phone)} AS TEXT) AS given, {columns} FROM {source_of(store, sync)} AS source"
+        f"{text_of(sync.phone)} AS given, {texts} FROM {source_of(store, sync)} AS source"
         ") AS texts) AS stripped) AS told",
         for_now=True,
     )
@@ -42,14 +49,9 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     return rows, twins
 
 
-def source_of(store: Store, sync: Sync) -> str:
-    """SQL for the user's table or query; a query stays in the user's own words."""
-    return store.verbatim(sync.relation) if sync.is_verbatim else sync.relation
-
-
 def said(targets: list[Target]) -> str:
     """SQL for what these rows say, ``said_n`` for each target ``n``: more columns of a query."""
-    texts = (given(one, f"CAST(column_{index} AS TEXT)") for index, one in enumerate(targets))
+    texts = (given(one, f"column_{index}") for index, one in enumerate(targets))
     return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(texts))
 
 

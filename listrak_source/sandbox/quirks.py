@@ -52,6 +52,11 @@ class Quirks:
     """What ``endDate`` is of an import that has not ended."""
     value_refusals: Literal["named", "unnamed"] = "named"
     """How ``PUT`` refuses a value of a contact: by the code of that value, or by a code that fits everything."""
+    left_state: Literal["Unsubscribed", "Not Subscribed", "Suspended", ""] = "Unsubscribed"
+    """The state of who has left a list, beside the date of that: as seen, that of who was never on it, a word that
+    nobody has seen, or none."""
+    stops: Literal["told", "absent", "null", "text"] = "told"
+    """How a contact that is looked up tells ``optedOut``: as a boolean, not at all, as null, or as a text."""
     charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
     """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
     most_rows: int | None = None

@@ -13,6 +13,7 @@ from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.paging import decode_cursor, read_count, read_date, read_flag
 from listrak_source.sandbox.phones import row_written, written
 from listrak_source.sandbox.profile import ProfileField, normal_phone
+from listrak_source.sandbox.quirks import Quirks
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
 
@@ -89,6 +90,8 @@ class Reads:
             "unsubscribeDate": to_text(stopped.ticks) if stopped else None,
         }
         row = row_written(self.state.row(sender, person), call.quirks.contact_phones)
+        for told in (b"true", b"false"):
+            row = row.replace(b'"optedOut":' + told, _stop_told(told, call.quirks.stops), 1)
         return resource(json_bytes(dates)[:-1] + b"," + row[1:])
 
     def list_opt_outs(self, call: Call) -> Answer:
@@ -112,7 +115,7 @@ class Reads:
     def list_contact_subscriptions(self, call: Call) -> Answer:
         sender, person = self._contact(call)
         found = self.state.subscriptions(sender, person)
-        records = {item.list_id: _subscription_record(item, what) for item, what in found}
+        records = {item.list_id: _subscription_record(item, what, call.quirks) for item, what in found}
         return _whole(call, lambda asked: _page_of(records, asked))
 
     def get_contact_import(self, call: Call) -> Answer:
@@ -207,11 +210,17 @@ def _field_record(field: ProfileField) -> dict[str, Any]:
     }
 
 
-def _subscription_record(phone_list: PhoneList, what: Subscription) -> dict[str, Any]:
+def _stop_told(told: bytes, how: str) -> bytes:
+    if how == "absent":
+        return b'"optedIn":null'
+    return b'"optedOut":' + {"null": b"null", "text": b'"' + told + b'"'}.get(how, told)
+
+
+def _subscription_record(phone_list: PhoneList, what: Subscription, quirks: Quirks) -> dict[str, Any]:
     # The year-one sentinel is what a .NET date without a value becomes; the contract would allow null as well.
     return {
         "phoneListId": phone_list.list_id,
-        "subscriptionState": what.state,
+        "subscriptionState": quirks.left_state if what.state == "Unsubscribed" else what.state,
         "subscribeDate": to_text(what.subscribed) if what.subscribed else None,
         "unsubscribeDate": to_text(what.unsubscribed) if what.unsubscribed else NO_DATE,
         "pendingDate": to_text(what.pending) if what.pending else NO_DATE,

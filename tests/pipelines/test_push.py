@@ -167,3 +167,15 @@ def test_without_a_warehouse(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("push", "status")
     assert code == Exit.FAILED
     assert "listrak pull makes it" in err
+
+
+def test_a_stop_that_is_not_understood_ends_no_command_well(listrak: Listrak, phones: list[str]) -> None:
+    """14.A4: not check, not plan, not apply, whether there is anything else to do or not."""
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("ALTER TABLE customers ALTER stop TYPE TEXT")
+        connection.execute("UPDATE customers SET stop = 'perhaps' WHERE phone = ?", [phones[0]])
+    for command in ("check", "plan", "apply", "apply", "plan", "retry"):
+        code, out, err = listrak("push", command, "loyalty")
+        assert code == Exit.FAILED, (command, out)
+        assert "1 stop is not understood, and nobody is stopped by it: write true or false in the column stop" in err
+        assert phones[0] not in out + err

@@ -7,9 +7,11 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms
 from listrak_source.pull.reading import DONE, PAGES
@@ -228,6 +230,24 @@ def test_a_complete_walk_that_is_killed_marks_the_same_in_the_end(
     for name in ("contacts", "list_memberships", "contact_profile_values", "opt_outs", "subscriptions"):
         assert warehouse.rows(name, removed=True) == twin.rows(name, removed=True), name
     assert someone.key in warehouse.rows("contacts", removed=True)
+
+
+@pytest.mark.parametrize("place", ["duckdb", pytest.param("postgres", marks=pytest.mark.full)], indirect=True)
+@pytest.mark.parametrize("plain", [False, pytest.param(True, marks=pytest.mark.full)], ids=["load", "pipeline.run"])
+def test_a_merge_that_ends_half_way_takes_no_row(warehouse: Warehouse, plain: bool) -> None:
+    """It deletes, and what it was to insert does not come: what it deleted is there again."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    warehouse.begin()
+    before = warehouse.rows("contacts").keys()
+    with warehouse.pipeline().sql_client() as client:
+        client.execute_sql("UPDATE contacts SET first_name = 'Zoë' WHERE first_name IS NULL")
+        client.execute_sql("ALTER TABLE contacts ALTER COLUMN first_name SET NOT NULL")
+    world.edit(someone.phone_number, {"firstName": None})
+    world.opt_out(*someone.key)
+    run = partial(warehouse.pipeline().run, listrak_sms(**warehouse.options())) if plain else warehouse.pull
+    with pytest.raises(PipelineStepFailed):
+        run()
+    assert warehouse.rows("contacts").keys() == before
 
 
 # -- life between the loads -------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from listrak_source import listrak_sms
 from listrak_source.pull.tables import REJECTED_ROWS, TABLES
 from pipelines import status
 from tests.pull.asking import somebody
-from tests.pull.cutting import elsewhere, loads
+from tests.pull.cutting import cut, elsewhere, loads
 from tests.pull.warehouse import Warehouse, truth
 
 EVERY = [name for name in TABLES if name != REJECTED_ROWS.name]
@@ -82,6 +82,22 @@ def test_nothing_is_remarked_where_nothing_is_gone(warehouse: Warehouse) -> None
         warehouse.sandbox.world.live(2)
         warehouse.pull(full=full)
         assert not remarks(warehouse)
+
+
+@pytest.mark.full
+def test_nothing_is_remarked_after_a_walk_that_many_processes_went_on_with(warehouse: Warehouse) -> None:
+    """Each of them looks at the same people again: they count once."""
+    walk: dict[str, Any] = {"full": True, "lookups": "all", "chunk_rows": 45, "page_size": 20}
+    warehouse.begin()
+    warehouse.sandbox.world.live(1)
+    warehouse.sandbox.world.clock.advance(days=3)
+    cuts = 1
+    while cut(warehouse, 1, **walk):
+        cuts += 1
+        assert not remarks(warehouse)
+    assert cuts > 3
+    warehouse.pull()
+    assert not remarks(warehouse)
 
 
 def test_rows_that_are_gone_while_a_pull_is_cut_short(warehouse: Warehouse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from listrak_source import lease
 from listrak_source.push.sync import Sync
+from listrak_source.sandbox import Quirks
 from listrak_source.sandbox.errors import Refused
 from tests.pull.warehouse import truth
 from tests.push import wishes
@@ -23,12 +25,16 @@ from tests.tiers import sizes
 NEW = ["13125550101", "13125550102", "13125550103"]
 SPOILT = "no address"
 """What a contact holds, and no request may write."""
-EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit", "spoil"])
+EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit", "leave sale", "spoil"])
+STATES = st.sampled_from(["Unsubscribed", "Not Subscribed", "Suspended", ""])
+"""How Listrak calls what somebody is to a list who has left it (14.A2)."""
 Life = list[tuple[str, int]]
 
 
-def live(pushing: Pushing, events: Life, people: list[str], *, edits: bool) -> None:
-    """What people do. Edits are left out after the last pull: no plan can know of them."""
+def live(pushing: Pushing, events: Life, people: list[str], left: set[str], *, edits: bool) -> None:
+    """What people do. Edits are left out after the last pull: no plan can know of them. Who leaves the list that the
+    sync is about is added to ``left``.
+    """
     world, sender = pushing.world, pushing.sender_code_id
     phone_list = pushing.lists()[0]
     text = pushing.field("Text").field_id
@@ -39,6 +45,11 @@ def live(pushing: Pushing, events: Life, people: list[str], *, edits: bool) -> N
                 world.opt_out(sender, phone)
             elif what == "vanish":
                 world.vanish(phone)
+                left.discard(phone)
+            elif what == "leave sale":
+                world.subscribe(sender, pushing.lists()[-1], phone)
+                world.leave_list(sender, pushing.lists()[-1], phone)
+                left.add(phone)
             elif what == "leave":
                 world.leave_list(sender, phone_list, phone)
             elif what == "edit" and edits:
@@ -57,15 +68,15 @@ def sync_of(pushing: Pushing, table: list[Row], new_list: int) -> Sync:
     kinds = {"tier": "Text", "points": "Number", "vip": "Checkbox"}
     columns: dict[str, Any] = {column: pushing.field(kind).field_id for column, kind in kinds.items()}
     columns |= {"born": {"contact": "birthday"}, "first": {"contact": "first_name"}}
-    columns |= {"stop": {"contact": "opted_out"}, "sale": {"list": new_list}}
+    columns |= {"said": {"contact": "opted_out"}, "sale": {"list": new_list}}
     pushing.customers(
-        ["id", "phone", *COLUMNS],
+        ["id", "phone", *("said" if column == "stop" else column for column in COLUMNS)],  # a text, not a boolean
         [row.cells() for row in table],
     )
     return pushing.sync(columns, modes=["create", "subscribe", "unsubscribe"], read_back="all")
 
 
-def state(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | None:
+def held(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | None:
     """What Listrak holds of somebody, by column; None where it knows nobody."""
     told, key = truth(pushing.sandbox), (pushing.sender_code_id, phone)
     row = told["contacts"].get(key) or told["unlisted_contacts"].get(key)
@@ -83,11 +94,18 @@ def state(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | Non
 
 
 def promises(
-    pushing: Pushing, table: list[Row], pulled: set[str], phone_list: int, before: dict[str, dict[str, Any] | None]
+    pushing: Pushing,
+    table: list[Row],
+    pulled: set[str],
+    phone_list: int,
+    before: dict[str, dict[str, Any] | None],
+    left: set[str],
 ) -> None:
-    """What holds after an apply. ``pulled`` is whom the last pull brought, ``before`` what Listrak held."""
+    """What holds after an apply. ``pulled`` is whom the last pull brought, ``before`` what Listrak held, ``left`` who
+    has left the list.
+    """
     on_record = {phone for (phone,) in pushing.rows("SELECT DISTINCT phone_number FROM opt_outs")}
-    after = {phone: state(pushing, phone, phone_list) for phone in before}
+    after = {phone: held(pushing, phone, phone_list) for phone in before}
     twins, stopped = wishes.twins(table), wishes.stopped(table)
     rejected = {int(key) for (key,) in pushing.rows("SELECT DISTINCT row_key FROM push_rejected_loyalty")}
     meant = {row.phone for row in table}
@@ -109,8 +127,8 @@ def promises(
         for column in COLUMNS:
             wanted = row.says(column)
             if column == "sale" and pushing.world.phone_list(pushing.sender_code_id, phone_list).double_opt_in:
-                assert now["sale"] == (was or now)["sale"] == "0", "who is asked first waits"
-            elif column == "sale" and (now["stop"] == "1" or phone in stopped):
+                assert now["sale"] == (was or now)["sale"] or wanted == "0", "who is asked first waits"
+            elif column == "sale" and (now["stop"] == "1" or phone in stopped or phone in left):
                 assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
             elif column == "stop" or (was and was["spoilt"] and column in ("first", "born")):
                 continue
@@ -123,7 +141,7 @@ def promises(
                 "stops only, and all of them",
                 phone,
             )
-            if was["stop"] == "1":
+            if was["stop"] == "1" or phone in left:
                 assert now["sale"] <= was["sale"], ("who said stop joins nothing", phone)
         if phone not in meant:
             assert now == was, "nobody else is touched"
@@ -146,21 +164,25 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
         earlier=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=5),
         later=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=4),
         kills=st.lists(st.integers(1, 160), max_size=2),
+        state=STATES,
         asks=st.booleans(),
     )
-    def play(table: list[Row], earlier: Life, later: Life, kills: list[int], asks: bool) -> None:
+    def play(table: list[Row], earlier: Life, later: Life, kills: list[int], state: Any, asks: bool) -> None:
         pushing.sandbox.service.reset()
+        pushing.sandbox.service.quirks = replace(Quirks(), left_state=state)
+        left: set[str] = set()
         shutil.copy(start, database)
         new_list = pushing.world.add_list(pushing.sender_code_id, "Sale", double_opt_in=asks)
-        live(pushing, earlier, [*people, *NEW], edits=True)
+        live(pushing, earlier, [*people, *NEW], left, edits=True)
         if earlier:
             pushing.warehouse.pull(full=True)
         pulled = {phone for (phone,) in pushing.rows("SELECT phone_number FROM contacts WHERE removed_at IS NULL")}
-        live(pushing, later, [*people, *NEW], edits=False)
+        live(pushing, later, [*people, *NEW], left, edits=False)
         sync = sync_of(pushing, table, new_list)
         told = truth(pushing.sandbox)
         everybody = [phone for _, phone in (*told["contacts"], *told["unlisted_contacts"])]
-        before = {phone: state(pushing, phone, new_list) for phone in (*everybody, *people, *NEW)}
+        before = {phone: held(pushing, phone, new_list) for phone in (*everybody, *people, *NEW)}
+        lived = len(pushing.world.journal)
         for at in kills:
             with monkeypatch.context() as patched:
                 count_down(patched, at)
@@ -169,8 +191,8 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
                 except Killed:
                     continue
         pushing.apply(sync)
-        promises(pushing, table, pulled, new_list, before)
-        invited = [one.phone_number for one in pushing.world.journal if one.kind == "pending"]
+        promises(pushing, table, pulled, new_list, before, left)
+        invited = [one.phone_number for one in pushing.world.journal[lived:] if one.kind == "pending"]
         assert len(invited) == len(set(invited)), "an invitation goes once"
         plan = pushing.plan(sync)
         assert plan.is_empty, (plan.counts, plan.sample)

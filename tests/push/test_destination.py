@@ -229,7 +229,7 @@ def test_what_does_not_fit_is_said_at_once_and_the_rows_wait(importing: Importin
     for part in (
         "table customers: nothing was sent", "Listrak has no profile field 'Rank'", "'Fax' is disabled",
         "has no column age; it has mobile, tier, old, points;",
-        "column points is of type int64 and does not fit Last purchase", "its next run goes on with them",
+        "column points is of type bigint and does not fit Last purchase", "its next run goes on with them",
     ):  # fmt: skip
         assert part in complaint
     assert not importing.requests("start_contact_import")

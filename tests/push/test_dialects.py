@@ -67,7 +67,7 @@ def push(pushing: Pushing) -> None:
     rows = [
         (1, phones[0], "gold", "1", "on", "2020-01-02", "Zoë", "a@b.co", "1990-01-31", "01234", True, False),
         (2, phones[1], None, "2", None, "1/2/2020", None, None, None, None, False, True),
-        (3, "1-800-FLOWERS", "x", None, None, None, None, None, None, None, None, None),
+        (3, "+44 20 7031 3000", "x", None, None, None, None, None, None, None, None, None),
         (4, "15550001111", "x", None, None, None, "New", None, None, None, True, None),
         (5, phones[2], "x", None, None, "never", None, None, None, None, None, None),
         (6, phones[3], "x", "5", "off", None, None, None, None, None, False, None),

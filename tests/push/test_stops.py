@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from listrak_source.push import ledger
 from listrak_source.push.ledger import CLEAR, CONFIRMED, REFUSED, STOP
 from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault, Quirks
@@ -22,7 +23,7 @@ def stops(pushing: Pushing, *phones: str) -> Sync:
 def odd(pushing: Pushing, what: str, phone: str) -> str:
     """Have a contact hold something that Listrak takes no more, beside what it takes. Gives its name in the ledger."""
     text, number = pushing.field("Text"), pushing.field("Number")
-    held: dict[str, Any] = {"firstName": "Ann", "lastName": "Lee", "emailAddress": "a@b.co"}
+    held: dict[str, Any] = {"newField": "new", "firstName": "Ann", "lastName": "Lee", "emailAddress": "a@b.co"}
     values = {text.field_id: "gold", number.field_id: "5"}
     if what == "value":
         values[text.field_id] = "x" * 40
@@ -60,6 +61,11 @@ def test_a_value_that_listrak_refuses_holds_up_no_stop(in_duckdb: Pushing, what:
     assert named == target
     assert (before, after) != (None, None)
     assert in_duckdb.sent().count("PUT") <= 8
+    with in_duckdb.session(stops(in_duckdb, phone)) as session:
+        assert session.verify(None, in_duckdb.said.append) == outcome.counts
+        run = ledger.run(session.store, outcome.run_id)
+        assert run
+        assert session.plan_undo(run).is_empty
 
 
 def test_several_values_are_left_out_together(in_duckdb: Pushing) -> None:
