@@ -1,4 +1,4 @@
-"""Interrupts: SIGTERM ends a command as Ctrl-C does, and none is swallowed.
+"""Interrupts: SIGTERM and SIGHUP end a command as Ctrl-C does, and none is swallowed.
 
 Python raises KeyboardInterrupt wherever the main thread is. Deep in a library that may be a place that takes any error
 for a small one of its own: of a hundred pulls that were interrupted between two loads, one went on.
@@ -14,19 +14,25 @@ from contextlib import contextmanager, suppress
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody told this process to end (SIGTERM): a scheduler, say."""
+    """Somebody told this process to end: a scheduler, say (SIGTERM), or a terminal that was closed (SIGHUP)."""
+
+
+_WAYS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 def end_when_told() -> None:
-    """Have SIGTERM raise :class:`Terminated` in this process, once: who tells a process to end often tells it twice,
-    and what it does to end in order must not be cut short.
+    """Have SIGTERM and SIGHUP raise :class:`Terminated` in this process, once: who tells a process to end often tells
+    it twice, and what it does to end in order must not be cut short. ``nohup`` is left in force.
     """
+    ways = [way for way in _WAYS if signal.getsignal(way) is not signal.SIG_IGN]
 
     def told(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for way in ways:
+            signal.signal(way, signal.SIG_IGN)
         raise Terminated
 
-    signal.signal(signal.SIGTERM, told)
+    for way in ways:
+        signal.signal(way, told)
 
 
 @contextmanager
@@ -47,7 +53,7 @@ def noticed() -> Iterator[Callable[[], None]]:
         def check() -> None:
             with suppress(BlockingIOError):
                 came = ours.recv(1024)
-                if signal.SIGTERM in came and signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+                if any(way in came and signal.getsignal(way) is signal.SIG_IGN for way in _WAYS):
                     raise Terminated
                 if signal.SIGINT in came:
                     raise KeyboardInterrupt

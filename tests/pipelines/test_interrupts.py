@@ -55,7 +55,7 @@ def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
     assert process.returncode == 0
 
 
-def told_to_end(*arguments: str, when: Callable[[], bool]) -> tuple[int, str]:
+def told_to_end(*arguments: str, when: Callable[[], bool], by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
     """Run a command until ``when``, and tell it to end: its exit code, and what it said on standard error."""
     command = [sys.executable, "-u", "-m", "pipelines.console", *arguments]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -63,15 +63,16 @@ def told_to_end(*arguments: str, when: Callable[[], bool]) -> tuple[int, str]:
         while not when() and process.poll() is None:
             time.sleep(0.01)
         # Who tells a process to end often tells it twice: a group gets it as well.
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(by)
+        process.send_signal(by)
         err = process.stderr.read()
     return process.returncode, err
 
 
-def test_a_pull_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.full)])
+def test_a_pull_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox, by: signal.Signals) -> None:
     sandbox.service.delay = 0.1
-    code, err = told_to_end("pull", when=lambda: sandbox.traffic.counts["list_contacts"] > 3)
+    code, err = told_to_end("pull", when=lambda: sandbox.traffic.counts["list_contacts"] > 3, by=by)
     assert code == 143
     assert err == (
         "listrak: Told to end: what was loaded stays, and the same command goes on after the last complete load.\n"
