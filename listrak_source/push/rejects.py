@@ -66,6 +66,7 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
     )
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
         return
+    _seen_again(store, sync)
 
     def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], status: str = "") -> str:
         """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
@@ -105,6 +106,19 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
             store.run(f"DELETE FROM {creates} WHERE {asked}")
     row = {target: f"{creates}.{value}" for target, value in after.items()}
     store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")
+
+
+def _seen_again(store: Store, sync: Sync) -> None:
+    """Have a stop tried again whose contact was not there, and is in the warehouse after a pull: that pull may have
+    seen it, and have left its row as it was, with its load id.
+    """
+    alive = " AND c.removed_at IS NULL" if "removed_at" in store.tables["contacts"] else ""
+    latest = store.one("SELECT MAX(CAST(load_id AS DOUBLE)) FROM _dlt_loads WHERE status = 0")
+    store.run(
+        f"DELETE FROM push_tried WHERE sender_code_id = {sync.sender_code_id} AND operation = '{ledger.STOP}' "
+        f"AND tried_at < {float(latest or 0.0)!r} AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.sender_code_id = "
+        f"push_tried.sender_code_id AND c.phone_number = push_tried.phone_number{alive})"
+    )
 
 
 def remember(store: Store, run_id: str) -> None:

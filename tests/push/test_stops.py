@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from listrak_source.push import ledger
-from listrak_source.push.ledger import CLEAR, CONFIRMED, REFUSED, STOP
+from listrak_source.push.ledger import CLEAR, CONFIRMED, NOT_FOUND, REFUSED, STOP
 from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault, Quirks
 from listrak_source.sandbox.profile import Profile, parse
@@ -128,3 +128,25 @@ def test_one_contact_that_fails_for_ever_holds_up_no_other_stop(
     in_duckdb.sandbox.faults.clear()
     in_duckdb.apply(stops(in_duckdb, bad, good))
     assert in_duckdb.contact(bad)["opted_out"]
+
+
+def test_a_stop_that_was_answered_404_goes_again_when_a_pull_has_seen_its_contact(pushing: Pushing) -> None:
+    """14.A8: also where the pull has not rewritten the row, for nothing in it has changed. It fails if the load id of
+    the row is all that is asked.
+    """
+    (phone,) = pushing.phones(1)
+    body = '{"status": 404, "error": "ERROR_UNABLE_TO_LOCATE_RESOURCE", "message": "not for the moment"}'
+    pushing.sandbox.faults.add(Fault("status", "get_contact", status=404, body=body))
+    sync = stops(pushing, phone, "15550000000")
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert outcome.counts == {(STOP, NOT_FOUND): 2}
+    assert pushing.apply(sync) is None, "it waits"
+    ((before,),) = pushing.rows(f"SELECT _dlt_load_id FROM contacts WHERE phone_number = '{phone}'")
+    pushing.warehouse.pull(full=True)
+    with pushing.store() as store:
+        store.run(f"UPDATE contacts SET _dlt_load_id = '{before}' WHERE phone_number = '{phone}'")
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert outcome.counts == {(STOP, CONFIRMED): 1}, "whom no pull has brought waits on"
+    assert pushing.contact(phone)["opted_out"]
