@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ import sqlglot
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.utc import in_utc
+
+_UNREADABLE = re.compile("[\\0\\ud800-\\udfff]")
 
 
 class Sql:
@@ -57,6 +60,11 @@ def opened(pipeline: dlt.Pipeline) -> Iterator[Sql]:
         yield Sql(client)
 
 
+def readable(value: str) -> str:
+    """A text as any database can hold it: with a mark in place of a NUL, and of half a surrogate pair."""
+    return value if value.isascii() and "\0" not in value else _UNREADABLE.sub("\ufffd", value)
+
+
 def text(value: str) -> str:
-    """An SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
+    """An SQL literal, of what this project or its user has named. What Listrak tells or a table holds is bound."""
+    return "'" + readable(value).replace("'", "''") + "'"

@@ -15,6 +15,7 @@ from listrak_source.push import Session, Sync, ledger
 from listrak_source.push.apply import Outcome
 from listrak_source.push.lock import prepare
 from listrak_source.push.plan import Plan
+from listrak_source.push.refused_stops import told
 from listrak_source.push.session import not_understood
 from listrak_source.push.store import Store
 from pipelines import show
@@ -73,6 +74,8 @@ def plan(
     """
     with _changes_are_2(), session(name, file, Warehouse(destination, dataset)) as opened:
         found = opened.plan()
+        if sentence := told(opened.refused_stops()):
+            err.print(f"listrak: {sentence}.", highlight=False, markup=False)
     if to:
         write_private(to, found.as_json() + "\n")
     if json:
@@ -93,7 +96,7 @@ def apply(
     accept: Accept = None,
 ) -> None:
     """Send what has changed, wait for Listrak, read back, and report. A run that was cut short is finished first."""
-    with session(name, file, Warehouse(destination, dataset)) as opened:
+    with session(name, file, Warehouse(destination, dataset)) as opened, _stops_decide(opened):
         outcome = opened.apply(_say, only=only, accept=accept)
         _report(opened, outcome, _nothing)
         _unread_is_1(opened.sync, opened.left_unread())
@@ -108,7 +111,7 @@ def retry(
     accept: Accept = None,
 ) -> None:
     """Like apply, and what was tried in vain before (not found, mismatched, refused) is tried again."""
-    with session(name, file, Warehouse(destination, dataset)) as opened:
+    with session(name, file, Warehouse(destination, dataset)) as opened, _stops_decide(opened):
         _report(opened, opened.retry(_say, accept=accept), _nothing)
         _unread_is_1(opened.sync, opened.left_unread())
 
@@ -128,7 +131,7 @@ def undo(
     Stops stay, and so does what was changed since. Exit codes without --apply are those of plan.
     """
     if send:
-        with session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
+        with session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found), _stops_decide(opened):
             outcome = opened.undo(found, _say, only=only, accept=accept)
             _report(opened, outcome, lambda _: "Nothing of this run can be undone.")
             _say(f"The next plan of {found.sync_name} wants the same again, unless its table or query has changed.")
@@ -137,6 +140,21 @@ def undo(
         planned = opened.plan_undo(found)
     show_plan(planned)
     raise SystemExit(0 if planned.is_empty else 2)
+
+
+@app.command(epilog=example("listrak push waive loyalty 4711"))
+def waive(
+    name: Name,
+    row: Annotated[str, typer.Argument(help="The row, by its key, as the message about its stop names it.")],
+    file: File = FILE,
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+) -> None:
+    """Give up a stop that Listrak refuses: it is sent and told no more, as long as its row says stop."""
+    with session(name, file, Warehouse(destination, dataset)) as opened:
+        if not opened.waive(row):
+            raise ConfigurationError(f"sync {name} has no stop of that row that Listrak has refused")
+    _say("Waived: the person may go on getting messages, unless somebody opts them out at Listrak.")
 
 
 @app.command(epilog=example("listrak push verify loyalty", "listrak push verify loyalty --all"))
@@ -181,6 +199,23 @@ def status(
         ]
     columns = ["run", "sync", "began (UTC)", "status", "contacts"]
     show.table(out, "Latest runs of push", columns, rows)
+
+
+@contextmanager
+def _stops_decide(opened: Session) -> Iterator[None]:
+    """Whatever else comes of a run: where a stop is not carried out it has failed, and says so."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        if not (sentence := told(opened.refused_stops())):
+            raise
+        if not isinstance(error, SystemExit):
+            err.print(f"listrak: {explain(error)[0]}", highlight=False, markup=False)
+        err.print(f"listrak: {sentence}.", highlight=False, markup=False)
+        raise SystemExit(int(Exit.FAILED)) from error
+    if sentence := told(opened.refused_stops()):
+        err.print(f"listrak: {sentence}.", highlight=False, markup=False)
+        raise SystemExit(int(Exit.FAILED))
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 
 from listrak_source.api import ContactValueError, ListrakError, NotFoundError, each_record, json_elements
+from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.pull.directory import Directory
-from listrak_source.pull.failures import is_of_the_unit
 from listrak_source.pull.held import columns_of, held, texts
 from listrak_source.pull.privacy import PHONE
 from listrak_source.pull.side_by_side import side_by_side

@@ -6,32 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from listrak_source.api import (
-    ConfigurationError,
-    ConnectionFailed,
-    InactiveError,
-    ListrakClient,
-    ListrakError,
-    RateLimitError,
-    UnreadableAnswer,
-)
-
-
-def is_of_the_unit(error: ListrakError, client: ListrakClient) -> bool:
-    """Whether ``error`` is about what was asked for and about nothing else: Listrak still answers another question.
-
-    A refusal for haste, a token that cannot be had and a wrong setting are never of one thing. An error that has had
-    its attempts is of one thing if the account's sender codes can be read right after it.
-    """
-    if isinstance(error, InactiveError):
-        return True
-    if isinstance(error, RateLimitError | ConfigurationError) or error.operation == "token":
-        return False
-    try:
-        next(client.list_sender_codes(), None)
-    except ListrakError:
-        return False
-    return True
+from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, UnreadableAnswer
+from listrak_source.api.failing import is_of_the_unit
 
 
 @dataclass

@@ -7,7 +7,7 @@ from time import time
 from uuid import uuid4
 
 from listrak_source.api import each_record
-from listrak_source.push import diff, imports, ledger, lists, rejects, updates
+from listrak_source.push import diff, imports, ledger, lists, refused_stops, rejects, stops, updates
 from listrak_source.push.ledger import CREATE, IMPORT, PLANNED, SENDING, SENT, STOP, SUBSCRIBE, UNSUBSCRIBE, UPDATE, Run
 from listrak_source.push.one_by_one import carry_out
 from listrak_source.push.plan import Plan
@@ -17,7 +17,7 @@ from listrak_source.push.targets import CREATED, described, of_ids
 from listrak_source.push.work import Work
 
 _SINGLE = {
-    STOP: ("opt-outs", updates.put),
+    STOP: ("opt-outs", stops.stop),
     UNSUBSCRIBE: ("people to be taken off a list", lists.unsubscribe),
     CREATE: ("new contacts", lists.create),
     SUBSCRIBE: ("people to be put on a list", lists.subscribe),
@@ -108,6 +108,9 @@ def finish(work: Work) -> Outcome:
             work.say(f"Sending {count:,} {what}, each read before and after.")
             ids = store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} ORDER BY 1")
             carry_out(work, operation, of_ids([str(one) for (one,) in ids], fields), act(work, fields))
+        if operation == STOP:
+            stops.settle(work)
+            refused_stops.settle(store, run)
     finished = True
     for file in ledger.files(store, run.run_id):
         finished &= imports.carry_out(work, file)

@@ -1,29 +1,30 @@
 """Landed rows on their way to Listrak: import files, the wait for their end, and what Listrak holds afterwards.
 
 What was handed in is kept by its SHA-256, so another process goes on waiting where one was killed. A file whose answer
-never came is sent again: it sets values, so twice is as once.
+never came is sent again: it sets values, so twice is as once. Imports are handed in, waited for and read back as those
+of a sync are (``imports``, ``reading_back``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from time import monotonic, sleep
+from time import time
 from typing import Any
 
-from listrak_source.api import ListrakClient, ListrakError, NotFoundError, NothingTold
+from dlt.common import logger
+
+from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.push import imports
 from listrak_source.push.diff import changes_of
-from listrak_source.push.files import Written, by_key, of_group, write, write_body
+from listrak_source.push.files import Written, by_key, of_group, write
 from listrak_source.push.groups import grouped
-from listrak_source.push.reading_back import TOGETHER, value_of
+from listrak_source.push.reading_back import TOGETHER, holds, looked_up, value_of
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
-from listrak_source.push.values import canonical
 
 NOT_THERE = "Listrak has no such contact: an import leaves it out"
 NOT_AS_SENT = "not as it was sent"
@@ -49,7 +50,8 @@ class Delivery:
     sync: Sync
     targets: list[Target]
     known: dict[str, dict[str, Any]]
-    """By a file's SHA-256: how often it was about to be sent (``attempts``), and its ``import_file_id`` once known."""
+    """By a file's SHA-256: how often it was about to be sent (``attempts``); its ``import_file_id`` once known, and
+    when that was (``sent_at``)."""
     keep: Callable[[], None]
     """Makes ``known`` outlast the process."""
     workers: int
@@ -64,30 +66,29 @@ class Delivery:
             for file in write(rows, some, folder, self.max_import_bytes):
                 note = self.known.setdefault(file.sha256, {"attempts": 0})
                 if "import_file_id" not in note:
-                    body = folder / "body.json"
-                    write_body(file.path, f"{file_name}-{len(sent)}.csv", some, body)
                     note["attempts"] += 1
                     self.keep()
-                    with body.open("rb") as content:
-                        note["import_file_id"] = self.client.start_contact_import(self.sync.sender_code_id, content)
+                    name = f"{file_name}-{len(sent)}.csv"
+                    note["import_file_id"] = imports.hand_in(self.client, self.sync.sender_code_id, file, name, some)
+                    note["sent_at"] = time()
                     self.keep()
                 file.path.unlink()
                 sent.append(file)
         return sent
 
     def wait(self, sent: Iterable[Written]) -> None:
-        """Wait until every import has an end date. Raises :class:`NotEndedError` where one has none in time."""
-        began, pause = monotonic(), imports.PAUSE
+        """Wait until every import counts as ended. Raises :class:`NotEndedError` where one does not in time."""
         for file in sent:
-            import_file_id = int(self.known[file.sha256]["import_file_id"])
-            while not self.client.get_contact_import(self.sync.sender_code_id, import_file_id).get("endDate"):
-                if monotonic() - began > imports.PATIENCE:
-                    raise NotEndedError(
-                        f"import {import_file_id} has not ended within {imports.PATIENCE:.0f} seconds; it is not sent "
-                        "again, the next run goes on waiting"
-                    )
-                sleep(pause)
-                pause = min(30.0, pause * 1.5)
+            note = self.known[file.sha256]
+            import_file_id, sent_at = int(note["import_file_id"]), float(note.setdefault("sent_at", time()))
+            why = imports.until_ended(self.client, self.sync.sender_code_id, import_file_id, sent_at, lambda: None)
+            if not why:
+                raise NotEndedError(
+                    f"import {import_file_id} has not ended within {imports.PATIENCE:.0f} seconds; it is not sent "
+                    "again, the next run goes on waiting"
+                )
+            if why != imports.ENDED:
+                logger.warning(f"import {import_file_id}: {why}; what has come of it is read back")
 
     def read_back(self) -> tuple[int, int]:
         """Look up a sample of the contacts, or all, and make the table :data:`UNCONFIRMED`.
@@ -104,8 +105,8 @@ class Delivery:
         met = f"FROM {_READ} AS r JOIN {changes_of(self.sync)} AS c ON c.phone_number = r.phone_number"
         reasons = [(self.sync.phone, NOT_THERE, "NOT r.is_there")]
         for index, target in enumerate(self.targets):
-            differs = f"{canonical(f'r.read_{index}', target.kind)} IS DISTINCT FROM c.after_{index}"
-            condition = f"r.is_there AND c.after_{index} IS NOT NULL AND {differs}"
+            as_sent = holds(target, f"r.read_{index}", f"c.after_{index}")
+            condition = f"r.is_there AND c.after_{index} IS NOT NULL AND NOT {as_sent}"
             reasons.append((target.column.name, NOT_AS_SENT, condition))
         self.store.make(
             UNCONFIRMED,
@@ -139,14 +140,7 @@ class Delivery:
             yield some
 
     def _looked_up(self, phones: list[str]) -> Iterator[tuple[Any, ...]]:
-        def ask(phone: str) -> tuple[Any, ...]:
-            try:
-                contact: Any = self.client.get_contact(self.sync.sender_code_id, phone)
-            except NotFoundError:
-                return (phone, False, *(None for _ in self.targets))
-            except NothingTold:
-                contact = {}
-            return (phone, True, *(value_of(contact, {}, target) for target in self.targets))
-
-        with ThreadPoolExecutor(self.workers) as pool:
-            yield from pool.map(ask, phones)
+        people = looked_up(self.client, self.sync.sender_code_id, phones, written={}, workers=self.workers)
+        for phone, contact, _ in people:
+            told = contact or {}
+            yield phone, contact is not None, *(value_of(told, {}, target) for target in self.targets)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push import known, ledger, phones, rejects, wanted
+from listrak_source.push import known, ledger, phones, refused_stops, rejects, wanted
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, OPTED_OUT, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
@@ -92,6 +92,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
         f"WHERE {may_create} AND NOT {on_record}",
     )
     rejects.make(store, rejected_of(sync), compared, targets, may_create=may_create, on_record=on_record)
+    if stop is not None:
+        refused_stops.again(store, sync, targets[stop].column.name, stops_of(sync), rejected_of(sync))
     rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
     store.run(f"DELETE FROM {changes_of(sync)} WHERE NOT {changed}")
     store.run(f"DROP TABLE {compared}")
@@ -165,6 +167,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
         f"FROM ({joined}) AS told) AS valued) AS compared WHERE {matters}",
         for_now=True,
     )
+    rejects.let_ask_again(store, sync, targets, rows)
     store.run(f"DROP TABLE {rows}")
     store.run(f"DROP TABLE {twins}")
     return table

@@ -1,6 +1,7 @@
-"""Imports: each file's intent, its request, the wait for its end, and what came of its rows.
+"""Imports of a sync: each file's intent, its request, the wait for its end, and what came of its rows.
 
-A file may be sent again: it sets values, so twice is as once. That is why one whose answer never came is.
+A file may be sent again: it sets values, so twice is as once. That is why one whose answer never came is. How a file is
+handed in, and when its import counts as ended, is the same for ``contact_import`` (see ``delivery``).
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic, sleep, time
 
-from listrak_source.api import ListrakClient, ListrakError, NotFoundError
+from listrak_source.api import ListrakClient, ListrakError
+from listrak_source.api.dates import date_of
 from listrak_source.push import ledger
-from listrak_source.push.files import of_run, why_refused, write, write_body
+from listrak_source.push.files import Written, of_run, why_refused, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import TOGETHER, keep, read_back
@@ -27,6 +29,7 @@ GIVE_UP = 86_400.0
 """Seconds after which an import that has not ended is read back all the same: nothing waits for it for ever."""
 PAUSE = 1.0
 """Seconds between the first two questions whether an import has ended; later ones are further apart."""
+_NOT_THERE = 404
 
 
 def carry_out(work: Work, file: File) -> bool:
@@ -57,15 +60,13 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
             # Nothing but the plan is sent, and the run comes to its end: the next plan has these rows again.
             _refuse(store, run, file, "made anew, it was not the file that was planned", ledger.DROPPED)
             return
-        body = Path(folder) / "body.json"
-        write_body(written.path, f"{run.sync_name}-{run.plan_hash}-{file.number}.csv", targets, body)
         note = "sent again: whether it arrived the first time is not known" if file.status == SENDING else ""
         ledger.mark_file(
             store, run.run_id, file, SENDING, attempts=file.attempts + 1, **({"note": note} if note else {})
         )
         try:
-            with body.open("rb") as content:
-                import_file_id = client.start_contact_import(run.sender_code_id, content)
+            name = f"{run.sync_name}-{run.plan_hash}-{file.number}.csv"
+            import_file_id = hand_in(client, run.sender_code_id, written, name, targets)
         except ListrakError as error:
             if error.retriable or error.may_have_acted or error.status is None or error.status in (401, 403):
                 raise
@@ -76,29 +77,52 @@ def send(store: Store, client: ListrakClient, run: ledger.Run, file: File, targe
         ledger.mark_file(store, run.run_id, file, SENT, import_file_id=import_file_id)
 
 
+def hand_in(client: ListrakClient, sender_code_id: int, written: Written, name: str, targets: list[Target]) -> int:
+    """Hand in a file, under a name of its own; gives the import's id. It is streamed from beside the file."""
+    body = written.path.with_suffix(".json")
+    write_body(written.path, name, targets, body)
+    try:
+        with body.open("rb") as content:
+            return client.start_contact_import(sender_code_id, content)
+    finally:
+        body.unlink()
+
+
 def wait(store: Store, client: ListrakClient, run: ledger.Run, file: File, renew: Callable[[], None]) -> bool:
-    """Wait until the import has an end date; False where :data:`PATIENCE` is over."""
-    began, pause, file_id = monotonic(), PAUSE, file.import_file_id
-    if file_id is None:
+    """Wait until a file's import has come to its end; False where :data:`PATIENCE` is over."""
+    if file.import_file_id is None:
         raise RuntimeError(f"file {file.number} of run {run.run_id} has no import to wait for")
+    note = until_ended(client, run.sender_code_id, file.import_file_id, file.changed_at, renew)
+    if not note:
+        ledger.mark_changes(store, run.run_id, PENDING, f"{_of(file)} AND status = '{SENT}'")
+        return False
+    ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PENDING}'")
+    ledger.mark_file(store, run.run_id, file, ENDED, **({"note": note} if note != ENDED else {}))
+    return True
+
+
+def until_ended(
+    client: ListrakClient, sender_code_id: int, import_file_id: int, sent_at: float, renew: Callable[[], None]
+) -> str:
+    """Wait until an import counts as ended, and say why; nothing where :data:`PATIENCE` is over."""
+    began, pause = monotonic(), PAUSE
     while monotonic() - began < PATIENCE:
         renew()
-        if note := _ended(client, run, file_id, file.changed_at):
-            ledger.mark_changes(store, run.run_id, SENT, f"{_of(file)} AND status = '{PENDING}'")
-            ledger.mark_file(store, run.run_id, file, ENDED, **({"note": note} if note != ENDED else {}))
-            return True
+        if note := _ended(client, sender_code_id, import_file_id, sent_at):
+            return note
         sleep(pause)
         pause = min(30.0, pause * 1.5)
-    ledger.mark_changes(store, run.run_id, PENDING, f"{_of(file)} AND status = '{SENT}'")
-    return False
+    return ""
 
 
-def _ended(client: ListrakClient, run: ledger.Run, import_file_id: int, sent_at: float) -> str:
+def _ended(client: ListrakClient, sender_code_id: int, import_file_id: int, sent_at: float) -> str:
     """Why an import counts as ended; nothing where it does not. Reading back tells what has come of it in any case."""
     try:
-        if client.get_contact_import(run.sender_code_id, import_file_id).get("endDate"):
+        if date_of(client.get_contact_import(sender_code_id, import_file_id).get("endDate")):
             return ENDED
-    except NotFoundError:
+    except ListrakError as error:
+        if error.status != _NOT_THERE:
+            raise
         return "Listrak knows the import no more"
     return "given up: it has not ended" if time() - sent_at > GIVE_UP else ""
 

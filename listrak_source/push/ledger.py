@@ -27,12 +27,16 @@ TABLES = {
     "confirmed_at DOUBLE",
     "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
     "operation TEXT, tried_at DOUBLE, sync_name TEXT",
+    "push_refused_stops": "sender_code_id BIGINT, phone_number TEXT, phone_number_raw TEXT, sync_name TEXT, "
+    "row_key TEXT, reason TEXT, refused_at DOUBLE, waived_at DOUBLE",
     "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
 }
 STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
     "opt_out", "unsubscribe", "create", "subscribe", "update", "import",
 )  # fmt: skip
 """The operations, in the order in which they are carried out."""
+CLEAR = "clear"
+"""What a stop has taken along: a value of its contact that Listrak takes no more, and that is empty now."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
 CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED = (
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out",
@@ -41,6 +45,8 @@ CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING
 BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED)
 FAILED = (*BAD, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
+AGAIN = "may be asked again"
+"""In ``push_tried``: who waits for a person to confirm, and whose row has changed since, or a person has said so."""
 RUNNING, DONE = "running", "done"
 SAME = "the same person as row "
 """How the reason begins that names another row."""
@@ -211,9 +217,7 @@ def refusals(store: Store, run_id: str, most: int = 20) -> list[tuple[str, str, 
 def mark_file(store: Store, run_id: str, file: File, status: str, **also: Any) -> None:
     """Record how a file stands now."""
     values = {"status": status, "changed_at": time(), **also}
-    store.run(
-        f"UPDATE push_files SET {_assignments(values)} WHERE run_id = {text(run_id)} AND file_number = {file.number}"
-    )
+    store.update("push_files", values, f"run_id = {text(run_id)} AND file_number = {file.number}")
 
 
 def written(store: Store, run_id: str, phones: Sequence[str]) -> dict[str, str]:
@@ -225,9 +229,10 @@ def written(store: Store, run_id: str, phones: Sequence[str]) -> dict[str, str]:
     return {str(phone): str(raw) for phone, raw in found}
 
 
-def mark_changes(store: Store, run_id: str, status: str, where: str) -> None:
-    """Record how changes of a run stand now."""
-    store.run(f"UPDATE push_changes SET status = {text(status)} WHERE run_id = {text(run_id)} AND {where}")
+def mark_changes(store: Store, run_id: str, status: str, where: str, *, reason: str | None = None) -> None:
+    """Record how changes of a run stand now; ``reason`` is what Listrak says against them."""
+    values = {"status": status} | ({"reason": reason} if reason else {})
+    store.update("push_changes", values, f"run_id = {text(run_id)} AND {where}")
 
 
 def end(store: Store, run_id: str) -> None:
@@ -238,9 +243,3 @@ def end(store: Store, run_id: str) -> None:
 def among(column: str, values: Sequence[str]) -> str:
     """A condition: the column has one of the values."""
     return f"{column} IN ({', '.join(map(text, values))})" if values else "FALSE"
-
-
-def _assignments(values: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{column} = {text(value) if isinstance(value, str) else repr(value)}" for column, value in values.items()
-    )

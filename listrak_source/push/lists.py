@@ -15,9 +15,9 @@ from listrak_source.api import ContactStateError, ContactValueError, NotFoundErr
 from listrak_source.api.phones import all_forms
 from listrak_source.api.records import ContactListSubscription, PhoneAttribute, SMSContact
 from listrak_source.push.consent import refused_by_contact, refused_by_list
-from listrak_source.push.ledger import OPTED_OUT, SENT, SUBSCRIBE, UNPROVED
+from listrak_source.push.ledger import AGAIN, OPTED_OUT, SENT, SUBSCRIBE, UNPROVED
 from listrak_source.push.one_by_one import NOBODY, Act
-from listrak_source.push.reading_back import OFF, ON, WAITS, of_list, states
+from listrak_source.push.reading_back import INVITED, OFF, ON, WAITS, of_list, states
 from listrak_source.push.store import text
 from listrak_source.push.targets import CREATED, of_ids
 from listrak_source.push.updates import changed
@@ -27,7 +27,7 @@ from listrak_source.push.work import Work
 def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     """The act that puts a contact on lists, where what Listrak tells of it proves that this is allowed."""
     client, sender_code_id = work.client, work.run.sender_code_id
-    ours = _taken_off_by_us(work)
+    ours, again = _taken_off_by_us(work), _may_be_asked_again(work)
     say = _once(work.say)
 
     def records(phone: str) -> list[ContactListSubscription]:
@@ -38,8 +38,9 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
         held = states(told)
         for one in of_ids(wanted, ()):
             phone_list_id = int(one.column.phone_list or 0)
-            if held.get(phone_list_id, OFF) in (ON, WAITS):
-                continue
+            now = held.get(phone_list_id, OFF)
+            if now in (ON, WAITS) or (now == INVITED and (phone, one.id) not in again):
+                continue  # who was asked to confirm once is not asked again
             # What is not there may only not have been shown, so it is asked for once more.
             its = of_list(told, phone_list_id) or of_list(records(phone), phone_list_id)
             refusal = refused_by_list(its, taken_off_by_us=(phone, one.id) in ours)
@@ -70,10 +71,20 @@ def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
     """Whom of this run's people push itself has taken off a list, and nobody since as far as is known: numbers as
     Listrak writes them, and targets.
     """
+    return _of_run(work, f"push_confirmed AS p ON p.confirmed_value = '{OFF}'")
+
+
+def _may_be_asked_again(work: Work) -> set[tuple[str, str]]:
+    """Who was asked to confirm once, and may be asked again: their row has changed since, or a person has said so."""
+    return _of_run(work, f"push_tried AS p ON p.status = '{AGAIN}'")
+
+
+def _of_run(work: Work, known: str) -> set[tuple[str, str]]:
+    """Those of a run's people and lists of which a table knows something: numbers as Listrak writes them, targets."""
     found = work.store.rows(
-        "SELECT COALESCE(c.phone_number_raw, c.phone_number), p.target FROM push_confirmed AS p JOIN push_changes AS c "
-        "ON c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
-        f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}' AND p.confirmed_value = '{OFF}'"
+        f"SELECT COALESCE(c.phone_number_raw, c.phone_number), p.target FROM push_changes AS c JOIN {known} "
+        "AND c.sender_code_id = p.sender_code_id AND c.phone_number = p.phone_number AND c.target = p.target "
+        f"WHERE c.run_id = {text(work.run.run_id)} AND c.operation = '{SUBSCRIBE}'"
     )
     return {(str(phone), str(target)) for phone, target in found}
 

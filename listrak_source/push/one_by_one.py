@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from typing import NamedTuple
 
 from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError, NothingTold
+from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.push import ledger
 from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
@@ -24,6 +26,17 @@ NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
 """How Listrak says that it has no such contact."""
 TOGETHER = 200
 """Contacts whose intent is written down at once."""
+
+
+class Came(NamedTuple):
+    """What came of one contact: how its changes stand now, and what Listrak says against them."""
+
+    status: str
+    reason: str = ""
+
+
+_LEFT = Came(SENDING)
+"""To be sent by the next turn."""
 
 Act = Callable[[str, Mapping[str, str]], str]
 """Does what is wanted of one contact: its number, and by target the value. Gives the status."""
@@ -58,32 +71,31 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
             wanted[str(phone)][str(target)] = str(value)
         written = ledger.written(store, run.run_id, phones)
 
-        def one(phone: str, wanted: Mapping[str, dict[str, str]] = wanted, raw: Mapping[str, str] = written) -> str:
+        def one(phone: str, wanted: Mapping[str, dict[str, str]] = wanted, raw: Mapping[str, str] = written) -> Came:
             for form in forms(raw.get(phone, phone)):
-                outcome = _outcome(act, operation, form, wanted[phone])
-                if outcome != NOT_FOUND:
+                came = _outcome(work, act, operation, form, wanted[phone])
+                if came.status != NOT_FOUND:
                     break
-            return outcome
+            return came
 
         with work.turns(stops=operation == STOP):
             outcomes = _for_one_turn(one, phones, work.workers)
-        for status in sorted(set(outcomes) - {SENDING}):
-            those = [phone for phone, outcome in zip(phones, outcomes, strict=True) if outcome == status]
-            ledger.mark_changes(
-                store, run.run_id, status, f"{these} AND status = '{SENDING}' AND {ledger.among('phone_number', those)}"
-            )
-        _read(work, operation, targets, [one for one, status in zip(phones, outcomes, strict=True) if status == SENT])
-        steps.done(len(phones) - outcomes.count(SENDING))
+        for came in sorted(set(outcomes) - {_LEFT}):
+            those = [phone for phone, its in zip(phones, outcomes, strict=True) if its == came]
+            where = f"{these} AND status = '{SENDING}' AND {ledger.among('phone_number', those)}"
+            ledger.mark_changes(store, run.run_id, came.status, where, reason=came.reason)
+        _read(work, operation, targets, [one for one, its in zip(phones, outcomes, strict=True) if its.status == SENT])
+        steps.done(len(phones) - outcomes.count(_LEFT))
     # Sent, and the process was killed before it read them back.
     rest = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND status = '{SENT}' ORDER BY 1")
     _read(work, operation, targets, [str(row[0]) for row in rest])
 
 
-def _for_one_turn(act: Callable[[str], str], phones: list[str], workers: int) -> list[str]:
+def _for_one_turn(act: Callable[[str], Came], phones: list[str], workers: int) -> list[Came]:
     """Do something about each contact, side by side, for as long as a turn lasts; the others are still to be sent."""
     until = monotonic() + TURN
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda phone: act(phone) if monotonic() < until else SENDING, phones))
+        return list(pool.map(lambda phone: act(phone) if monotonic() < until else _LEFT, phones))
 
 
 def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) -> None:
@@ -91,25 +103,35 @@ def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) 
     read_back(work, targets, phones, where)
 
 
-def _outcome(act: Act, operation: str, phone: str, wanted: Mapping[str, str]) -> str:
+def _outcome(work: Work, act: Act, operation: str, phone: str, wanted: Mapping[str, str]) -> Came:
     try:
-        return act(phone, wanted)
-    except NotFoundError as error:
-        # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
-        if operation == STOP and error.code not in NOBODY:
-            raise
-        return NOT_FOUND
-    except (ContactStateError, NothingTold):
-        return REFUSED  # about this one contact: nobody else waits for it
-    except ContactValueError as error:
-        return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED
+        return Came(act(phone, wanted))
     except ListrakError as error:
-        if error.operation in _WRITES:
-            if error.may_have_acted:
-                return SENT  # reading back tells
-            if not (error.retriable or error.status is None or error.status in (401, 403)):
-                return REFUSED
-        raise
+        status = _status_of(error, operation)
+        # A stop that cannot be carried out waits for the next run, and no other waits for it.
+        if status is None and operation == STOP and is_of_the_unit(error, work.client):
+            status = REFUSED
+        if status is None:
+            raise
+        return Came(status, str(error))
+
+
+def _status_of(error: ListrakError, operation: str) -> str | None:
+    """How a change stands after an error; None where the error is not of this one contact."""
+    match error:
+        case NotFoundError():
+            # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
+            return NOT_FOUND if operation != STOP or error.code in NOBODY else None
+        case ContactStateError() | NothingTold():
+            return REFUSED  # about this one contact: nobody else waits for it
+        case ContactValueError():
+            return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED
+    if error.operation in _WRITES:
+        if error.may_have_acted:
+            return SENT  # reading back tells
+        if not (error.retriable or error.status is None or error.status in (401, 403)):
+            return REFUSED
+    return None
 
 
 def _as_sent(targets: list[Target]) -> str:

@@ -11,13 +11,14 @@ from itertools import islice
 from time import time
 from typing import Any, cast
 
-from listrak_source.api import ContactValueError, NotFoundError, NothingTold, each_record
+from listrak_source.api import ContactValueError, ListrakClient, NotFoundError, NothingTold, each_record
+from listrak_source.api.dates import date_of
 from listrak_source.api.phones import forms
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
 from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
 from listrak_source.push.store import Store, text
-from listrak_source.push.targets import CREATED, Target
+from listrak_source.push.targets import CREATED, LIST, Target
 from listrak_source.push.values import canonical, same
 from listrak_source.push.work import Work
 
@@ -31,8 +32,9 @@ TOGETHER = 500
 _READ = ("run_id", "phone_number", "target", "read_value")
 
 
-ON, OFF, WAITS = "1", "0", "pending"
-"""What a contact is to a list: on it, not on it, or waiting for the contact to confirm."""
+ON, OFF, WAITS, INVITED = "1", "0", "pending", "invited"
+"""What a contact is to a list: on it, not on it, waiting for the contact to confirm, or not on it though it was asked
+to confirm once."""
 
 
 def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
@@ -41,7 +43,9 @@ def states(subscriptions: Iterable[ContactListSubscription]) -> dict[int, str]:
     for one in subscriptions:
         state = str(one.get("subscriptionState") or "").strip().casefold()
         waits = state.startswith("pending") or one.get("pendingDoubleOptIn") or one.get("pendingAgeGate")
-        found[list_of(one)] = ON if state == "subscribed" else WAITS if waits else OFF
+        is_left = state == "unsubscribed" or date_of(one.get("unsubscribeDate"))
+        off = INVITED if date_of(one.get("pendingDate")) and not is_left else OFF
+        found[list_of(one)] = ON if state == "subscribed" else WAITS if waits else off
     return found
 
 
@@ -58,6 +62,12 @@ def of_list(subscriptions: Iterable[ContactListSubscription], phone_list_id: int
     return [one for one in subscriptions if list_of(one) == phone_list_id]
 
 
+def profile_of(contact: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The profile values that a contact tells, as far as they are such."""
+    values = contact.get("segmentationFieldValues")
+    return [one for one in values if isinstance(one, dict)] if isinstance(values, list) else []
+
+
 def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Target) -> str | None:
     """What a contact, as Listrak tells it, holds of a target."""
     if target.is_list:
@@ -67,7 +77,7 @@ def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Targe
     if not target.is_profile:
         value = contact.get(OWN[target.id])
         return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    values = contact.get("segmentationFieldValues") or ()
+    values = profile_of(contact)
     return next((str(one.get("value")) for one in values if one.get("segmentationFieldId") == target.field_id), None)
 
 
@@ -79,7 +89,15 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
         store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
         rows: list[tuple[str, str, str, str | None]] = []
         missing, untold = [], []
-        for phone, contact, lists in _looked_up(work, some, any(one.is_list for one in targets)):
+        people = looked_up(
+            work.client,
+            run.sender_code_id,
+            some,
+            written=ledger.written(store, run.run_id, some),
+            with_lists=any(one.is_list for one in targets),
+            workers=work.workers,
+        )
+        for phone, contact, lists in people:
             if contact is None:
                 missing.append(phone)
             elif not contact:
@@ -98,22 +116,29 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
 
 def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
     """Compare what was read with what was sent, and keep what is confirmed for the next diff."""
-    forms = " ".join(
-        f"WHEN r.target = {text(one.id)} THEN COALESCE({same(canonical('r.read_value', one.kind), one.kind)}, '') "
-        f"= {same('push_changes.after_value', one.kind)}"
+    each = " ".join(
+        f"WHEN r.target = {text(one.id)} THEN {holds(one, 'r.read_value', 'push_changes.after_value')}"
         for one in targets
     )
-    is_so = f"CASE {forms} ELSE FALSE END"
+    is_off = f"WHEN r.read_value = '{INVITED}' AND r.target LIKE '{LIST}%' THEN push_changes.after_value = '{OFF}'"
+    is_so = f"CASE {is_off} {each} ELSE FALSE END"
     met = (
         "EXISTS (SELECT 1 FROM push_read AS r WHERE r.run_id = push_changes.run_id "
         "AND r.phone_number = push_changes.phone_number AND r.target = push_changes.target"
     )
     ledger.mark_changes(store, run.run_id, CONFIRMED, f"({where}) AND {met} AND {is_so})")
-    waits = met.replace("r.target =", f"r.target LIKE 'list:%' AND r.read_value = '{WAITS}' AND r.target =")
+    waits = met.replace(
+        "r.target =", f"r.target LIKE '{LIST}%' AND r.read_value IN ('{WAITS}', '{INVITED}') AND r.target ="
+    )
     ledger.mark_changes(store, run.run_id, PENDING, f"({where}) AND status <> '{CONFIRMED}' AND {waits})")
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
     keep(store, run)
+
+
+def holds(target: Target, read: str, wanted: str) -> str:
+    """SQL: what was ``read`` means the same as the canonical value that was ``wanted``; empty is as nothing."""
+    return f"COALESCE({same(canonical(read, target.kind), target.kind)}, '') = {same(wanted, target.kind)}"
 
 
 def keep(store: Store, run: ledger.Run) -> None:
@@ -132,13 +157,22 @@ def keep(store: Store, run: ledger.Run) -> None:
     store.run(f"UPDATE push_changes SET note = 'kept' WHERE {known}")
 
 
-def _looked_up(
-    work: Work, phones: list[str], with_lists: bool
-) -> Iterator[tuple[str, Mapping[str, Any] | None, Mapping[int, str]]]:
-    client, sender_code_id = work.client, work.run.sender_code_id
-    written = ledger.written(work.store, work.run.run_id, phones)
+Found = tuple[str, Mapping[str, Any] | None, Mapping[int, str]]
+"""A number, the contact (None where Listrak has none, empty where it tells nothing), and what that is to lists."""
 
-    def ask(phone: str) -> tuple[str, Mapping[str, Any] | None, Mapping[int, str]]:
+
+def looked_up(
+    client: ListrakClient,
+    sender_code_id: int,
+    phones: Sequence[str],
+    *,
+    written: Mapping[str, str],
+    with_lists: bool = False,
+    workers: int = 1,
+) -> Iterator[Found]:
+    """Look people up, side by side. ``written`` is how Listrak writes their numbers, where it does so otherwise."""
+
+    def ask(phone: str) -> Found:
         told_nothing = False
         for form in forms(written.get(phone, phone)):
             try:
@@ -151,5 +185,5 @@ def _looked_up(
                 told_nothing = True
         return phone, {} if told_nothing else None, {}
 
-    with ThreadPoolExecutor(work.workers) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(ask, phones)

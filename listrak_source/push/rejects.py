@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from time import time
 
-from listrak_source.push import ledger, phones
+from listrak_source.push import ledger, phones, wanted
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
+from listrak_source.push.values import canonical
 
 NO_PHONE = "not a phone number"
 UNREAD = "says neither stop nor none"
@@ -54,27 +55,33 @@ def unread_stops(store: Store, table: str) -> int:
 
 
 def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:
-    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact."""
+    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact. Who
+    was asked to confirm is not asked again for what a pull brings.
+    """
     of_sender = f"sender_code_id = {sync.sender_code_id}"
     store.run(
-        f"DELETE FROM push_tried WHERE {of_sender} AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
+        f"DELETE FROM push_tried WHERE {of_sender} AND status NOT IN ('{ledger.PENDING}', '{ledger.AGAIN}') "
+        f"AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.{of_sender} "
         "AND c.phone_number = push_tried.phone_number AND CAST(c._dlt_load_id AS DOUBLE) > push_tried.tried_at)"
     )
-    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {_of_sync('push_tried', sync)}"):
+    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {_asked_or('push_tried', sync)}"):
         return
+    _seen_again(store, sync)
 
-    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str]) -> str:
+    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], status: str = "") -> str:
         """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
         what is wanted now. Gives the condition that they fulfil."""
         same = f"{{0}}.phone_number = {source}.phone_number AND {{1}}"
-        met = f"{same.format('t', _of_sync('t', sync))} AND t.target = {text(one)} AND t.tried_value = {value}"
+        met = f"{same.format('t', _asked_or('t', sync))} AND t.target = {text(one)} AND t.tried_value = {value}"
+        if status:
+            met += f" AND t.status = '{status}'"
         others = " OR ".join(
-            f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {wanted})"
-            for target, wanted in among.items()
+            f"(u.target = {text(target)} AND u.tried_value IS DISTINCT FROM {now})"
+            for target, now in among.items()
             if target != one
         )
         if others:
-            its = same.format("u", _of_sync("u", sync))
+            its = same.format("u", _asked_or("u", sync))
             met += f" AND NOT EXISTS (SELECT 1 FROM push_tried AS u WHERE {its} AND ({others}))"
         store.run(
             f"INSERT INTO {table} SELECT {source}.row_key, {text(column)}, {text(TRIED)} || t.status "
@@ -82,8 +89,8 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         )
         return f"EXISTS (SELECT 1 FROM push_tried AS t WHERE {met})"
 
-    wanted = {one.id: f"after_{index}" for index, one in enumerate(targets) if not one.is_stop}
-    own = {one.id: f"{changes}.{wanted[one.id]}" for one in targets if one.is_own}
+    after = {one.id: f"after_{index}" for index, one in enumerate(targets) if not one.is_stop}
+    own = {one.id: f"{changes}.{after[one.id]}" for one in targets if one.is_own}
     gone = []
     for index, one in enumerate(targets):
         if one.is_stop:
@@ -94,14 +101,31 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
             gone.append(f"after_{index} = CASE WHEN {known} THEN NULL ELSE after_{index} END")
     if gone:
         store.run(f"UPDATE {changes} SET {', '.join(gone)}")
-    row = {target: f"{creates}.{value}" for target, value in wanted.items()}
+    for index, one in enumerate(targets):
+        if one.is_list:
+            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, ledger.PENDING)
+            store.run(f"DELETE FROM {creates} WHERE {asked}")
+    row = {target: f"{creates}.{value}" for target, value in after.items()}
     store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")
+
+
+def _seen_again(store: Store, sync: Sync) -> None:
+    """Have a stop tried again whose contact was not there, and is in the warehouse after a pull: that pull may have
+    seen it, and have left its row as it was, with its load id.
+    """
+    alive = " AND c.removed_at IS NULL" if "removed_at" in store.tables["contacts"] else ""
+    latest = store.one("SELECT MAX(CAST(load_id AS DOUBLE)) FROM _dlt_loads WHERE status = 0")
+    store.run(
+        f"DELETE FROM push_tried WHERE sender_code_id = {sync.sender_code_id} AND operation = '{ledger.STOP}' "
+        f"AND tried_at < {float(latest or 0.0)!r} AND EXISTS (SELECT 1 FROM contacts AS c WHERE c.sender_code_id = "
+        f"push_tried.sender_code_id AND c.phone_number = push_tried.phone_number{alive})"
+    )
 
 
 def remember(store: Store, run_id: str) -> None:
     """Keep what a run has sent and did not come to be, for :func:`tried`."""
     # A stop is sent again and again, unless there is nobody to stop.
-    lasting = f"(c.operation <> '{ledger.STOP}' OR c.status = '{ledger.NOT_FOUND}')"
+    lasting = f"c.operation <> '{ledger.CLEAR}' AND (c.operation <> '{ledger.STOP}' OR c.status = '{ledger.NOT_FOUND}')"
     failed = f"c.run_id = {text(run_id)} AND {ledger.among('c.status', ledger.FAILED)} AND {lasting}"
     # A request that was made anew says anew what came of all that it holds.
     same = (
@@ -111,7 +135,8 @@ def remember(store: Store, run_id: str) -> None:
     store.run(
         "DELETE FROM push_tried WHERE EXISTS (SELECT 1 FROM push_changes AS c WHERE "
         f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
-        f"AND COALESCE(sync_name, ({_sync_of(run_id)})) = ({_sync_of(run_id)})"
+        f"AND (COALESCE(sync_name, ({_sync_of(run_id)})) = ({_sync_of(run_id)}) "
+        f"OR status IN ('{ledger.PENDING}', '{ledger.AGAIN}'))"
     )
     store.run(
         "INSERT INTO push_tried (sender_code_id, phone_number, target, tried_value, status, operation, tried_at, "
@@ -139,13 +164,44 @@ def waiting(store: Store, run_id: str) -> int:
 
 def forget(store: Store, sync: Sync) -> None:
     """Have everything of a sync tried again, and nothing of another's."""
-    store.run(f"DELETE FROM push_tried WHERE {_of_sync('push_tried', sync)}")
+    of_sync = _of_sync("push_tried", sync)
+    store.run(f"DELETE FROM push_tried WHERE {of_sync} AND status NOT IN ('{ledger.PENDING}', '{ledger.AGAIN}')")
+    _let_ask(store, f"{of_sync} AND status = '{ledger.PENDING}'")
 
 
 def _of_sync(table: str, sync: Sync) -> str:
     """SQL: what a sync has tried. A ledger of an earlier version does not know which one it was."""
     of_sender = f"{table}.sender_code_id = {sync.sender_code_id}"
     return f"{of_sender} AND COALESCE({table}.sync_name, {text(sync.name)}) = {text(sync.name)}"
+
+
+def _asked_or(table: str, sync: Sync) -> str:
+    """SQL: the same, and who was asked to confirm, whichever sync it was."""
+    asked = f"{table}.status IN ('{ledger.PENDING}', '{ledger.AGAIN}')"
+    return f"({_of_sync(table, sync)} OR ({table}.sender_code_id = {sync.sender_code_id} AND {asked}))"
+
+
+def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) -> None:
+    """Let those be asked again to confirm whose row does not want it any more, and may want it anew some day: of the
+    table ``rows``, as ``wanted`` makes it. A row that is gone lets nobody be asked.
+    """
+    of_sender = f"push_tried.sender_code_id = {sync.sender_code_id} AND push_tried.status = '{ledger.PENDING}'"
+    if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
+        return
+    phone = f"COALESCE({phones.plain('push_tried.phone_number')}, push_tried.phone_number)"
+    for index, one in enumerate(targets):
+        if one.is_list:
+            said = f"SELECT 1 FROM (SELECT phone{wanted.said(targets)} FROM {rows}) AS w WHERE w.phone = {phone}"
+            wants = f"COALESCE({canonical(f'w.said_{index}', one.kind)}, '') = '1'"
+            _let_ask(
+                store,
+                f"{of_sender} AND push_tried.target = {text(one.id)} AND EXISTS ({said}) "
+                f"AND NOT EXISTS ({said} AND {wants})",
+            )
+
+
+def _let_ask(store: Store, where: str) -> None:
+    store.run(f"UPDATE push_tried SET status = '{ledger.AGAIN}', tried_value = '' WHERE {where}")
 
 
 def withdraw(store: Store, sync_name: str, stops: str) -> None:

@@ -20,7 +20,7 @@ import dlt
 from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
 from listrak_source.push import apply as applying
-from listrak_source.push import conflicts, ledger, plan, rejects, undo
+from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked, unread_stops
 from listrak_source.push.conflicts import Shared
@@ -28,6 +28,7 @@ from listrak_source.push.diff import rejected_of, stops_of
 from listrak_source.push.ledger import Run
 from listrak_source.push.lock import Lock, Turn, prepare
 from listrak_source.push.plan import Plan
+from listrak_source.push.refused_stops import RefusedStop
 from listrak_source.push.store import Store
 from listrak_source.push.sync import OPTED_OUT, Sync
 from listrak_source.push.targets import Target
@@ -76,6 +77,15 @@ class Session:
         """Which syncs beside this one write to its fields."""
         return list(conflicts.shared(self.client, self.sync, targets, self.others))
 
+    def refused_stops(self) -> list[RefusedStop]:
+        """The stops of the sender code that Listrak has refused, and that nobody has waived."""
+        return refused_stops.refused(self.store, self.sync.sender_code_id)
+
+    def waive(self, row_key: str) -> int:
+        """Have the refused stops of a row sent and told no more, as long as it says stop; gives how many these are."""
+        with Lock(self.store, self.sync.name):
+            return refused_stops.waive(self.store, self.sync, row_key)
+
     def unread_stops(self) -> int:
         """How many rows of the table may say stop, and are not understood. Nobody is stopped by them."""
         return unread_stops(self.store, self.sync)
@@ -103,6 +113,7 @@ class Session:
         Raises :class:`MovedError` or :class:`OverBudgetError`, before anything is sent.
         """
         with Lock(self.store, self.sync.name) as lock:
+            self._tell_refused(say)
             finished = self._finish(lock, say)
             if finished and not finished.finished:
                 return finished
@@ -111,6 +122,7 @@ class Session:
     def retry(self, say: Say, *, accept: str | None = None) -> Outcome | None:
         """Finish what was cut short, then apply what is left and what was tried in vain before; None for nothing."""
         with Lock(self.store, self.sync.name) as lock:
+            self._tell_refused(say)
             finished = self._finish(lock, say)
             if finished and not finished.finished:
                 return finished
@@ -150,6 +162,7 @@ class Session:
     def undo(self, run: Run, say: Say, *, only: str | None = None, accept: str | None = None) -> Outcome | None:
         """Bring back what was before a run; None where nothing can be. The rest is as in :meth:`apply`."""
         with Lock(self.store, self.sync.name) as lock:
+            self._tell_refused(say)
             finished = self._finish(lock, say)
             if finished and not finished.finished:
                 return finished
@@ -189,6 +202,11 @@ class Session:
             )
         begun = applying.begin(self.store, found, undoes=undoes)
         return applying.finish(self._work(begun, lock, say))
+
+    def _tell_refused(self, say: Say) -> None:
+        """Before anything else, the stops that are not carried out."""
+        if sentence := refused_stops.told(self.refused_stops()):
+            say(f"{sentence}.")
 
     def _finish(self, lock: Lock, say: Say) -> Outcome | None:
         """Finish what was cut short; None where nothing was. Who says stop by now is stopped before that."""

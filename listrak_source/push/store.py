@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import dlt
 import pyarrow as pa
 from dlt.destinations.sql_client import SqlClientBase
-from sqlglot import exp
 
 from listrak_source.lease import Connect
 from listrak_source.push.streams import NO_MEMORY, stream_of
-from listrak_source.sql import Sql, opened, text
+from listrak_source.sql import Sql, opened, readable, text
 from listrak_source.utc import in_utc
 
-__all__ = ["Store", "name", "text"]
+__all__ = ["Store", "name", "readable", "text"]
 
 _TOGETHER = 500
 """Rows that one statement inserts."""
+PLACE = "place_of_a_value"
+"""Stands in a statement for a value that is bound."""
+_ROWS = "rows_to_insert"
 
 
 class Store(Sql):
@@ -43,9 +46,9 @@ class Store(Sql):
             tables = {name: set(table["columns"]) for name, table in held.items()}
             yield cls(client, tables, partial(opened, pipeline))
 
-    def arrow(self, query: str) -> pa.Table:
-        """The rows of a query, as many as fit memory."""
-        with self._client.execute_query(self._ours(query)) as cursor:
+    def arrow(self, query: str, *values: Any) -> pa.Table:
+        """The rows of a query, as many as fit memory. Values are bound to the :data:`PLACE` of each."""
+        with self._client.execute_query(self._with_places(query) if values else self._ours(query), *values) as cursor:
             return cursor.arrow()
 
     def types(self, query: str) -> list[tuple[str, str]]:
@@ -70,7 +73,7 @@ class Store(Sql):
                     last = str(some[key][-1].as_py())
                 return
         # Slower, but of this any database is capable, whatever its client does with a large answer.
-        while (some := self.arrow(f"{found} WHERE {key} > {text(last)} ORDER BY {key} LIMIT {rows}")).num_rows:
+        while (some := self.arrow(f"{found} WHERE {key} > {PLACE} ORDER BY {key} LIMIT {rows}", last)).num_rows:
             yield some
             last = str(some[key][-1].as_py())
 
@@ -86,12 +89,38 @@ class Store(Sql):
         self.run(f"CREATE {kind} {table} AS {query}")
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Add rows of plain values."""
+        """Add rows of plain values, whatever stands in them: they are never a part of a statement."""
+        named = ", ".join(columns)
         for start in range(0, len(rows), _TOGETHER):
-            some = [tuple(row) for row in rows[start : start + _TOGETHER]]
-            statement = exp.insert(exp.values(some), table, columns=list(columns))
-            with self._client.execute_query(statement.sql(dialect=self.dialect)):
-                pass
+            some = [[_held(value) for value in row] for row in rows[start : start + _TOGETHER]]
+            if self.dialect == "duckdb":  # to bind them takes it ten times as long
+                found = dict(zip(columns, map(list, zip(*some, strict=True)), strict=True))
+                connection: Any = self._client.native_connection
+                connection.register(_ROWS, pa.table(found))
+                self.run(f"INSERT INTO {table} ({named}) SELECT {named} FROM {_ROWS}")
+                connection.unregister(_ROWS)
+            else:
+                places = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(some))
+                self._bound(f"INSERT INTO {table} ({named}) VALUES {places}", chain.from_iterable(some))
+
+    def update(self, table: str, values: Mapping[str, Any], where: str) -> None:
+        """Set columns of the rows that fulfil a condition. The values are never a part of the statement."""
+        places = ", ".join(f"{column} = {PLACE}" for column in values)
+        self._bound(self._with_places(f"UPDATE {table} SET {places} WHERE {where}"), map(_held, values.values()))
+
+    def _with_places(self, statement: str) -> str:
+        """A statement of ours with the places that the client binds values to."""
+        ours = self._ours(statement)
+        # A sign of per cent is doubled where the client looks for places by it.
+        return (ours if self.dialect == "duckdb" else ours.replace("%", "%%")).replace(PLACE, "%s")
+
+    def _bound(self, statement: str, values: Iterable[Any]) -> None:
+        with self._client.execute_query(statement, *values):
+            pass
+
+
+def _held(value: Any) -> Any:
+    return readable(value) if isinstance(value, str) else value
 
 
 def name(identifier: str) -> str:

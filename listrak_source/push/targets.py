@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from listrak_source.api.records import PhoneAttribute, PhoneList
+from listrak_source.push.store import readable
 from listrak_source.push.sync import CLEAR, DEFAULT, OPTED_OUT, Column, Sync
 from listrak_source.push.values import Kind, is_said
 
 _KINDS = {"Text": Kind.TEXT, "Number": Kind.NUMBER, "Checkbox": Kind.CHECKBOX, "Date": Kind.DATE}
 _CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.STOP}
-_LIST = "list:"
+LIST = "list:"
 CREATED = "created"
 """In the ledger: that the contact is there at all."""
 
@@ -36,7 +37,7 @@ class Target:
         """The target's name in the ledger: a profile field by its id, which is stable, a list as ``list:1012``."""
         if self.field_id is not None:
             return str(self.field_id)
-        return f"{_LIST}{self.column.phone_list}" if self.is_list else str(self.column.contact)
+        return f"{LIST}{self.column.phone_list}" if self.is_list else str(self.column.contact)
 
     @property
     def is_profile(self) -> bool:
@@ -89,11 +90,11 @@ def of_ids(ids: Iterable[str], fields: Iterable[PhoneAttribute]) -> list[Target]
     for one in ids:
         if one.isdigit():
             field = known.get(one, {})
-            title = str(field.get("segmentationFieldName") or one)
+            title = readable(str(field.get("segmentationFieldName") or one))
             kind = _KINDS.get(str(field.get("dataType")), Kind.TEXT)
             found.append(Target(Column(title, int(one)), kind, int(one), title=title))
-        elif one.startswith(_LIST):
-            number = int(one.removeprefix(_LIST))
+        elif one.startswith(LIST):
+            number = int(one.removeprefix(LIST))
             found.append(Target(Column(one, phone_list=number), Kind.MEMBERSHIP, title=f"list {number}"))
         else:
             kind = Kind.CHECKBOX if one == CREATED else _CONTACT.get(one, Kind.TEXT)
@@ -131,7 +132,7 @@ def _field(column: Column, known: list[PhoneAttribute]) -> Target | str:
         but = "; take the id" if found else f"; there are {there}" if there else ""
         return f"column {column.name}: Listrak has {which} {column.field!r}{but}"
     field = found[0]
-    title, kind = str(field.get("segmentationFieldName")), str(field.get("dataType"))
+    title, kind = readable(str(field.get("segmentationFieldName"))), str(field.get("dataType"))
     if not _is_active(field):
         return f"column {column.name}: the profile field {title!r} is disabled at Listrak"
     if kind not in _KINDS:
@@ -147,7 +148,7 @@ def _list(column: Column, found: PhoneList | None) -> Target | str:
     """The target of a column that goes to a list, or what is wrong with it."""
     if found is None:
         return f"column {column.name}: Listrak has no list {column.phone_list} on this sender code"
-    title = str(found.get("phoneListName") or column.phone_list)
+    title = readable(str(found.get("phoneListName") or column.phone_list))
     if str(found.get("status") or "Active") != "Active":
         return f"column {column.name}: the list {title!r} is inactive at Listrak"
     asks = bool(found.get("requireDoubleOptIn") or found.get("requireAgeGate"))

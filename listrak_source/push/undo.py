@@ -8,6 +8,7 @@ from listrak_source.api import ConfigurationError, ListrakClient, each_record
 from listrak_source.push import diff, plan
 from listrak_source.push.files import MAX_FILE
 from listrak_source.push.ledger import ASSUMED, CONFIRMED, CREATE, STOP, Run
+from listrak_source.push.ledger import CLEAR as CLEARED
 from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import CLEAR, SKIP, SUBSCRIBE, UNSUBSCRIBE, Column, Limit, Sync
@@ -16,6 +17,7 @@ from listrak_source.push.targets import CREATED, Target, of_ids
 NO_WAY_BACK = {
     "stop": "cannot be undone: nothing here opts anyone in",
     "created": "cannot be undone: a contact is not deleted; it is taken off its lists",
+    "cleared": "cannot be undone: Listrak refuses it",
     "empty": "cannot be undone: it was empty, and nothing empties a profile field",
     "changed": "has been changed since, and stays as it is",
 }
@@ -30,7 +32,8 @@ def plan_of(
     Raises :class:`ConfigurationError` where the run has confirmed nothing.
     """
     done = f"run_id = {text(run.run_id)} AND status IN ('{CONFIRMED}', '{ASSUMED}')"
-    ids = [str(row[0]) for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {done} ORDER BY 1")]
+    back = f"{done} AND operation <> '{CLEARED}'"
+    ids = [str(row[0]) for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {back} ORDER BY 1")]
     if not ids:
         raise ConfigurationError(f"run {run.run_id} has confirmed nothing that could be undone")
     targets = [
@@ -40,7 +43,7 @@ def plan_of(
     ]
     sync = Sync(
         name=run.sync_name,
-        relation=f"(SELECT {_PHONE}{_befores(targets)} FROM push_changes WHERE {done} GROUP BY {_PHONE})",
+        relation=f"(SELECT {_PHONE}{_befores(targets)} FROM push_changes WHERE {back} GROUP BY {_PHONE})",
         phone=_PHONE,
         sender_code_id=run.sender_code_id,
         columns=tuple(one.column for one in targets),
@@ -74,7 +77,7 @@ def _keep_what_is_of_the_run(store: Store, sync: Sync, targets: list[Target], do
     for index, one in enumerate(targets):
         written = (
             f"FROM push_changes AS c WHERE c.{done} AND c.target = {text(one.id)} "
-            f"AND c.phone_number = {changes}.phone_number"
+            f"AND c.phone_number = {changes}.phone_number AND c.operation <> '{CLEARED}'"
         )
         still = f"c.after_value = COALESCE({changes}.before_{index}, '')"
         store.run(
@@ -99,3 +102,7 @@ def _name_what_stays(store: Store, sync: Sync, targets: list[Target], done: str)
             f"INSERT INTO {diff.rejected_of(sync)} SELECT phone_number, {text(column)}, {text(NO_WAY_BACK[way])} "
             f"FROM push_changes WHERE {done} AND {which}"
         )
+    store.run(
+        f"INSERT INTO {diff.rejected_of(sync)} SELECT phone_number, target, {text(NO_WAY_BACK['cleared'])} "
+        f"FROM push_changes WHERE {done} AND operation = '{CLEARED}'"
+    )

@@ -12,16 +12,15 @@ from listrak_source.api.dates import date_of
 from listrak_source.api.records import PhoneAttribute, SMSContact
 from listrak_source.push.ledger import SENT
 from listrak_source.push.one_by_one import Act
-from listrak_source.push.reading_back import OWN
-from listrak_source.push.sync import OPTED_OUT
+from listrak_source.push.reading_back import OWN, profile_of
 from listrak_source.push.work import Work
 
 _DATES = ("subscribeDate", "unsubscribeDate")
 
 
 def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
-    """The act that brings a contact's own fields, or its stop, to what is wanted; ``fields`` are the sender code's."""
-    active = {one["segmentationFieldId"] for one in fields if str(one.get("statusFlag") or "Active") == "Active"}
+    """The act that brings a contact's own fields to what is wanted; ``fields`` are the sender code's."""
+    active = active_of(fields)
     sender_code_id = work.run.sender_code_id
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
@@ -34,17 +33,21 @@ def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
     return act
 
 
+def active_of(fields: Iterable[PhoneAttribute]) -> set[int]:
+    """The ids of profile fields whose values Listrak takes."""
+    return {one["segmentationFieldId"] for one in fields if str(one.get("statusFlag") or "Active") == "Active"}
+
+
 def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
     """A contact as it is to be sent: all that the API told, fields that are new to us too, without its dates, and
     without values of disabled fields, which it would refuse."""
-    values = read.get("segmentationFieldValues") or []
     return {
         **{name: value for name, value in read.items() if name not in _DATES},
         "phoneNumber": read.get("phoneNumber"),
         **{name: read.get(name) for name in ("emailAddress", "firstName", "lastName", "postalCode")},
         "birthday": date_of(read.get("birthday")),
-        "optedOut": bool(read.get("optedOut")),
-        "segmentationFieldValues": [one for one in values if one.get("segmentationFieldId") in active],
+        "optedOut": str(read.get("optedOut")).casefold() == "true",
+        "segmentationFieldValues": [one for one in profile_of(read) if one.get("segmentationFieldId") in active],
     }
 
 
@@ -52,9 +55,7 @@ def changed(contact: dict[str, Any], wanted: Mapping[str, str]) -> dict[str, Any
     """The contact with what is wanted of it; an empty value clears."""
     body = dict(contact)
     for target, value in wanted.items():
-        if target == OPTED_OUT:
-            body["optedOut"] = True
-        elif target == "birthday":
+        if target == "birthday":
             body["birthday"] = f"{value}T00:00:00" if value else None
         else:
             body[OWN[target]] = value or None

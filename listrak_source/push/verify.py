@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from listrak_source.api import each_record
 from listrak_source.push import ledger
-from listrak_source.push.ledger import ASSUMED, CONFIRMED, SENT
+from listrak_source.push.ledger import ASSUMED, CLEAR, CONFIRMED, SENT
 from listrak_source.push.reading_back import TOGETHER, read_back
 from listrak_source.push.store import text
 from listrak_source.push.targets import of_ids
@@ -20,7 +20,7 @@ def verify(work: Work, sample: int | None) -> dict[tuple[str, str], int]:
     """
     store, client, run = work.store, work.client, work.run
     of_run = f"run_id = {text(run.run_id)}"
-    known = f"status IN ('{CONFIRMED}', '{ASSUMED}')"
+    known = f"status IN ('{CONFIRMED}', '{ASSUMED}') AND operation <> '{CLEAR}'"
     # Each verify draws another sample.
     drawn = f" ORDER BY MD5(phone_number || {text(uuid4().hex)}) LIMIT {sample}" if sample is not None else ""
     phones = [
@@ -29,7 +29,10 @@ def verify(work: Work, sample: int | None) -> dict[tuple[str, str], int]:
             f"SELECT phone_number FROM push_changes WHERE {of_run} AND {known} GROUP BY phone_number{drawn}"
         )
     ]
-    ids = [str(row[0]) for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} ORDER BY 1")]
+    ids = [
+        str(row[0])
+        for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} AND {known} ORDER BY 1")
+    ]
     targets = of_ids(ids, each_record(client.list_profile_fields(run.sender_code_id)))
     for start in range(0, len(phones), TOGETHER):
         some = ledger.among("phone_number", phones[start : start + TOGETHER])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol
 
 from listrak_source.api import ListrakClient
@@ -32,3 +33,5 @@ class Work:
     turns: TakesTurns
     workers: int = 8
     """Requests side by side, at the most."""
+    writing: Lock = field(default_factory=Lock)
+    """Held by the one of several threads that writes into the ledger."""

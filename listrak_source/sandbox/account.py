@@ -72,10 +72,31 @@ class Account(Verbs):
         return field_id
 
     @locked
-    def change_profile_field(self, field_id: int, *, name: str | None = None, status: str | None = None) -> None:
-        """Renames a field, or disables it (``Disabled``, ``Purged``). Contacts keep the values they have."""
+    def change_profile_field(
+        self, field_id: int, *, name: str | None = None, status: str | None = None, max_length: int | None = None
+    ) -> None:
+        """Renames a field, disables it (``Disabled``, ``Purged``), or bounds its length. Contacts keep the values they
+        have, also those that a request may not write any more."""
         field = self.fields[field_id]
-        self.fields[field_id] = replace(field, name=name or field.name, status=status or field.status)
+        self.fields[field_id] = replace(
+            field, name=name or field.name, status=status or field.status, max_length=max_length or field.max_length
+        )
+
+    @locked
+    def lapse(self, sender_code_id: int, phone_list_id: int, phone: str, *, forgotten: bool = False) -> None:
+        """Gives up waiting for an answer to a double opt-in: its date stays, or nothing at all where it is
+        ``forgotten``."""
+        phone_list = self.phone_list(sender_code_id, phone_list_id)
+        person = self.known(sender_code_id, phone)
+        invited = phone_list.aside.pop(person)
+        if not forgotten:
+            phone_list.aside[person] = replace(invited, state="Not Subscribed")
+
+    @locked
+    def hold(self, phone: str, profile: Mapping[str, Any]) -> None:
+        """Has a contact hold what no request may write: taken years ago, when Listrak asked for less."""
+        person = self.people[phone]
+        self.rows[person] = render(parse(self.rows[person]) | dict(profile))
 
     @locked
     def add_transactional_message(

@@ -22,6 +22,8 @@ Profile = dict[str, Any]
 
 SYSTEM_FIELDS = ("emailAddress", "firstName", "lastName", "birthday", "postalCode")
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, which JSON can only tell by its number."""
 _PHONE = re.compile(r"1?\d{10}")
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 _OPTED_IN = b'"optedOut":false'
@@ -46,7 +48,8 @@ class ProfileField:
 
 def dumps(value: object) -> str:
     """JSON as the API writes it: no spaces, other scripts as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if text.isascii() else _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def render(profile: Mapping[str, Any]) -> bytes:

@@ -48,6 +48,10 @@ class Quirks:
     the collection makes the next page skip somebody else."""
     no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
+    no_end: Literal["null", "year one"] = "null"
+    """What ``endDate`` is of an import that has not ended."""
+    value_refusals: Literal["named", "unnamed"] = "named"
+    """How ``PUT`` refuses a value of a contact: by the code of that value, or by a code that fits everything."""
     left_state: Literal["Unsubscribed", "Not Subscribed", "Suspended", ""] = "Unsubscribed"
     """The state of who has left a list, beside the date of that: as seen, that of who was never on it, a word that
     nobody has seen, or none."""

@@ -122,7 +122,7 @@ class Reads:
         sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
         if job is None or job.sender_code_id != sender.sender_code_id:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The import does not exist.")
-        return resource(json_bytes(job.record()))
+        return resource(json_bytes(job.record(NO_DATE if call.quirks.no_end == "year one" else None)))
 
     def list_transactional_messages(self, call: Call) -> Answer:
         self._sender(call)

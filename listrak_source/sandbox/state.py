@@ -69,7 +69,7 @@ class Subscription:
 
     @property
     def is_pending(self) -> bool:
-        return self.pending > 0
+        return self.pending > 0 and self.state.startswith("Pending")
 
 
 @dataclass(frozen=True)

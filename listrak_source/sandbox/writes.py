@@ -16,6 +16,12 @@ from listrak_source.sandbox.reads import number
 MAX_TITLE = 50
 """Characters of a broadcast's title, as the contract says."""
 
+_OF_VALUES = {
+    "ERROR_BIRTHDAY_FIELD_NULL", "ERROR_INVALID_EMAIL_ADDRESS", "ERROR_INVALID_SEGMENTATION_FIELD_ID",
+    "ERROR_SEGMENTATION_FIELD_DISABLED", "ERROR_SEGMENTATION_MAX_LENGTH",
+}  # fmt: skip
+"""How a value of a contact is refused."""
+
 
 class Writes:
     """Each method carries out the operation of its name, through the world's verbs."""
@@ -38,7 +44,12 @@ class Writes:
         return receipt(201, phone)
 
     def update_contact(self, call: Call) -> Answer:
-        return receipt(200, self.world.put(number(call, "senderCodeId"), call.body))
+        try:
+            return receipt(200, self.world.put(number(call, "senderCodeId"), call.body))
+        except Refused as refused:
+            if call.quirks.value_refusals == "unnamed" and refused.code in _OF_VALUES:
+                raise Refused("ERROR_INVALID_PARAMETER") from None
+            raise
 
     def subscribe_contact(self, call: Call) -> Answer:
         sender_code_id, phone_list_id = number(call, "senderCodeId"), number(call, "phoneListId")

@@ -122,6 +122,35 @@ def test_over_the_budget(listrak: Listrak, phones: list[str], sandbox: Sandbox) 
     assert all(row["opted_out"] for (_, phone), row in told.items() if phone in phones)
 
 
+def test_a_refused_stop_is_the_first_line_and_decides_the_exit_code(
+    listrak: Listrak, phones: list[str], sandbox: Sandbox
+) -> None:
+    """14.A3: every run, until it is carried out or waived."""
+    banned = next(iter(sandbox.world.sender_codes.values())).banned
+    banned.add(phones[0])
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute(f"UPDATE customers SET stop = TRUE WHERE phone = '{phones[0]}'")
+    path = Path("listrak_push.toml")
+    path.write_text(path.read_text().replace('phone = "phone"', 'phone = "phone"\nkey = "phone"'))
+    code, out, err = listrak("push", "apply", "loyalty")
+    assert code == Exit.FAILED
+    assert "1 stop is not carried out" in err
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("UPDATE customers SET tier = 'silver'")
+    for _ in range(2):
+        code, out, err = listrak("push", "apply", "loyalty")
+        assert code == Exit.FAILED
+        for told in (out, err.splitlines()[-1].removeprefix("listrak: ")):
+            assert told.startswith("1 stop is not carried out, for Listrak does not take it: row …")
+            assert "ERROR_BANNED_PHONE_NUMBER" in told
+            assert phones[0] not in told
+    code, _, err = listrak("push", "plan", "loyalty")
+    assert (code, err.splitlines()[0][:28]) == (2, "listrak: 1 stop is not carri")
+    assert listrak("push", "waive", "loyalty", "nobody")[0] == Exit.WRONG_USE
+    assert listrak("push", "waive", "loyalty", phones[0])[0] == 0
+    assert listrak("push", "apply", "loyalty")[0] == 0
+
+
 def test_what_is_wrong_is_said_in_sentences(listrak: Listrak, phones: list[str]) -> None:
     path = Path("listrak_push.toml")
     assert listrak("push", "plan", "royalty")[::2] == (

@@ -47,6 +47,12 @@ def in_duckdb(sandbox: Sandbox, tmp_path: Path) -> Pushing:
     return _pulled(sandbox, tmp_path, "duckdb")
 
 
+@pytest.fixture
+def in_postgres(sandbox: Sandbox, tmp_path: Path) -> Pushing:
+    """Where PostgreSQL makes the difference."""
+    return _pulled(sandbox, tmp_path, "postgres")
+
+
 def _pulled(sandbox: Sandbox, folder: Path, place: str) -> Pushing:
     warehouse = Warehouse(sandbox, folder, PLACES[place])
     warehouse.begin()

@@ -23,7 +23,9 @@ from tests.push.wishes import COLUMNS, Row
 from tests.tiers import sizes
 
 NEW = ["13125550101", "13125550102", "13125550103"]
-EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit", "leave sale"])
+SPOILT = "no address"
+"""What a contact holds, and no request may write."""
+EVENTS = st.sampled_from(["opt_out", "vanish", "leave", "come", "come and stop", "edit", "leave sale", "spoil"])
 STATES = st.sampled_from(["Unsubscribed", "Not Subscribed", "Suspended", ""])
 """How Listrak calls what somebody is to a list who has left it (14.A2)."""
 Life = list[tuple[str, int]]
@@ -52,6 +54,8 @@ def live(pushing: Pushing, events: Life, people: list[str], left: set[str], *, e
                 world.leave_list(sender, phone_list, phone)
             elif what == "edit" and edits:
                 pushing.edit(phone, {text: "gold"}, firstName="Ann")
+            elif what == "spoil" and phone in world.people:
+                world.hold(phone, {"emailAddress": SPOILT})
             elif what.startswith("come"):
                 world.subscribe(sender, phone_list, phone)
                 if what == "come and stop":
@@ -85,6 +89,7 @@ def held(pushing: Pushing, phone: str, phone_list: int) -> dict[str, Any] | None
         "vip": values.get(pushing.field("Checkbox").field_id), "first": row["first_name"] or None,
         "born": row["birthday"] and str(row["birthday"]), "stop": "1" if row["opted_out"] else "0",
         "sale": "1" if (key[0], phone_list, phone) in told["list_memberships"] else "0",
+        "spoilt": row["email_address"] == SPOILT,
     }  # fmt: skip
 
 
@@ -121,9 +126,11 @@ def promises(
         assert now
         for column in COLUMNS:
             wanted = row.says(column)
-            if column == "sale" and (now["stop"] == "1" or phone in stopped or phone in left):
+            if column == "sale" and pushing.world.phone_list(pushing.sender_code_id, phone_list).double_opt_in:
+                assert now["sale"] == (was or now)["sale"] or wanted == "0", "who is asked first waits"
+            elif column == "sale" and (now["stop"] == "1" or phone in stopped or phone in left):
                 assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
-            elif column == "stop":
+            elif column == "stop" or (was and was["spoilt"] and column in ("first", "born")):
                 continue
             elif wanted is not None:
                 assert now[column] == wanted, (column, row, was)
@@ -158,13 +165,14 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
         later=st.lists(st.tuples(EVENTS, st.integers(0, 10)), max_size=4),
         kills=st.lists(st.integers(1, 160), max_size=2),
         state=STATES,
+        asks=st.booleans(),
     )
-    def play(table: list[Row], earlier: Life, later: Life, kills: list[int], state: Any) -> None:
+    def play(table: list[Row], earlier: Life, later: Life, kills: list[int], state: Any, asks: bool) -> None:
         pushing.sandbox.service.reset()
         pushing.sandbox.service.quirks = replace(Quirks(), left_state=state)
         left: set[str] = set()
         shutil.copy(start, database)
-        new_list = pushing.world.add_list(pushing.sender_code_id, "Sale")
+        new_list = pushing.world.add_list(pushing.sender_code_id, "Sale", double_opt_in=asks)
         live(pushing, earlier, [*people, *NEW], left, edits=True)
         if earlier:
             pushing.warehouse.pull(full=True)
@@ -174,6 +182,7 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
         told = truth(pushing.sandbox)
         everybody = [phone for _, phone in (*told["contacts"], *told["unlisted_contacts"])]
         before = {phone: held(pushing, phone, new_list) for phone in (*everybody, *people, *NEW)}
+        lived = len(pushing.world.journal)
         for at in kills:
             with monkeypatch.context() as patched:
                 count_down(patched, at)
@@ -183,6 +192,8 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
                     continue
         pushing.apply(sync)
         promises(pushing, table, pulled, new_list, before, left)
+        invited = [one.phone_number for one in pushing.world.journal[lived:] if one.kind == "pending"]
+        assert len(invited) == len(set(invited)), "an invitation goes once"
         plan = pushing.plan(sync)
         assert plan.is_empty, (plan.counts, plan.sample)
 

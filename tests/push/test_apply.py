@@ -322,3 +322,19 @@ def test_retry_of_one_sync_sends_nothing_of_anothers(pushing: Pushing) -> None:
     plan = pushing.plan(a)
     assert plan.is_empty
     assert plan.rejected == {"tier: tried: not found": 2}
+
+
+def test_what_listrak_says_against_a_single_update_is_kept(in_duckdb: Pushing) -> None:
+    """14.D17: nobody could tell why it was refused."""
+    (phone,) = in_duckdb.phones(1)
+    in_duckdb.customers(["id", "phone", "first"], [(1, phone, "Zoë")])
+    body = f'{{"status": 400, "error": "ERROR_NAME", "message": "{phone} has a name."}}'
+    in_duckdb.sandbox.faults.add(Fault("status", "update_contact", status=400, body=body))
+    sync = in_duckdb.sync({"first": {"contact": "first_name"}})
+    with in_duckdb.session(sync) as session:
+        outcome = session.apply(in_duckdb.said.append)
+        assert outcome
+        assert outcome.counts == {(ledger.UPDATE, ledger.REFUSED): 1}
+        ((operation, reason, count),) = session.refusals(outcome.run_id)
+    assert (operation, count) == (ledger.UPDATE, 1)
+    assert reason == f"update_contact: …{phone[-4:]} has a name. (HTTP 400 ERROR_NAME)"

@@ -25,7 +25,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from listrak_source import contact_import
 from listrak_source.api import ConfigurationError
 from listrak_source.push import imports
-from listrak_source.sandbox import Fault, Sandbox
+from listrak_source.sandbox import Fault, Quirks, Sandbox
 from tests.pull.asking import on_request
 from tests.push.import_once import run as run_once
 
@@ -306,6 +306,53 @@ def test_an_import_that_takes_too_long_is_waited_for_by_the_next_run(
     pipeline.run()
     assert importing.values().items() >= importing.told({importing.phones[0]: {"Tier": "gold"}}).items()
     assert importing.requests("start_contact_import") == 1
+
+
+def test_an_import_that_never_ends_is_given_up(importing: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """14.B11: as a sync gives it up. It is sent once more, for nobody holds what was sent."""
+    importing.sandbox.service.import_seconds = 3600.0
+    monkeypatch.setattr(imports, "PATIENCE", 0.05)
+    pipeline = importing.pipeline({"tier": "Tier"})
+    with pytest.raises(PipelineStepFailed, match="goes on waiting"):
+        pipeline.run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
+    monkeypatch.setattr(imports, "GIVE_UP", -1.0)
+    with pytest.raises(PipelineStepFailed, match="sends it once more"):
+        pipeline.run()
+    pipeline.run()
+    assert importing.requests("start_contact_import") == 2
+    assert [row["reject_reason"] for row in importing.rejected("unconfirmed")] == ["not as it was sent"]
+    assert not pipeline.has_pending_data
+
+
+def test_an_import_that_listrak_knows_no_more_is_read_back(importing: Importing) -> None:
+    """14.B11."""
+    body = '{"status": 404, "error": "ERROR_UNABLE_TO_LOCATE_RESOURCE", "message": "The import does not exist."}'
+    importing.sandbox.faults.add(Fault("status", "get_contact_import", times=None, status=404, body=body))
+    importing.sandbox.service.import_seconds = 0.1
+    expected = importing.values() | importing.told({importing.phones[0]: {"Tier": "gold"}})
+    importing.on("get_contact_import", lambda: time.sleep(0.3))
+    importing.pipeline({"tier": "Tier"}).run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
+    assert importing.values() == expected
+    assert importing.requests("start_contact_import") == 1
+
+
+def test_year_one_is_no_end(importing: Importing) -> None:
+    """14.B11, 14.B12."""
+    importing.sandbox.service.quirks = Quirks(no_end="year one")
+    importing.sandbox.service.import_seconds = 0.3
+    expected = importing.values() | importing.told({importing.phones[0]: {"Tier": "gold"}})
+    importing.pipeline({"tier": "Tier"}).run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
+    assert importing.values() == expected
+    assert importing.rejected("unconfirmed") == []
+
+
+def test_a_number_that_listrak_does_not_take_is_named_and_holds_up_nothing(importing: Importing) -> None:
+    """14.B11."""
+    first = importing.phones[0]
+    rows = [{"mobile": first, "tier": "gold"}, {"mobile": "+447911123456", "tier": "gold"}]
+    importing.pipeline({"tier": "Tier"}).run(rows, table_name="customers")
+    (dropped,) = importing.rejected("unconfirmed")
+    assert dropped["reject_reason"] == "Listrak has no such contact: an import leaves it out"
 
 
 def test_who_holds_something_else_is_told(importing: Importing, logged: pytest.LogCaptureFixture) -> None:

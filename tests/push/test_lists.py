@@ -171,6 +171,58 @@ def test_a_list_that_asks_first_is_waited_for(in_duckdb: Pushing) -> None:
     assert (in_duckdb.plan(sync).is_empty, in_duckdb.plan(sync).rejected) == (True, {})
 
 
+@pytest.mark.parametrize("forgotten", [False, True], ids=["with its date", "without a trace"])
+def test_an_invitation_goes_once(pushing: Pushing, forgotten: bool) -> None:
+    """14.A5: whatever pulls bring, until the row changes or a person says so."""
+    world, sender = pushing.world, pushing.sender_code_id
+    new = world.add_list(sender, "Careful", double_opt_in=True)
+    (known,) = pushing.phones(1)
+
+    def sync(wanted: bool | None) -> Sync:
+        return vip(pushing, [(1, known, wanted), (2, NEW, wanted)], ["create", "subscribe"], new)
+
+    def invitations() -> list[int]:
+        told = [event.phone_number for event in world.journal if event.kind == "pending"]
+        return [told.count(known), told.count(NEW)]
+
+    def lapse() -> None:
+        for phone in (known, NEW):
+            world.lapse(sender, new, phone, forgotten=forgotten)
+        world.clock.advance(hours=1)
+        pushing.warehouse.pull(full=True)
+
+    pushing.apply(sync(True))
+    assert invitations() == [1, 1]
+    lapse()
+    for _ in range(2):
+        assert pushing.apply(sync(True)) is None
+        assert invitations() == [1, 1]
+    pushing.apply(sync(None))
+    pushing.apply(sync(True))
+    assert invitations() == [2, 2], "the row has changed"
+    lapse()
+    with pushing.session(sync(True)) as session:
+        session.retry(pushing.said.append)
+    assert invitations() == [3, 3], "a person has said so"
+
+
+def test_whom_somebody_else_has_invited_is_not_invited_again(in_duckdb: Pushing) -> None:
+    """14.A5: the ledger knows of nothing, and Listrak tells the date."""
+    pushing = in_duckdb
+    new = pushing.world.add_list(pushing.sender_code_id, "Careful", double_opt_in=True)
+    (phone,) = pushing.phones(1)
+    pushing.world.subscribe(pushing.sender_code_id, new, phone)
+    pushing.world.lapse(pushing.sender_code_id, new, phone)
+    sync = vip(pushing, [(1, phone, True)], ["subscribe", "unsubscribe"], new)
+    outcome = pushing.apply(sync)
+    assert outcome
+    assert outcome.counts == {(SUBSCRIBE, PENDING): 1}
+    assert pushing.sent() == []
+    with pushing.session(sync) as session:
+        session.retry(pushing.said.append)
+    assert pushing.sent() == ["POST"], "a person has said so"
+
+
 def test_a_number_that_listrak_refuses(in_duckdb: Pushing) -> None:
     new = in_duckdb.world.add_list(in_duckdb.sender_code_id, "VIP")
     in_duckdb.world.sender_codes[in_duckdb.sender_code_id].banned.add(NEW)
