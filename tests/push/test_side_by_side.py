@@ -18,6 +18,7 @@ from listrak_source.lease import TABLE, Owner
 from listrak_source.push import ledger, lock, one_by_one
 from listrak_source.push.ledger import CONFIRMED, STOP
 from listrak_source.push.lock import Lock, LockedError, Turn
+from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync
 from listrak_source.sql import Sql
 from pipelines.messages import Exit
@@ -58,7 +59,8 @@ def test_two_syncs_lose_no_value_of_each_other(pushing: Pushing) -> None:
     """14.A7: a single update replaces the whole contact, and had what the other one wrote in the meantime undone."""
     phones, names, codes = names_and_codes(pushing, 16)
     pushing.sandbox.service.delay = 0.1
-    assert at_once(lambda: pushing.apply(names), lambda: pushing.apply(codes)) == []
+    with pushing.session(names) as first, pushing.session(codes) as second:
+        assert at_once(lambda: first.apply(print), lambda: second.apply(print)) == []
     held = [pushing.contact(phone) for phone in phones]
     lost = sum(one["first_name"] != f"A{at}" or one["postal_code"] != "01234" for at, one in enumerate(held))
     assert lost == 0
@@ -66,11 +68,11 @@ def test_two_syncs_lose_no_value_of_each_other(pushing: Pushing) -> None:
 
 def test_the_first_applies_of_two_syncs_make_the_tables_once(pushing: Pushing) -> None:
     """14.D19: two at once ended one of them with UniqueViolation."""
-    _, names, codes = names_and_codes(pushing, 2)
-    with pushing.store() as store:
-        for table in ledger.TABLES:
-            store.run(f"DROP TABLE IF EXISTS {table}")
-    assert at_once(lambda: pushing.plan(names), lambda: pushing.plan(codes)) == []
+    with pushing.store() as first, pushing.store() as second:
+        for table in (*ledger.TABLES, TABLE):
+            first.run(f"DROP TABLE IF EXISTS {table}")
+        assert at_once(lambda: lock.prepare(first), lambda: lock.prepare(second)) == []
+        assert ledger.is_prepared(first)
 
 
 def test_who_has_stops_to_send_is_next_in_line(pushing: Pushing) -> None:
@@ -155,16 +157,19 @@ def test_an_owner_that_is_heard_of_is_not_waited_for(pushing: Pushing, monkeypat
     _, sync, _ = names_and_codes(pushing, 1)
     taken_elsewhere(pushing, sync, monkeypatch, 40)
 
-    def beat() -> None:
-        time.sleep(0.5)
-        with pushing.store() as store:
-            store.run(f"UPDATE {TABLE} SET heartbeat = heartbeat + 30")
+    ended = Event()
 
-    heart = Thread(target=beat)
-    heart.start()
-    with pytest.raises(LockedError, match="on elsewhere, process 4242"):
-        pushing.plan(sync)
-    heart.join()
+    def beat(store: Store) -> None:
+        while not ended.wait(0.5):
+            store.run(f"UPDATE {TABLE} SET heartbeat = heartbeat + 1")
+
+    with pushing.session(sync) as session, pushing.store() as another:
+        heart = Thread(target=beat, args=[another], daemon=True)
+        heart.start()
+        with pytest.raises(LockedError, match="on elsewhere, process 4242"):
+            session.plan()
+        ended.set()
+        heart.join()
 
 
 def test_who_is_interrupted_while_it_waits_leaves_nothing_behind(
