@@ -39,7 +39,7 @@ class Sizes:
 
 
 PROFILES = {
-    "dev": Sizes(examples=100, histories=1, steps=5, tables=1, strides=(127, 109), kills=3),
+    "dev": Sizes(examples=100, histories=1, steps=3, tables=1, strides=(127, 109), kills=3),
     "ci": Sizes(examples=200, histories=1, steps=30, tables=14, strides=(8, 11), kills=21),
     "nightly": Sizes(examples=1000, histories=10, steps=30, tables=400, strides=(1,), kills=200),
 }
@@ -63,7 +63,6 @@ _MARKS = ("full", "long", "sized")
 
 MORE = {
     "tests/pull/test_convergence.py::test_any_history": "a history takes as long as what Hypothesis draws for it",
-    "tests/pull/test_zones.py::test_what_is_stored_is_moved_events_included": "it pulls in two zones, and moves twice",
     "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
         "DuckLake reaches PostgreSQL and S3 anew for each question"
     ),

@@ -184,11 +184,10 @@ def _valued(target: Target, index: int) -> str:
     said, held = f"said_{index}", f"held_{index}"
     differs = f"differs_{index}"
     value = canonical(said, target.kind)
-    too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
     return (
         f", CASE WHEN {differs} THEN {value} END AS value_{index}"
         f", CASE WHEN {differs} THEN {canonical(held, target.kind)} END AS before_{index}"
-        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN {is_said(said)} AND ({value} IS NULL{too_long}) "
+        f", CASE WHEN {said} IS NOT NULL AND {differs} THEN {rejects.is_unfit(target, said, value)} "
         f"ELSE FALSE END AS bad_{index}"
     )
 

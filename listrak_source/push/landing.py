@@ -16,12 +16,12 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from listrak_source.push import wanted
 from listrak_source.push.diff import changes_of, rejected_of
-from listrak_source.push.ledger import REASON, SAME
-from listrak_source.push.rejects import NO_PHONE
+from listrak_source.push.ledger import REASON
+from listrak_source.push.rejects import NO_PHONE, TWIN, collect, is_unfit, unfit
 from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
-from listrak_source.push.values import canonical, is_said
+from listrak_source.push.values import canonical
 
 ROW = "row_of_file"
 """The key of rows that have no name of their own: where a row stands in its file, from 1."""
@@ -56,7 +56,8 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
     values = "".join(
         f", said_{index}, {canonical(f'said_{index}', targets[index].kind)} AS value_{index}" for index in indexes
     )
-    judged = "".join(f", value_{index}, {_bad(targets[index], index)} AS bad_{index}" for index in indexes)
+    bad = {index: is_unfit(targets[index], f"said_{index}", f"value_{index}") for index in indexes}
+    judged = "".join(f", value_{index}, said_{index} IS NOT NULL AND {bad[index]} AS bad_{index}" for index in indexes)
     store.make(
         "judged",
         f"SELECT j.*, t.first_key, t.last_key FROM (SELECT row_key, phone{judged} FROM (SELECT row_key, phone{values} "
@@ -64,22 +65,9 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
         f"WHERE row_key NOT LIKE '%{_ELSEWHERE}') AS canon) AS j "
         f"LEFT JOIN {twins} AS t ON t.phone = j.phone",
     )
-    other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
-    reasons = [
-        (sync.phone, text(NO_PHONE), "phone IS NULL"),
-        (sync.phone, f"{text(SAME)} || {other}", "first_key IS NOT NULL"),
-    ]
-    for index, target in enumerate(targets):
-        limit = f", {target.max_length} characters at the most" if target.max_length else ""
-        unfit = f"does not fit: {target.title} is a {target.kind.value}{limit}"
-        reasons.append((target.column.name, text(unfit), f"bad_{index}"))
-    store.make(
-        rejected_of(sync),
-        " UNION ALL ".join(
-            f"SELECT row_key, {text(column)} AS column_name, {reason} AS reason FROM judged WHERE {condition}"
-            for column, reason, condition in reasons
-        ),
-    )
+    reasons = [(sync.phone, text(NO_PHONE), "phone IS NULL"), (sync.phone, TWIN, "first_key IS NOT NULL")]
+    reasons += [(one.column.name, text(unfit(one)), f"bad_{index}") for index, one in enumerate(targets)]
+    collect(store, rejected_of(sync), "judged", reasons)
     fits = " AND ".join(f"NOT bad_{index}" for index in indexes)
     says = " OR ".join(f"value_{index} IS NOT NULL" for index in indexes)
     after = "".join(f", value_{index} AS after_{index}" for index in indexes)
@@ -112,12 +100,6 @@ def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, i
     )
     unfinished.replace(path)
     return {str(reason): int(count) for reason, count in counts}
-
-
-def _bad(target: Target, index: int) -> str:
-    """It says something that its field does not take."""
-    too_long = f" OR LENGTH(said_{index}) > {target.max_length}" if target.max_length else ""
-    return f"said_{index} IS NOT NULL AND {is_said(f'said_{index}')} AND (value_{index} IS NULL{too_long})"
 
 
 def _read(files: Sequence[Path]) -> str:

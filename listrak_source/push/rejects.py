@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from time import time
 
 from listrak_source.push import ledger, phones, wanted
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
-from listrak_source.push.values import canonical
+from listrak_source.push.values import canonical, is_said
 
 NO_PHONE = "not a phone number"
 UNREAD = "says neither stop nor none"
@@ -17,15 +18,16 @@ UNKNOWN = "Listrak has no such contact, as far as the last pull knows"
 STOPPED = "opted out at Listrak, and nothing here opts anyone in"
 GONE = "said stop before, and is gone at Listrak: nothing here opts anyone in"
 TRIED = "tried: "
+TWIN = f"{text(ledger.SAME)} || CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
+"""SQL for the reason of who has two rows, which names the other."""
 
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
     """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
     unread_who = f"says_stop AND {phones.may_be_one('odd')}"
-    other = "CASE WHEN row_key = first_key THEN last_key ELSE first_key END"
     reasons = [
         ("phone", f"CASE WHEN {unread_who} THEN {text(UNREAD_WHO)} ELSE {text(NO_PHONE)} END", "phone IS NULL"),
-        ("phone", f"{text(ledger.SAME)} || {other}", "first_key IS NOT NULL"),
+        ("phone", TWIN, "first_key IS NOT NULL"),
         (
             "phone",
             text(UNKNOWN),
@@ -34,16 +36,33 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
         ("phone", text(GONE), f"{may_create} AND {on_record}"),
     ]
     for index, target in enumerate(targets):
-        limit = f", {target.max_length} characters at the most" if target.max_length else ""
-        unfit = f"does not fit: {target.title} is a {target.kind.value}{limit}"
-        reasons.append((target.column.name, text(UNREAD if target.is_stop else unfit), f"bad_{index}"))
+        reasons.append((target.column.name, text(UNREAD if target.is_stop else unfit(target)), f"bad_{index}"))
         if target.is_list:
             reasons.append((target.column.name, text(STOPPED), f"after_{index} = '1' AND opted_out"))
+    collect(store, table, compared, reasons)
+
+
+def unfit(target: Target) -> str:
+    """Why a value is not sent that its field does not take."""
+    limit = f", {target.max_length} characters at the most" if target.max_length else ""
+    return f"does not fit: {target.title} is a {target.kind.value}{limit}"
+
+
+def is_unfit(target: Target, said: str, value: str) -> str:
+    """SQL: a column says something that its field does not take; ``value`` is the canonical form of what it says."""
+    too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
+    return f"{is_said(said)} AND ({value} IS NULL{too_long})"
+
+
+def collect(store: Store, table: str, rows: str, reasons: Iterable[tuple[str, str, str]]) -> None:
+    """Make a table of rejected rows of the table ``rows``: of each reason the column, the SQL that tells it, and a
+    condition.
+    """
     store.make(
         table,
         " UNION ALL ".join(
             f"SELECT row_key, CAST({text(column)} AS TEXT) AS column_name, CAST({reason} AS TEXT) AS reason "
-            f"FROM {compared} WHERE {condition}"
+            f"FROM {rows} WHERE {condition}"
             for column, reason, condition in reasons
         ),
     )

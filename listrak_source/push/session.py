@@ -181,7 +181,12 @@ class Session:
         accept: str | None = None,
         undoes: str | None = None,
     ) -> Outcome | None:
-        found = make()
+        try:
+            found = make()
+        except ConfigurationError:
+            if not (only or undoes):
+                self._stops_first(lock, say)
+            raise
         if only and found.hash != only:
             raise MovedError(
                 f"the plan is {found.hash} now and not {only}: the table or what is known of Listrak has moved. "
@@ -197,8 +202,13 @@ class Session:
         if found.is_empty:
             return None
         if found.hash != accept and (over := found.over_budget()):
+            # A stop waits for nobody's consent to something else.
+            what = "Nothing"
+            if not (only or undoes) and found.counts["opt_outs"] and self._send_stops(found, lock, say):
+                found, what = make(), "Nothing else"
+                over = found.over_budget() or over
             raise OverBudgetError(
-                f"{'; '.join(over)}. Nothing was sent. With --accept {found.hash} exactly this plan goes through"
+                f"{'; '.join(over)}. {what} was sent. With --accept {found.hash} exactly this plan goes through"
             )
         begun = applying.begin(self.store, found, undoes=undoes)
         return applying.finish(self._work(begun, lock, say))
@@ -221,21 +231,29 @@ class Session:
         return finished
 
     def _stops_first(self, lock: Lock, say: Say, *, strict: bool = False) -> None:
-        """Send the stops that the table holds now; no earlier plan opts any of these people in. Over the budget they
-        are left to the next plan, or raise :class:`OverBudgetError` where it is ``strict``.
+        """Send the stops that the table holds now, whatever is wrong with the rest of the sync; no earlier plan opts
+        any of these people in. Over the budget they are left to the next plan, or raise :class:`OverBudgetError` where
+        it is ``strict``.
         """
-        if not any(column.contact == OPTED_OUT for column in self.sync.columns):
+        columns = tuple(column for column in self.sync.columns if column.contact == OPTED_OUT)
+        if not columns:
             return
-        found = self._plan()
+        alone = replace(self, sync=replace(self.sync, columns=columns, modes=frozenset()))
+        found = alone._plan()
         rejects.withdraw(self.store, self.sync.name, stops_of(self.sync))
+        if not self._send_stops(found, lock, say) and strict:
+            over = "; ".join(found.over_budget())
+            raise OverBudgetError(f"{over}. These stops go first, and nothing was sent: apply the sync")
+
+    def _send_stops(self, found: Plan, lock: Lock, say: Say) -> bool:
+        """Send the stops of a plan, and nothing else of it; False where they are over the budget."""
         stops = replace(found, files=[], counts=dict.fromkeys(found.counts, 0) | {"opt_outs": found.counts["opt_outs"]})
-        if over := stops.over_budget():
-            if strict:
-                raise OverBudgetError(f"{'; '.join(over)}. These stops go first, and nothing was sent: apply the sync")
-            return  # the plan that follows says so, and what was cut short has stops of its own
+        if stops.over_budget():
+            return False
         if not stops.is_empty:
             begun = applying.begin(self.store, stops, only_stops=True)
             applying.finish(self._work(begun, lock, say))
+        return True
 
     def _work(self, run: Run, lock: Lock, say: Say) -> Work:
         return Work(self.store, self.client, run, lock.renew, say, partial(Turn, self.store), self.workers)

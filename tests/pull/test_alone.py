@@ -187,6 +187,7 @@ def test_a_number_that_another_process_has_by_now_is_no_owner() -> None:
     assert Owner(us.host, "another boot", us.process, us.started).runs_here() is None
 
 
+@pytest.mark.full
 def test_a_dataset_that_was_dropped_is_filled_anew(in_postgres: Warehouse) -> None:
     """The lease stands in the dataset, and so makes it; what this machine remembers goes all the same."""
     in_postgres.pull()

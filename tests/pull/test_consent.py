@@ -140,6 +140,7 @@ def test_opt_out_while_a_later_pull_reads(warehouse: Warehouse, someone: Somebod
     assert opted_out(warehouse, someone) is True
 
 
+@pytest.mark.full
 def test_opt_out_while_nobody_is_looked_up_is_found_when_lookups_are_back(
     warehouse: Warehouse, someone: Somebody
 ) -> None:

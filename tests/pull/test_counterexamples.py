@@ -28,6 +28,7 @@ SOMEBODY, STRANGER = 1, 9
 FIRST, SECOND, NEW = 0, 1, 4
 
 
+@pytest.mark.full
 def test_package_of_a_killed_process_does_not_stand_in_for_the_next_pull(history: History) -> None:
     """dlt loads what is left over, and does not extract what it was asked for."""
     history.pull()
@@ -106,6 +107,7 @@ def test_rejoined_on_the_day_of_leaving_without_lookups(history: History) -> Non
     history.pull(lookups="none", full=True, twice=True)
 
 
+@pytest.mark.full
 def test_who_is_on_no_list_has_still_said_stop(history: History) -> None:
     """A complete walk marks the contact as removed, which takes no stop back."""
     history.pull()

@@ -85,6 +85,7 @@ def test_a_stop_that_a_page_skipped_is_found_by_the_next_pull(warehouse: Warehou
     assert warehouse.pull(**PAGES) == {}, "and a third pull loads nothing"
 
 
+@pytest.mark.full
 def test_a_subscription_that_a_page_skipped_is_found_by_the_next_pull(warehouse: Warehouse) -> None:
     """13.A1: somebody leaves between two pages of a long window."""
     world = warehouse.sandbox.world
@@ -123,7 +124,7 @@ def test_whom_a_walk_skipped_is_not_marked(warehouse: Warehouse) -> None:
     assert not marked.get("list_memberships", set()) & there["list_memberships"].keys()
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("kind", ["no_rows", "some_rows"])
 @pytest.mark.parametrize("gap", [0, 20], ids=["a first pull", "a later pull"])
 def test_opt_outs_that_were_not_shown_for_a_moment_come_with_the_next_pull(
@@ -238,6 +239,7 @@ def test_a_lookup_that_tells_of_no_list_is_asked_again(warehouse: Warehouse, dat
     assert [key for key in rows if key[1] == "15550109001"]
 
 
+@pytest.mark.full
 def test_whom_a_first_reading_skipped_comes_with_the_next_complete_walk(warehouse: Warehouse) -> None:
     """13.A1: nothing tells that somebody was skipped, and to read every list twice costs too much."""
     world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)

@@ -34,7 +34,7 @@ def without_form(rows: Rows) -> Rows:
     }
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("phones_taken", ["any", "listed"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_stop_in_another_form_is_the_contacts_stop(warehouse: Warehouse, form: Any, phones_taken: Any) -> None:
@@ -107,6 +107,7 @@ def test_each_is_looked_up_once_whatever_the_forms(warehouse: Warehouse, phones_
     assert len(asked) == (1 if phones_taken == "any" else 3), asked
 
 
+@pytest.mark.full
 def test_what_an_older_version_has_written_in_another_form(warehouse: Warehouse) -> None:
     """A complete walk writes everybody in one form, tells of each stop, and marks the other form as gone."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
@@ -159,6 +160,7 @@ def test_a_record_that_is_set_aside_is_hashed_in_the_one_form() -> None:
     assert len({masks.record(record)["phoneNumber"] for record in records}) == 1
 
 
+@pytest.mark.full
 def test_absence_is_asked_for_in_the_form_that_listrak_takes(warehouse: Warehouse) -> None:
     """Who is in no answer for a moment is not gone, though Listrak knows nobody by eleven digits."""
     sandbox = warehouse.sandbox

@@ -84,6 +84,7 @@ def test_a_stop_without_a_date_where_the_server_has_a_zone(warehouse: Warehouse,
         session.plan()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", pytest.param("postgres", marks=pytest.mark.full)], indirect=True)
 def test_what_stands_in_the_year_one_already_heals(warehouse: Warehouse) -> None:
     """As an earlier version left it: a stop without a date, and its event, in the year one."""

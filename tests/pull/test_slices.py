@@ -36,6 +36,7 @@ def people(warehouse: Warehouse) -> set[str]:
     return found
 
 
+@pytest.mark.full
 def test_slices_bring_everybody_who_has_a_date_placed_in_their_slice(warehouse: Warehouse) -> None:
     warehouse.pull(slices=3, page_size=7)
     told = truth(warehouse.sandbox)

@@ -85,6 +85,7 @@ def test_what_is_ours_of_the_state_is_looked_at_too(warehouse: Warehouse) -> Non
     assert "list_opt_outs" not in warehouse.sandbox.traffic.counts
 
 
+@pytest.mark.full
 @anywhere
 def test_a_pull_after_its_state_was_forgotten_keeps_all_rows(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox

@@ -14,6 +14,7 @@ from tests.pull.warehouse import Warehouse, truth
 NEW = "15550106666"
 
 
+@pytest.mark.full
 def test_the_last_of_a_walk_a_week_later_brings_the_week_too(warehouse: Warehouse) -> None:
     world, one = warehouse.sandbox.world, somebody(warehouse.sandbox)
     warehouse.begin()

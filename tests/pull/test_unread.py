@@ -49,7 +49,7 @@ NAMED = {
 }
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "failure",
     ["a list that fails", "opt-outs that fail", "messages that are refused", "lists that fail", *list(NAMED)[1:]],

@@ -86,6 +86,7 @@ def test_what_moves_no_date_is_seen_by_the_next_complete_walk(
         assert held == true
 
 
+@pytest.mark.full
 def test_the_date_of_who_leaves_and_joins_again_on_one_day_is_seen_by_the_next_complete_walk(
     warehouse: Warehouse,
 ) -> None:

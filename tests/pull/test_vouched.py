@@ -45,7 +45,7 @@ def keys(warehouse: Warehouse, name: str) -> set[Any]:
     return {key[:4] if name == "consent_events" else key for key in warehouse.rows(name)}
 
 
-@pytest.mark.cases(3)
+@pytest.mark.cases(2)
 @pytest.mark.parametrize(("name", "harm"), CASES)
 def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, name: str, harm: str) -> None:
     warehouse.begin()
@@ -75,6 +75,7 @@ def test_one_sender_code_that_was_emptied_is_read_again(warehouse: Warehouse) ->
     assert warehouse.rows("opt_outs").keys() == truth(warehouse.sandbox)["opt_outs"].keys()
 
 
+@pytest.mark.full
 def test_nothing_is_remarked_where_nothing_is_gone(warehouse: Warehouse) -> None:
     """Values go with every merge, people vanish, and a complete walk writes everything anew."""
     warehouse.begin()

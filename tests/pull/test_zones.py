@@ -61,6 +61,7 @@ def test_another_zone_stops_with_a_sentence(warehouse: Warehouse) -> None:
     assert len(warehouse.rows("opt_outs")) == before
 
 
+@pytest.mark.full
 def test_what_is_stored_is_moved_events_included(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "right").mkdir()
     right = history(Warehouse(warehouse.sandbox, tmp_path / "right", warehouse.place), CHICAGO)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from listrak_source.api import ConfigurationError
 from listrak_source.push import ledger
-from listrak_source.push.ledger import CLEAR, CONFIRMED, NOT_FOUND, REFUSED, STOP
+from listrak_source.push.ledger import CLEAR, CONFIRMED, IMPORT, NOT_FOUND, REFUSED, STOP
+from listrak_source.push.session import OverBudgetError
 from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault, Quirks
 from listrak_source.sandbox.profile import Profile, parse
@@ -150,3 +152,36 @@ def test_a_stop_that_was_answered_404_goes_again_when_a_pull_has_seen_its_contac
     assert outcome
     assert outcome.counts == {(STOP, CONFIRMED): 1}, "whom no pull has brought waits on"
     assert pushing.contact(phone)["opted_out"]
+
+
+def stops_and_tiers(pushing: Pushing, stopping: str, other: str, **also: Any) -> Sync:
+    """One says stop, another gets a value; the sync has a column for each."""
+    text = pushing.field("Text")
+    pushing.customers(["id", "phone", "tier", "stop"], [(1, stopping, None, True), (2, other, "gold", None)])
+    return pushing.sync({"tier": text.field_id, "stop": {"contact": "opted_out"}}, **also)
+
+
+def test_what_is_wrong_with_the_rest_of_a_sync_holds_up_no_stop(in_duckdb: Pushing) -> None:
+    """14.A3: the command still says what is wrong, and sends nothing else."""
+    stopping, other = in_duckdb.phones(2)
+    sync = stops_and_tiers(in_duckdb, stopping, other)
+    in_duckdb.world.change_profile_field(in_duckdb.field("Text").field_id, status="Disabled")
+    with pytest.raises(ConfigurationError, match="is disabled at Listrak"):
+        in_duckdb.apply(sync)
+    assert in_duckdb.contact(stopping)["opted_out"]
+    assert in_duckdb.sent() == ["PUT"]
+
+
+def test_a_budget_of_something_else_holds_up_no_stop(in_duckdb: Pushing) -> None:
+    """14.A3: the hash to accept is that of the rest."""
+    stopping, other = in_duckdb.phones(2)
+    budget = {"imports": {"rows": 0, "percent": 100}, "opt_outs": {"rows": 1, "percent": 100}}
+    sync = stops_and_tiers(in_duckdb, stopping, other, budget=budget)
+    with pytest.raises(OverBudgetError, match="Nothing else was sent") as refused:
+        in_duckdb.apply(sync)
+    assert in_duckdb.contact(stopping)["opted_out"]
+    assert in_duckdb.sent() == ["PUT"]
+    accepted = str(refused.value).partition("--accept ")[2].split()[0]
+    outcome = in_duckdb.apply(sync, accept=accepted)
+    assert outcome
+    assert outcome.counts == {(IMPORT, CONFIRMED): 1}

@@ -49,7 +49,7 @@ UNKIND: dict[str, Callable[[Warehouse], None]] = {
 }
 
 
-@pytest.mark.cases(3)
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("answer", UNKIND)
 def test_what_is_not_shown_for_a_moment_is_not_marked(warehouse: Warehouse, answer: str) -> None:
     """13.A2: one answer that lacks rows marks none of them, and tells no event."""
@@ -97,7 +97,7 @@ def test_questions_end_at_their_bound(warehouse: Warehouse) -> None:
     assert len(removed(warehouse)["list_memberships"]) == 1
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("state", ["Not Subscribed", "Subscribed", "Something New"])
 def test_whom_listrak_still_calls_a_subscriber_is_not_marked(warehouse: Warehouse, state: str) -> None:
     """13.A2: a state that nobody knows is no proof either."""

@@ -104,7 +104,7 @@ def test_removed_rows_keep_their_columns_those_beyond_the_contract_too(warehouse
 # -- who comes back ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("how", [{}, {"full": True}, {"lookups": "none"}])
 def test_a_removed_row_that_comes_back_is_alive_again(warehouse: Warehouse, how: dict[str, Any]) -> None:
     gone = settle(warehouse)
