@@ -17,6 +17,7 @@ from listrak_source.sandbox.quirks import Quirks
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
 
+_NO_END = {"null": None, "empty": "", "year_one": NO_DATE, "last": "9999-12-31T23:59:59.9999999"}
 _NO_CONTACT = {
     "null": resource(b"null"), "empty": resource(b"{}"), "nested": resource(resource(b"null")),
 }  # fmt: skip
@@ -124,7 +125,12 @@ class Reads:
         sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
         if job is None or job.sender_code_id != sender.sender_code_id:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The import does not exist.")
-        return resource(json_bytes(job.record()))
+        record, how = job.record(), call.quirks.no_end
+        if record["endDate"] is None and how == "absent":
+            del record["endDate"]
+        elif record["endDate"] is None:
+            record["endDate"] = _NO_END[how]
+        return resource(json_bytes(record))
 
     def list_transactional_messages(self, call: Call) -> Answer:
         self._sender(call)
