@@ -47,7 +47,6 @@ _FORMS = {
 """By what values are like: the names of types, in DuckDB and PostgreSQL. Any other type is read as text."""
 
 
-_NOT_FINITE = "^-?(nan|inf|infinity)$"
 _UTC = {"duckdb": "MAKE_TIMESTAMP(EPOCH_US({}))", "postgres": "({} AT TIME ZONE 'UTC')"}
 """By dialect: a moment as the time in UTC, whatever zone the session has. DuckDB's usual words need an extension."""
 
@@ -106,11 +105,21 @@ def as_text(store: Store, column: str, stored: Stored, kind: Kind = Kind.TEXT) -
     value = name(column)
     text = f"CAST({value} AS TEXT)"
     if stored.form is Form.MOMENT:
-        text = _in_zone(store, value, is_day=kind is Kind.BIRTHDAY)
-    elif stored.form in (Form.DECIMAL, Form.FLOAT):
-        text = shortest(text)
-    if stored.form in (Form.DECIMAL, Form.FLOAT, Form.DATE, Form.TIMESTAMP, Form.MOMENT):
-        return f"CASE WHEN NOT REGEXP_MATCHES(LOWER(CAST({value} AS TEXT)), '{_NOT_FINITE}') THEN {text} END"
+        local = _in_zone(store, value, is_day=kind is Kind.BIRTHDAY)
+        text = f"CASE WHEN {_finite(text, stored.form)} IS NOT NULL THEN {local} END"
+    elif stored.form is Form.FLOAT or (stored.form is Form.DECIMAL and store.dialect != "duckdb"):
+        text = _finite(f"LOWER({text})", stored.form)
+    elif stored.form in (Form.DATE, Form.TIMESTAMP):
+        text = _finite(text, stored.form)
+    # What goes to a number is compared as one, and Listrak may write it as the database does.
+    return shortest(text) if stored.form in (Form.DECIMAL, Form.FLOAT) and kind is not Kind.NUMBER else text
+
+
+def _finite(text: str, form: Form) -> str:
+    """SQL for the text of a value; null for what is no number, and for what is without end."""
+    words = ["infinity", "-infinity"] + (["inf", "-inf", "nan"] if form in (Form.DECIMAL, Form.FLOAT) else [])
+    for word in words:
+        text = f"NULLIF({text}, '{word}')"
     return text
 
 

@@ -97,6 +97,15 @@ def test_a_moment_has_its_date_in_the_configured_zone(pushing: Pushing) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])
+def test_what_is_without_end_is_no_date(pushing: Pushing, kind: str) -> None:
+    """14.C14: infinity is null of dates too."""
+    rows = [(pushing.phones(1)[0], "infinity")]
+    sync = _cast(pushing, kind, {"said": pushing.field("Date", 1).field_id}, rows)
+    assert _planned(pushing, sync) == []
+    assert pushing.plan(sync).rejected == {}
+
+
 def test_another_zone_another_date(in_duckdb: Pushing) -> None:
     """14.C14: the zone is a setting."""
     rows = [(in_duckdb.phones(1)[0], "2020-07-01 01:00:00+00")]
