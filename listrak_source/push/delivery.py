@@ -78,7 +78,7 @@ class Delivery:
         began, pause = monotonic(), imports.PAUSE
         for file in sent:
             import_file_id = int(self.known[file.sha256]["import_file_id"])
-            while not self.client.get_contact_import(self.sync.sender_code_id, import_file_id).get("endDate"):
+            while not imports.has_ended(self.client.get_contact_import(self.sync.sender_code_id, import_file_id)):
                 if monotonic() - began > imports.PATIENCE:
                     raise NotEndedError(
                         f"import {import_file_id} has not ended within {imports.PATIENCE:.0f} seconds; it is not sent "

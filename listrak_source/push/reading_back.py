@@ -100,7 +100,8 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
     """Compare what was read with what was sent, and keep what is confirmed for the next diff."""
     forms = " ".join(
         f"WHEN r.target = {text(one.id)} THEN COALESCE({same(canonical('r.read_value', one.kind), one.kind)}, '') "
-        f"= {same('push_changes.after_value', one.kind)}"
+        # What an earlier version has planned may be in an older form.
+        f"= COALESCE({same(canonical('push_changes.after_value', one.kind), one.kind)}, '')"
         for one in targets
     )
     is_so = f"CASE {forms} ELSE FALSE END"

@@ -53,6 +53,10 @@ class Quirks:
     nobody has seen, or none."""
     stops: Literal["told", "absent", "null", "text"] = "told"
     """How a contact that is looked up tells ``optedOut``: as a boolean, not at all, as null, or as a text."""
+    no_end: Literal["null", "absent", "empty", "year_one", "last"] = "null"
+    """What ``endDate`` is of an import that has not ended."""
+    numbers: Literal["plain", "padded", "grouped", "exponent"] = "plain"
+    """How numbers of a profile read back: 1500, 1500.00, 1,500 or 1.5E+3."""
     charset: Literal["utf-8", "iso-8859-1", "utf-16", "utf-8-sig"] = "utf-8"
     """What answers are written in, as their ``Content-Type`` says; the last is UTF-8 with a byte order mark."""
     most_rows: int | None = None
