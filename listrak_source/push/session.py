@@ -239,6 +239,6 @@ def sync_session(pipeline: dlt.Pipeline, sync: Sync, **options: Any) -> Iterator
     ``options`` are those of the source, for credentials and addresses; what is not given comes from dlt's settings.
     """
     settings = resolve(options)
-    with Store.of(pipeline) as store, client_of(settings) as client:
+    with Store.of(pipeline, settings.timezone) as store, client_of(settings) as client:
         ledger.prepare(store)
         yield Session(sync, store, client, settings.workers)
