@@ -24,6 +24,8 @@ _UNFIT = {
     Kind.STOP: _TIMES,
     Kind.MEMBERSHIP: _TIMES,
     Kind.DATE: {Form.BOOLEAN, Form.TIME, *_NUMBERS},
+    Kind.BIRTHDAY: {Form.BOOLEAN, Form.TIME, *_NUMBERS},
+    Kind.POSTAL_CODE: {Form.BOOLEAN, *_NUMBERS, *_TIMES},  # a number has lost the zeros in front
     Kind.EMAIL: {Form.BOOLEAN, *_NUMBERS, *_TIMES},
 }
 """By kind of field: what a column may be like and can never fit it. Text may always."""

@@ -13,6 +13,8 @@ from enum import Enum
 from listrak_source.api.redact import redact
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
+from listrak_source.push.values import Kind, shortest
+from listrak_source.push.zones import offset_sql
 
 
 class Form(Enum):
@@ -43,6 +45,10 @@ _FORMS = {
     Form.TIME: r"time.*|interval",
 }
 """By what values are like: the names of types, in DuckDB and PostgreSQL. Any other type is read as text."""
+
+
+_UTC = {"duckdb": "MAKE_TIMESTAMP(EPOCH_US({}))", "postgres": "({} AT TIME ZONE 'UTC')"}
+"""By dialect: a moment as the time in UTC, whatever zone the session has. DuckDB's usual words need an extension."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +98,42 @@ def found(store: Store, sync: Sync, hidden: str = "") -> tuple[dict[str, Stored]
     return _types(store, sync, [one for one in named(sync) if one in there]), problems
 
 
-def as_text(column: str, stored: Stored) -> str:
-    """SQL for the values of the column of this name, as text."""
-    value = f"CAST({name(column)} AS TEXT)"
-    if stored.form is Form.DECIMAL:
-        return _shortest(value)
-    return value
+def as_text(store: Store, column: str, stored: Stored, kind: Kind = Kind.TEXT) -> str:
+    """SQL for the values of the column of this name, as text: numbers in their shortest form, moments as the local time
+    of the store's zone. What no text can say (NaN, infinity) is null. ``kind`` is that of the field it goes to.
+    """
+    value = name(column)
+    text = f"CAST({value} AS TEXT)"
+    if stored.form is Form.MOMENT:
+        local = _in_zone(store, value, is_day=kind is Kind.BIRTHDAY)
+        text = f"CASE WHEN {_finite(text, stored.form)} IS NOT NULL THEN {local} END"
+    elif stored.form is Form.FLOAT or (stored.form is Form.DECIMAL and store.dialect != "duckdb"):
+        text = _finite(f"LOWER({text})", stored.form)
+    elif stored.form in (Form.DATE, Form.TIMESTAMP):
+        text = _finite(text, stored.form)
+    # What goes to a number is compared as one, and Listrak may write it as the database does.
+    return shortest(text) if stored.form in (Form.DECIMAL, Form.FLOAT) and kind is not Kind.NUMBER else text
 
 
-def _shortest(number: str) -> str:
-    """SQL for the text of a number without the zeros behind its decimal point."""
-    return f"CASE WHEN {number} LIKE '%.%' THEN RTRIM(RTRIM({number}, '0'), '.') ELSE {number} END"
+def _finite(text: str, form: Form) -> str:
+    """SQL for the text of a value; null for what is no number, and for what is without end."""
+    words = ["infinity", "-infinity"] + (["inf", "-inf", "nan"] if form in (Form.DECIMAL, Form.FLOAT) else [])
+    for word in words:
+        text = f"NULLIF({text}, '{word}')"
+    return text
+
+
+def _in_zone(store: Store, moment: str, *, is_day: bool) -> str:
+    """SQL for the text of a moment: the local time there. What is meant as a day is told by its midnight, in UTC or
+    there; another time of day tells no day, and the text is one that fits no date.
+    """
+    utc = _UTC.get(store.dialect, "CAST({} AS TIMESTAMP)").format(moment)
+    local = f"CAST({utc} + {offset_sql(utc, store.zone)} * INTERVAL '1 second' AS TEXT)"
+    if not is_day:
+        return local
+    midnight = "LIKE '% 00:00:00'"
+    utc = f"CAST({utc} AS TEXT)"
+    return f"CASE WHEN {utc} {midnight} THEN {utc} WHEN {local} {midnight} THEN {local} ELSE 'at ' || {local} END"
 
 
 def _types(store: Store, sync: Sync, columns: list[str]) -> dict[str, Stored]:

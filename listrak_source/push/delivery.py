@@ -80,7 +80,10 @@ class Delivery:
         """Wait until every import counts as ended. Raises :class:`NotEndedError` where one does not in time."""
         for file in sent:
             note = self.known[file.sha256]
-            import_file_id, sent_at = int(note["import_file_id"]), float(note.setdefault("sent_at", time()))
+            if "sent_at" not in note:  # an earlier version has handed it in
+                note["sent_at"] = time()
+                self.keep()
+            import_file_id, sent_at = int(note["import_file_id"]), float(note["sent_at"])
             why = imports.until_ended(self.client, self.sync.sender_code_id, import_file_id, sent_at, lambda: None)
             if not why:
                 raise NotEndedError(

@@ -120,7 +120,7 @@ def _hand_in(sync: Sync, settings: Settings, file: Path, rejected: Path | None) 
     known = dlt.current.destination_state().setdefault(NAME, {}).setdefault(job.job_id(), {})
     with (
         TemporaryDirectory(prefix="listrak-import-") as scratch,
-        landing.opened(Path(scratch)) as store,
+        landing.opened(Path(scratch), settings.timezone) as store,
         client_of(settings) as client,
     ):
         sync = replace(sync, relation=landing.relation(file, _others(package, job), sync.phone))

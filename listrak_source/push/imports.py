@@ -13,6 +13,7 @@ from time import monotonic, sleep, time
 
 from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.api.dates import date_of
+from listrak_source.api.records import ImportContactFileStatus
 from listrak_source.push import ledger
 from listrak_source.push.files import Written, of_run, why_refused, write, write_body
 from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
@@ -118,13 +119,18 @@ def until_ended(
 def _ended(client: ListrakClient, sender_code_id: int, import_file_id: int, sent_at: float) -> str:
     """Why an import counts as ended; nothing where it does not. Reading back tells what has come of it in any case."""
     try:
-        if date_of(client.get_contact_import(sender_code_id, import_file_id).get("endDate")):
+        if has_ended(client.get_contact_import(sender_code_id, import_file_id)):
             return ENDED
     except ListrakError as error:
         if error.status != _NOT_THERE:
             raise
         return "Listrak knows the import no more"
     return "given up: it has not ended" if time() - sent_at > GIVE_UP else ""
+
+
+def has_ended(record: ImportContactFileStatus) -> bool:
+    """Whether an import has an end date. Year one is none."""
+    return date_of(record.get("endDate")) is not None
 
 
 def check(work: Work, file: File, targets: list[Target]) -> None:

@@ -22,6 +22,7 @@ from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
 from listrak_source.push.values import canonical
+from listrak_source.settings import Settings
 
 ROW = "row_of_file"
 """The key of rows that have no name of their own: where a row stands in its file, from 1."""
@@ -31,13 +32,13 @@ _LIMITS = {"memory_limit": "128MB", "threads": 2, "preserve_insertion_order": Fa
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Store]:
-    """A new database in a folder."""
+def opened(folder: Path, zone: str = Settings.timezone) -> Iterator[Store]:
+    """A new database in a folder; ``zone`` is the account's."""
     credentials = DuckDbCredentials(str(folder / "rows.duckdb"))
     credentials.global_config = dict(_LIMITS)
     credentials.resolve()
     with DuckDbSqlClient("main", "main_staging", credentials, duckdb().capabilities()) as client:
-        yield Store(client, {})
+        yield Store(client, {}, zone=zone)
 
 
 def relation(file: Path, others: Sequence[Path], phone: str) -> str:

@@ -137,8 +137,11 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
 
 
 def holds(target: Target, read: str, wanted: str) -> str:
-    """SQL: what was ``read`` means the same as the canonical value that was ``wanted``; empty is as nothing."""
-    return f"COALESCE({same(canonical(read, target.kind), target.kind)}, '') = {same(wanted, target.kind)}"
+    """SQL: what was ``read`` means the same as what was ``wanted``; empty is as nothing. What an earlier version has
+    planned may be in an older form.
+    """
+    forms = (f"COALESCE({same(canonical(one, target.kind), target.kind)}, '')" for one in (read, wanted))
+    return " = ".join(forms)
 
 
 def keep(store: Store, run: ledger.Run) -> None:

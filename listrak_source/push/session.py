@@ -269,6 +269,6 @@ def sync_session(
     ``options`` are those of the source, for credentials and addresses; what is not given comes from dlt's settings.
     """
     settings = resolve(options)
-    with Store.of(pipeline) as store, client_of(settings) as client:
+    with Store.of(pipeline, settings.timezone) as store, client_of(settings) as client:
         prepare(store)
         yield Session(sync, store, client, settings.workers, settings.max_import_bytes, tuple(among))

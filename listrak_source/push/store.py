@@ -14,11 +14,14 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import Connect
 from listrak_source.push.streams import NO_MEMORY, stream_of
+from listrak_source.settings import Settings
 from listrak_source.sql import Sql, opened, readable, text
 from listrak_source.utc import in_utc
 
 __all__ = ["Store", "name", "readable", "text"]
 
+_PLAIN = "SET DateStyle TO 'ISO'; SET extra_float_digits TO 1"
+"""Dates and numbers become the same text whatever the server, the database or the role is set to."""
 _TOGETHER = 500
 """Rows that one statement inserts."""
 PLACE = "place_of_a_value"
@@ -29,22 +32,32 @@ _ROWS = "rows_to_insert"
 class Store(Sql):
     """An open connection to the dataset that the pull fills."""
 
-    def __init__(self, client: SqlClientBase[Any], tables: dict[str, set[str]], another: Connect | None = None) -> None:
+    def __init__(
+        self,
+        client: SqlClientBase[Any],
+        tables: dict[str, set[str]],
+        another: Connect | None = None,
+        zone: str = Settings.timezone,
+    ) -> None:
         super().__init__(client)
         self.tables = tables
         """The columns of the tables that the pull has written."""
         self.another = another
         """Opens another connection, for what works beside this one; None where there is none."""
+        self.zone = zone
+        """The time zone in which a moment has a date."""
 
     @classmethod
     @contextmanager
-    def of(cls, pipeline: dlt.Pipeline) -> Iterator[Store]:
-        """The store of a pipeline whose schema and state are the warehouse's."""
+    def of(cls, pipeline: dlt.Pipeline, zone: str = Settings.timezone) -> Iterator[Store]:
+        """The store of a pipeline whose schema and state are the warehouse's; ``zone`` is the account's."""
         held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         with pipeline.sql_client() as client:
             in_utc(client)
+            if client.capabilities.sqlglot_dialect == "postgres":
+                client.execute_sql(_PLAIN)
             tables = {name: set(table["columns"]) for name, table in held.items()}
-            yield cls(client, tables, partial(opened, pipeline))
+            yield cls(client, tables, partial(opened, pipeline), zone)
 
     def arrow(self, query: str, *values: Any) -> pa.Table:
         """The rows of a query, as many as fit memory. Values are bound to the :data:`PLACE` of each."""

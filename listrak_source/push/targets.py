@@ -12,7 +12,9 @@ from listrak_source.push.sync import CLEAR, DEFAULT, OPTED_OUT, Column, Sync
 from listrak_source.push.values import Kind, is_said
 
 _KINDS = {"Text": Kind.TEXT, "Number": Kind.NUMBER, "Checkbox": Kind.CHECKBOX, "Date": Kind.DATE}
-_CONTACT = {"email_address": Kind.EMAIL, "birthday": Kind.DATE, OPTED_OUT: Kind.STOP}
+_CONTACT = {
+    "email_address": Kind.EMAIL, "birthday": Kind.BIRTHDAY, "postal_code": Kind.POSTAL_CODE, OPTED_OUT: Kind.STOP,
+}  # fmt: skip
 LIST = "list:"
 CREATED = "created"
 """In the ledger: that the contact is there at all."""

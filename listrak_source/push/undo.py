@@ -13,6 +13,7 @@ from listrak_source.push.plan import Plan
 from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import CLEAR, SKIP, SUBSCRIBE, UNSUBSCRIBE, Column, Limit, Sync
 from listrak_source.push.targets import CREATED, Target, of_ids
+from listrak_source.push.values import canonical
 
 NO_WAY_BACK = {
     "stop": "cannot be undone: nothing here opts anyone in",
@@ -79,7 +80,8 @@ def _keep_what_is_of_the_run(store: Store, sync: Sync, targets: list[Target], do
             f"FROM push_changes AS c WHERE c.{done} AND c.target = {text(one.id)} "
             f"AND c.phone_number = {changes}.phone_number AND c.operation <> '{CLEARED}'"
         )
-        still = f"c.after_value = COALESCE({changes}.before_{index}, '')"
+        after = canonical("c.after_value", one.kind)  # what an earlier version has sent may be in an older form
+        still = f"COALESCE({after}, '') = COALESCE({changes}.before_{index}, '')"
         store.run(
             f"INSERT INTO {rejected} SELECT row_key, {text(one.title)}, {text(NO_WAY_BACK['changed'])} FROM {changes} "
             f"WHERE after_{index} IS NOT NULL AND EXISTS (SELECT 1 {written} AND NOT {still})"

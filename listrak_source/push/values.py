@@ -17,6 +17,10 @@ class Kind(Enum):
     CHECKBOX = "checkbox"
     DATE = "date"
     EMAIL = "email address"
+    BIRTHDAY = "day"
+    """A date that no zone moves."""
+    POSTAL_CODE = "postal code"
+    """A text that may look like a number, with zeros in front."""
     STOP = "stop or none"
     """Whether somebody has said stop."""
     MEMBERSHIP = "yes or no"
@@ -44,7 +48,14 @@ _BLANKS = (
 """White space of any kind, and what takes no space at all: a database's own idea of a blank is the space alone."""
 _BARE = "^[!-~]([ -~]*[!-~])?$"
 """A text that has no blanks around it, as nearly all: to look takes DuckDB an eighth of the time of trimming."""
-_NUMBER = "^[+-]?[0-9]{1,15}([.][0-9]+)?$"
+_PLACES = "([.][0-9]*)?"
+_PLAIN = f"(0*[0-9]{{1,15}}|[0-9]{{1,3}}(,[0-9]{{3}}){{1,4}}){_PLACES}|[.][0-9]+"
+_SCALED = (
+    f"[0-9]{_PLACES}e[+]?0*([0-9]|1[0-4])|[0-9]{{1,3}}{_PLACES}e[+]?0*([0-9]|1[0-2])|[0-9]{{1,6}}{_PLACES}e[+]?0*[0-9]"
+    f"|([0-9]{{1,15}}{_PLACES}|[.][0-9]+)e-[0-9]{{1,3}}"
+)
+_NUMBER = f"^[+-]?({_PLAIN}|{_SCALED})$"
+"""Of fifteen digits before the point at the most; by thousands, or with an exponent, too."""
 _EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
 # Regular expressions that know the calendar: one look at a value, and nothing is cast that could fail.
 _YEAR = "([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[2-9])"
@@ -62,13 +73,12 @@ _ISO = (
 def canonical(text: str, kind: Kind) -> str:
     """SQL for the canonical form of the SQL expression ``text``; null where it is no such value, or blank."""
     bare = trimmed(text)
-    if kind is Kind.TEXT:
+    if kind in (Kind.TEXT, Kind.POSTAL_CODE):
         return f"CASE WHEN {bare} <> '' THEN {text} END"
     if kind is Kind.EMAIL:
         return f"CASE WHEN REGEXP_MATCHES({bare}, '{_EMAIL}') THEN {bare} END"
     if kind is Kind.NUMBER:
-        number = f"CAST(CAST({bare} AS DECIMAL(18, 2)) AS TEXT)"
-        return f"CASE WHEN REGEXP_MATCHES({bare}, '{_NUMBER}') THEN {number} END"
+        return f"CASE WHEN REGEXP_MATCHES(LOWER({bare}), '{_NUMBER}') THEN {_number(bare)} END"
     if kind in _WORDS:
         yes, no = _WORDS[kind]
         return (
@@ -76,6 +86,20 @@ def canonical(text: str, kind: Kind) -> str:
             f"WHEN REGEXP_MATCHES(LOWER({bare}), '^({no})$') THEN '0' END"
         )
     return _date(bare)
+
+
+def _number(text: str) -> str:
+    """With two decimals at the most, as Listrak keeps them."""
+    # DuckDB rounds a small number with an exponent up, at the last place of the decimal that it is asked for.
+    scaled = f"CAST(CAST({text} AS DECIMAL(38, 9)) AS DECIMAL(18, 2))"
+    plain = f"CAST(REPLACE({text}, ',', '') AS DECIMAL(18, 2))"
+    return shortest(f"CAST(CASE WHEN LOWER({text}) LIKE '%e%' THEN {scaled} ELSE {plain} END AS TEXT)")
+
+
+def shortest(number: str) -> str:
+    """SQL for the text of a number, given as the SQL expression ``number``, without zeros behind its decimal point."""
+    trimmed = f"RTRIM(RTRIM({number}, '0'), '.')"
+    return f"CASE WHEN {number} LIKE '%.%' AND {number} NOT LIKE '%e%' THEN {trimmed} ELSE {number} END"
 
 
 def trimmed(text: str) -> str:
@@ -95,7 +119,7 @@ def same(value: str, kind: Kind) -> str:
 
 def sent(value: str, kind: Kind) -> str:
     """SQL for what is sent for the canonical ``value``, an SQL expression."""
-    if kind is Kind.DATE:
+    if kind in (Kind.DATE, Kind.BIRTHDAY):
         return f"SUBSTRING({value}, 6, 2) || '/' || SUBSTRING({value}, 9, 2) || '/' || SUBSTRING({value}, 1, 4)"
     return value
 
@@ -103,7 +127,7 @@ def sent(value: str, kind: Kind) -> str:
 def usual(text: str, kind: Kind) -> str:
     """SQL for how Listrak would write the SQL expression ``text``, if it is as databases write such values: so that
     nearly all that is the same is found to be so without its canonical form."""
-    if kind is Kind.DATE:
+    if kind in (Kind.DATE, Kind.BIRTHDAY):
         return sent(text, kind)
     if kind is Kind.CHECKBOX:
         return f"CASE {text} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {text} END"

@@ -7,7 +7,7 @@ from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
-from listrak_source.push.values import trimmed
+from listrak_source.push.values import Kind, trimmed
 
 _TOGETHER = 10_000
 """Odd phone numbers that are in memory at once."""
@@ -24,10 +24,10 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     indexes = range(len(targets))
     types = columns.of(store, sync)
 
-    def text_of(column: str) -> str:
-        return columns.as_text(column, types[column])
+    def text_of(column: str, kind: Kind = Kind.TEXT) -> str:
+        return columns.as_text(store, column, types[column], kind)
 
-    texts = ", ".join(f"{text_of(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
+    texts = ", ".join(f"{text_of(one.column.name, one.kind)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
         f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN {trimmed('given')} END AS odd"

@@ -62,13 +62,13 @@ class ImportFile:
     cancelled: bool = False
     """The world that it was meant for is gone."""
 
-    def record(self, no_end: str | None = None) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         return {
             "importFileId": self.import_file_id,
             "smsSenderCodeId": self.sender_code_id,
             "fileName": self.file_name,
             "startDate": None if self.started is None else to_text(self.started),
-            "endDate": no_end if self.ended is None else to_text(self.ended),
+            "endDate": None if self.ended is None else to_text(self.ended),
             "status": self.status,
         }
 

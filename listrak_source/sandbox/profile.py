@@ -177,7 +177,7 @@ def canonical(field: ProfileField, text: str) -> str:
 
 
 def _number(text: str) -> str:
-    number = Decimal(text.strip())
+    number = Decimal(text.strip().replace(",", ""))
     if not number.is_finite() or abs(number) >= 10**15:
         raise ValueError(text)
     plain = f"{number.quantize(Decimal('0.01'), ROUND_HALF_UP):f}"
@@ -193,3 +193,15 @@ def _date(text: str) -> str:
             continue
         return f"{day.month:02d}/{day.day:02d}/{day.year:04d}"
     raise ValueError(text)
+
+
+def with_numbers(row: bytes, fields: Mapping[int, ProfileField], how: str) -> bytes:
+    """A row with its numbers written in another way: ``padded``, ``grouped`` or by ``exponent``."""
+    if how == "plain":
+        return row
+    profile = parse(row)
+    for item in profile["segmentationFieldValues"]:
+        if fields[item["segmentationFieldId"]].data_type == "Number":
+            number = Decimal(item["value"])
+            item["value"] = {"padded": f"{number:.2f}", "grouped": f"{number:,}", "exponent": f"{number:E}"}[how]
+    return dumps(profile).encode()

@@ -12,11 +12,12 @@ from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.imports import ImportFile
 from listrak_source.sandbox.paging import decode_cursor, read_count, read_date, read_flag
 from listrak_source.sandbox.phones import row_written, written
-from listrak_source.sandbox.profile import ProfileField, normal_phone
+from listrak_source.sandbox.profile import ProfileField, normal_phone, with_numbers
 from listrak_source.sandbox.quirks import Quirks
 from listrak_source.sandbox.state import OPT_OUT_REASONS, PhoneList, SenderCode, State, Subscription
 from listrak_source.sandbox.timeline import NEVER, Timeline
 
+_NO_END = {"null": None, "empty": "", "year_one": NO_DATE, "last": "9999-12-31T23:59:59.9999999"}
 _NO_CONTACT = {
     "null": resource(b"null"), "empty": resource(b"{}"), "nested": resource(resource(b"null")),
 }  # fmt: skip
@@ -72,9 +73,10 @@ class Reads:
         sender, phone_list = self._sender(call), self._list(call)
         stopped = read_flag(call.query, "optedOut")
         rows = self.state.rows if not stopped else _OptedOutRows(self.state, sender)
-        form, render = call.quirks.contact_phones, rows.__getitem__
-        if form != "eleven":
-            render = lambda person: row_written(rows[person], form)  # noqa: E731
+        form, numbers, render = call.quirks.contact_phones, call.quirks.numbers, rows.__getitem__
+        if (form, numbers) != ("eleven", "plain"):
+            fields = self.state.fields
+            render = lambda person: with_numbers(row_written(rows[person], form), fields, numbers)  # noqa: E731
         return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", render)
 
     def get_contact(self, call: Call) -> Answer:
@@ -90,6 +92,7 @@ class Reads:
             "unsubscribeDate": to_text(stopped.ticks) if stopped else None,
         }
         row = row_written(self.state.row(sender, person), call.quirks.contact_phones)
+        row = with_numbers(row, self.state.fields, call.quirks.numbers)
         for told in (b"true", b"false"):
             row = row.replace(b'"optedOut":' + told, _stop_told(told, call.quirks.stops), 1)
         return resource(json_bytes(dates)[:-1] + b"," + row[1:])
@@ -122,7 +125,12 @@ class Reads:
         sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
         if job is None or job.sender_code_id != sender.sender_code_id:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The import does not exist.")
-        return resource(json_bytes(job.record(NO_DATE if call.quirks.no_end == "year one" else None)))
+        record, how = job.record(), call.quirks.no_end
+        if record["endDate"] is None and how == "absent":
+            del record["endDate"]
+        elif record["endDate"] is None:
+            record["endDate"] = _NO_END[how]
+        return resource(json_bytes(record))
 
     def list_transactional_messages(self, call: Call) -> Answer:
         self._sender(call)

@@ -88,8 +88,8 @@ class Pushing:
             yield store
 
     @contextmanager
-    def session(self, sync: Sync, *among: Sync) -> Iterator[Session]:
-        with sync_session(self._pipeline, sync, among=among, workers=4, **self._options) as session:
+    def session(self, sync: Sync, *among: Sync, **options: Any) -> Iterator[Session]:
+        with sync_session(self._pipeline, sync, among=among, workers=4, **self._options, **options) as session:
             yield session
 
     def edit(self, phone: str, values: dict[int, str] | None = None, **own: str) -> None:

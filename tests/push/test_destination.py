@@ -25,7 +25,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from listrak_source import contact_import
 from listrak_source.api import ConfigurationError
 from listrak_source.push import imports
-from listrak_source.sandbox import Fault, Quirks, Sandbox
+from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.asking import on_request
 from tests.push.import_once import run as run_once
 
@@ -334,16 +334,6 @@ def test_an_import_that_listrak_knows_no_more_is_read_back(importing: Importing)
     importing.pipeline({"tier": "Tier"}).run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
     assert importing.values() == expected
     assert importing.requests("start_contact_import") == 1
-
-
-def test_year_one_is_no_end(importing: Importing) -> None:
-    """14.B11, 14.B12."""
-    importing.sandbox.service.quirks = Quirks(no_end="year one")
-    importing.sandbox.service.import_seconds = 0.3
-    expected = importing.values() | importing.told({importing.phones[0]: {"Tier": "gold"}})
-    importing.pipeline({"tier": "Tier"}).run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
-    assert importing.values() == expected
-    assert importing.rejected("unconfirmed") == []
 
 
 def test_a_number_that_listrak_does_not_take_is_named_and_holds_up_nothing(importing: Importing) -> None:

@@ -44,11 +44,10 @@ FORMS: dict[str, Form] = {
 LACKED: dict[str, set[str]] = {
     "postgres": set(),
     "snowflake": set(),
-    # NUMERIC has no scale there: 10.00 becomes 10.
-    "bigquery": {"DECIMAL as text"},
+    "bigquery": set(),
     "redshift": set(),
     "databricks": set(),
-    "clickhouse": {"DECIMAL as text", "IS DISTINCT FROM"},
+    "clickhouse": {"IS DISTINCT FROM"},
 }  # fmt: skip
 """What of these forms a dialect does not have, or means otherwise: what keeps push from running there as it is."""
 

@@ -22,7 +22,7 @@ from listrak_source.push.ledger import (
 )
 from listrak_source.push.lock import Lock, LockedError
 from listrak_source.push.sync import Sync
-from listrak_source.sandbox import Fault, Quirks
+from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth
 from tests.push.killing import Killed
@@ -116,17 +116,6 @@ def test_an_import_that_listrak_knows_no_more_is_read_back(in_duckdb: Pushing) -
     outcome = in_duckdb.apply(in_duckdb.sync({"tier": text.field_id}))
     assert outcome
     assert outcome.finished
-
-
-def test_year_one_is_no_end_of_an_import(in_duckdb: Pushing) -> None:
-    """14.B11, 14.B12."""
-    text, (phone,) = in_duckdb.field("Text"), in_duckdb.phones(1)
-    in_duckdb.sandbox.service.quirks = Quirks(no_end="year one")
-    in_duckdb.sandbox.service.import_seconds = 0.3
-    in_duckdb.customers(["id", "phone", "tier"], [(1, phone, "gold")])
-    outcome = in_duckdb.apply(in_duckdb.sync({"tier": text.field_id}))
-    assert outcome
-    assert outcome.counts == {(IMPORT, CONFIRMED): 1}
 
 
 def test_a_stray_404_loses_no_stop(in_duckdb: Pushing) -> None:

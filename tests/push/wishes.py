@@ -13,7 +13,15 @@ COLUMNS = ("tier", "points", "vip", "born", "first", "stop", "sale")
 """A text, a number and a checkbox of the profile; two fields of the contact; a stop; a list."""
 FORMS: dict[str, dict[Any, str | None]] = {
     "tier": {"gold": "gold", 'a "b", c': 'a "b", c', "two\nlines": "two\nlines", "伟 é": "伟 é", "  ": ""},
-    "points": {"10": "10.00", "10.0": "10.00", "-3.5": "-3.50", "ten": None, "1.005": "1.01"},
+    "points": {
+        "10": "10",
+        "10.0": "10",
+        "-3.5": "-3.5",
+        "ten": None,
+        "1.005": "1.01",
+        "1,500": "1500",
+        "1.5e3": "1500",
+    },
     "vip": {"on": "1", "TRUE": "1", "0": "0", "off": "0", "perhaps": None},
     "born": {"1990-05-12": "1990-05-12", "2000-02-29": "2000-02-29"},
     "first": {"Zoë": "Zoë", "Ann": "Ann", "": ""},
@@ -77,4 +85,5 @@ def stopped(table: list[Row]) -> set[str]:
 
 def rounded(value: str) -> str:
     """A number as it compares."""
-    return str(Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP))
+    found = f"{Decimal(value.replace(',', '')).quantize(Decimal('0.01'), ROUND_HALF_UP):f}".rstrip("0").rstrip(".")
+    return "0" if found == "-0" else found
