@@ -11,11 +11,12 @@ from pathlib import Path
 import duckdb
 import tomlkit
 
+_NUMBER = "RTRIM(RTRIM(CAST(TRY_CAST({} AS DECIMAL(17, 2)) AS TEXT), '0'), '.')"
 CANONICAL = {
     "tier": "NULLIF(TRIM({}), '')",
     "city": "NULLIF(TRIM({}), '')",
-    "points": "CAST(TRY_CAST({} AS DECIMAL(17, 2)) AS TEXT)",
-    "spend": "CAST(TRY_CAST({} AS DECIMAL(17, 2)) AS TEXT)",
+    "points": _NUMBER,
+    "spend": _NUMBER,
     "vip": "CASE WHEN LOWER({}) IN ('1', 'on', 'true') THEN '1' WHEN LOWER({}) IN ('0', 'off', 'false') THEN '0' END",
     "seen": "STRFTIME(COALESCE(TRY_STRPTIME({}, '%Y-%m-%d'), TRY_STRPTIME({}, '%m/%d/%Y')), '%m/%d/%Y')",
 }

@@ -50,7 +50,7 @@ def unread_stops(store: Store, sync: Sync) -> int:
         return 0
     # Under a name of its own: an apply may be at work.
     rows, twins = wanted.make(store, replace(sync, name=f"check_{uuid4().hex[:8]}"), stops)
-    told = f"SELECT phone, odd{wanted.said(stops)} FROM {rows}"
+    told = f"SELECT phone, odd{wanted.said(store, rows, stops)} FROM {rows}"
     stop = canonical("said_0", Kind.STOP)
     try:
         return int(

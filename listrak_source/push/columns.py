@@ -75,7 +75,7 @@ def named(sync: Sync) -> list[str]:
 
 def of(store: Store, sync: Sync) -> dict[str, Stored]:
     """The types of the columns that a sync names, by name. Fails as the database does where one is not there."""
-    return _types(store, sync, named(sync))
+    return types_of(store, source_of(store, sync), named(sync))
 
 
 def found(store: Store, sync: Sync, hidden: str = "") -> tuple[dict[str, Stored], list[str]]:
@@ -95,7 +95,7 @@ def found(store: Store, sync: Sync, hidden: str = "") -> tuple[dict[str, Stored]
     problems = [f"the table has no column {one}; it has {users}" for one in missing]
     if not missing:
         return {}, [problem]
-    return _types(store, sync, [one for one in named(sync) if one in there]), problems
+    return types_of(store, source_of(store, sync), [one for one in named(sync) if one in there]), problems
 
 
 def as_text(store: Store, column: str, stored: Stored, kind: Kind = Kind.TEXT) -> str:
@@ -136,11 +136,11 @@ def _in_zone(store: Store, moment: str, *, is_day: bool) -> str:
     return f"CASE WHEN {utc} {midnight} THEN {utc} WHEN {local} {midnight} THEN {local} ELSE 'at ' || {local} END"
 
 
-def _types(store: Store, sync: Sync, columns: list[str]) -> dict[str, Stored]:
+def types_of(store: Store, relation: str, columns: list[str]) -> dict[str, Stored]:
+    """The types of these columns of a table or query, by name."""
     if not columns:
         return {}
-    some = ", ".join(map(name, columns))
-    told = store.types(f"SELECT {some} FROM {source_of(store, sync)} AS source")
+    told = store.types(f"SELECT {', '.join(map(name, columns))} FROM {relation} AS source")
     return {column: Stored(title) for column, (_, title) in zip(columns, told, strict=True)}
 
 

@@ -134,9 +134,10 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     stop = next((index for index, one in enumerate(targets) if one.is_stop), None)
     others = [index for index in range(len(targets)) if index != stop]
     held = "".join(f", k.held_{index}" for index in others)
+    odd = ", w.odd" if stop is not None else ""  # asked for only of a stop
     joined = (
-        f"SELECT w.row_key, w.phone, w.odd, t.first_key, t.last_key, k.phone_number, k.phone_number_raw, k.opted_out"
-        f"{wanted.said(targets)}{held} FROM {rows} AS w "
+        f"SELECT w.row_key, w.phone{odd}, t.first_key, t.last_key, k.phone_number, k.phone_number_raw, k.opted_out"
+        f"{wanted.said(store, rows, targets)}{held} FROM {rows} AS w "
         f"LEFT JOIN ({known.of(store, sync, targets)}) AS k ON k.phone = w.phone "
         f"LEFT JOIN {twins} AS t ON t.phone = w.phone"
     )
@@ -150,7 +151,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     if stop is not None:
         unread = f"{canonical(f'said_{stop}', targets[stop].kind)} IS NULL"
         valued += f", {is_said(f'said_{stop}')} AND {unread} AS bad_{stop}"
-    who = "row_key, phone, odd, first_key, last_key, phone_number, phone_number_raw, opted_out"
+    who = f"row_key, phone{odd and ', odd'}, first_key, last_key, phone_number, phone_number_raw, opted_out"
     afters = "".join(
         f", before_{index}, {_after(sync, targets[index], index)} AS after_{index}, bad_{index}" for index in others
     ) + (f", bad_{stop}" if stop is not None else "")

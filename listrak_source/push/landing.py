@@ -62,7 +62,7 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
     store.make(
         "judged",
         f"SELECT j.*, t.first_key, t.last_key FROM (SELECT row_key, phone{judged} FROM (SELECT row_key, phone{values} "
-        f"FROM (SELECT row_key, phone{wanted.said(targets)} FROM {rows}) AS said "
+        f"FROM (SELECT row_key, phone{wanted.said(store, rows, targets)} FROM {rows}) AS said "
         f"WHERE row_key NOT LIKE '%{_ELSEWHERE}') AS canon) AS j "
         f"LEFT JOIN {twins} AS t ON t.phone = j.phone",
     )

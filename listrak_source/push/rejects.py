@@ -24,7 +24,8 @@ TWIN = f"{text(ledger.SAME)} || CASE WHEN row_key = first_key THEN last_key ELSE
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
     """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
-    unread_who = f"says_stop AND {phones.may_be_one('odd')}"
+    stops = any(one.is_stop for one in targets)
+    unread_who = f"says_stop AND {phones.may_be_one('odd')}" if stops else "FALSE"
     reasons = [
         ("phone", f"CASE WHEN {unread_who} THEN {text(UNREAD_WHO)} ELSE {text(NO_PHONE)} END", "phone IS NULL"),
         ("phone", TWIN, "first_key IS NOT NULL"),

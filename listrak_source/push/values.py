@@ -54,6 +54,8 @@ _SCALED = (
     f"[0-9]{_PLACES}e[+]?0*([0-9]|1[0-4])|[0-9]{{1,3}}{_PLACES}e[+]?0*([0-9]|1[0-2])|[0-9]{{1,6}}{_PLACES}e[+]?0*[0-9]"
     f"|([0-9]{{1,15}}{_PLACES}|[.][0-9]+)e-[0-9]{{1,3}}"
 )
+_USUAL = "^-?[0-9]{1,15}([.][0-9]+)?$"
+"""As databases write numbers."""
 _NUMBER = f"^[+-]?({_PLAIN}|{_SCALED})$"
 """Of fifteen digits before the point at the most; by thousands, or with an exponent, too."""
 _EMAIL = "^[^@ ,;<>]+@[^@ ,;<>]+[.][^@ ,;<>.]+$"
@@ -78,22 +80,32 @@ def canonical(text: str, kind: Kind) -> str:
     if kind is Kind.EMAIL:
         return f"CASE WHEN REGEXP_MATCHES({bare}, '{_EMAIL}') THEN {bare} END"
     if kind is Kind.NUMBER:
-        return f"CASE WHEN REGEXP_MATCHES(LOWER({bare}), '{_NUMBER}') THEN {_number(bare)} END"
+        # As a text once more: PostgreSQL looks at a literal whether it is a number before it asks for the condition.
+        return (
+            f"CASE WHEN REGEXP_MATCHES({text}, '{_USUAL}') THEN {_in_cents(f'CAST({text} AS TEXT)')} "
+            f"WHEN REGEXP_MATCHES(LOWER({bare}), '{_NUMBER}') THEN {_number(bare)} END"
+        )
     if kind in _WORDS:
         yes, no = _WORDS[kind]
         return (
-            f"CASE WHEN REGEXP_MATCHES(LOWER({bare}), '^({yes})$') THEN '1' "
+            f"CASE WHEN {text} = '1' OR {text} = 'true' THEN '1' WHEN {text} = '0' OR {text} = 'false' THEN '0' "
+            f"WHEN REGEXP_MATCHES(LOWER({bare}), '^({yes})$') THEN '1' "
             f"WHEN REGEXP_MATCHES(LOWER({bare}), '^({no})$') THEN '0' END"
         )
     return _date(bare)
 
 
-def _number(text: str) -> str:
+def _in_cents(number: str) -> str:
     """With two decimals at the most, as Listrak keeps them."""
+    return f"RTRIM(RTRIM(CAST(CAST({number} AS DECIMAL(18, 2)) AS TEXT), '0'), '.')"
+
+
+def _number(text: str) -> str:
+    """The same where thousands are set apart, or there is an exponent."""
     # DuckDB rounds a small number with an exponent up, at the last place of the decimal that it is asked for.
-    scaled = f"CAST(CAST({text} AS DECIMAL(38, 9)) AS DECIMAL(18, 2))"
-    plain = f"CAST(REPLACE({text}, ',', '') AS DECIMAL(18, 2))"
-    return shortest(f"CAST(CASE WHEN LOWER({text}) LIKE '%e%' THEN {scaled} ELSE {plain} END AS TEXT)")
+    scaled = _in_cents(f"CAST({text} AS DECIMAL(38, 9))")
+    plain = _in_cents(f"REPLACE({text}, ',', '')")
+    return f"CASE WHEN LOWER({text}) LIKE '%e%' THEN {scaled} ELSE {plain} END"
 
 
 def shortest(number: str) -> str:

@@ -7,7 +7,7 @@ from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
-from listrak_source.push.values import Kind, trimmed
+from listrak_source.push.values import trimmed
 
 _TOGETHER = 10_000
 """Odd phone numbers that are in memory at once."""
@@ -17,17 +17,13 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     """Two tables, by name: the rows, and who has more than one.
 
     Of each row ``row_key``, ``phone`` (digits for comparing, null where it is no number), ``odd`` (the number as it is
-    written, where SQL alone cannot tell it) and for each target ``n`` its column as text, ``column_n``; of each such
+    written, where SQL alone cannot tell it) and for each target ``n`` its column as it is, ``column_n``; of each such
     person ``phone``, ``first_key`` and ``last_key``. The table is read once, so that all of a plan is about one state.
     """
     rows, twins = f"push_wanted_{sync.name}", f"push_twins_{sync.name}"
     indexes = range(len(targets))
-    types = columns.of(store, sync)
-
-    def text_of(column: str, kind: Kind = Kind.TEXT) -> str:
-        return columns.as_text(store, column, types[column], kind)
-
-    texts = ", ".join(f"{text_of(one.column.name, one.kind)} AS column_{index}" for index, one in enumerate(targets))
+    phone = columns.as_text(store, sync.phone, columns.of(store, sync)[sync.phone])
+    some = ", ".join(f"{name(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
         f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN {trimmed('given')} END AS odd"
@@ -35,7 +31,7 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         f"SELECT *, {phones.plain('given', 'digits')} AS phone FROM ("
         f"SELECT *, {phones.stripped('given')} AS digits FROM ("
         f"SELECT COALESCE(CAST({name(sync.key)} AS TEXT), '(none)') AS row_key, "
-        f"{text_of(sync.phone)} AS given, {texts} FROM {source_of(store, sync)} AS source"
+        f"{phone} AS given, {some} FROM {source_of(store, sync)} AS source"
         ") AS texts) AS stripped) AS told",
         for_now=True,
     )
@@ -49,10 +45,12 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     return rows, twins
 
 
-def said(targets: list[Target]) -> str:
-    """SQL for what these rows say, ``said_n`` for each target ``n``: more columns of a query."""
-    texts = (given(one, f"column_{index}") for index, one in enumerate(targets))
-    return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(texts))
+def said(store: Store, rows: str, targets: list[Target]) -> str:
+    """SQL for what the rows of the table ``rows`` say, ``said_n`` for each target ``n``: more columns of a query."""
+    told = columns.types_of(store, rows, [f"column_{index}" for index in range(len(targets))])
+    texts = (columns.as_text(store, column, told[column], one.kind) for column, one in zip(told, targets, strict=True))
+    values = (given(one, text) for one, text in zip(targets, texts, strict=True))
+    return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(values))
 
 
 def _tell_odd(store: Store, sync: Sync, rows: str) -> None:
