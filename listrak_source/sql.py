@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dlt
 import sqlglot
+from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.utc import in_utc
@@ -23,15 +24,32 @@ class Sql:
         self._client = client
         self.dialect: str = client.capabilities.sqlglot_dialect or "duckdb"
         self._verbatim: dict[str, str] = {}
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Have answers be the same whatever the server, the database or the role is set to."""
+        in_utc(self._client)
+
+    @contextmanager
+    def _executed(self, statement: str, *values: Any) -> Iterator[Any]:
+        """The cursor of a statement in the database's own SQL."""
+        try:
+            with self._client.execute_query(statement, *values) as cursor:
+                yield cursor
+        except DatabaseException:
+            # dlt resets a connection on which a statement has failed, and with it all that was set there.
+            with suppress(DatabaseException):
+                self._set_up()
+            raise
 
     def run(self, statement: str) -> None:
         """Execute one statement."""
-        with self._client.execute_query(self._ours(statement)):
+        with self._executed(self._ours(statement)):
             pass
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query: for few."""
-        with self._client.execute_query(self._ours(query)) as cursor:
+        with self._executed(self._ours(query)) as cursor:
             return list(cursor.fetchall())
 
     def one(self, query: str) -> Any:
@@ -56,7 +74,6 @@ class Sql:
 def opened(pipeline: dlt.Pipeline) -> Iterator[Sql]:
     """A connection to the pipeline's dataset."""
     with pipeline.sql_client() as client:
-        in_utc(client)
         yield Sql(client)
 
 

@@ -79,10 +79,10 @@ def _compared(store: Store, ours: Sync, theirs: Sync, both: Shared) -> Iterator[
     our_targets, their_targets = map(list, zip(*both.targets, strict=True))
     our_rows, _ = wanted.make(store, ours, our_targets)
     their_rows, _ = wanted.make(store, theirs, their_targets)
+    we_say, they_say = wanted.said(store, our_rows, our_targets), wanted.said(store, their_rows, their_targets)
     met = (
-        f"FROM (SELECT phone{wanted.said(our_targets)} FROM {our_rows} WHERE phone IS NOT NULL) AS o "
-        f"JOIN (SELECT phone{wanted.said(their_targets)} FROM {their_rows} WHERE phone IS NOT NULL) AS t "
-        "ON t.phone = o.phone"
+        f"FROM (SELECT phone{we_say} FROM {our_rows} WHERE phone IS NOT NULL) AS o "
+        f"JOIN (SELECT phone{they_say} FROM {their_rows} WHERE phone IS NOT NULL) AS t ON t.phone = o.phone"
     )
     for index, (our, their) in enumerate(both.targets):
         here, there = _wanted(ours, our, f"o.said_{index}"), _wanted(theirs, their, f"t.said_{index}")

@@ -209,9 +209,10 @@ def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) ->
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):
         return
     phone = f"COALESCE({phones.plain('push_tried.phone_number')}, push_tried.phone_number)"
+    told = f"SELECT phone{wanted.said(store, rows, targets)} FROM {rows}"
     for index, one in enumerate(targets):
         if one.is_list:
-            said = f"SELECT 1 FROM (SELECT phone{wanted.said(targets)} FROM {rows}) AS w WHERE w.phone = {phone}"
+            said = f"SELECT 1 FROM ({told}) AS w WHERE w.phone = {phone}"
             wants = f"COALESCE({canonical(f'w.said_{index}', one.kind)}, '') = '1'"
             _let_ask(
                 store,

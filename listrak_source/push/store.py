@@ -16,7 +16,6 @@ from listrak_source.lease import Connect
 from listrak_source.push.streams import NO_MEMORY, stream_of
 from listrak_source.settings import Settings
 from listrak_source.sql import Sql, opened, readable, text
-from listrak_source.utc import in_utc
 
 __all__ = ["Store", "name", "readable", "text"]
 
@@ -47,26 +46,28 @@ class Store(Sql):
         self.zone = zone
         """The time zone in which a moment has a date."""
 
+    def _set_up(self) -> None:
+        super()._set_up()
+        if self.dialect == "postgres":
+            self._client.execute_sql(_PLAIN)
+
     @classmethod
     @contextmanager
     def of(cls, pipeline: dlt.Pipeline, zone: str = Settings.timezone) -> Iterator[Store]:
         """The store of a pipeline whose schema and state are the warehouse's; ``zone`` is the account's."""
         held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         with pipeline.sql_client() as client:
-            in_utc(client)
-            if client.capabilities.sqlglot_dialect == "postgres":
-                client.execute_sql(_PLAIN)
             tables = {name: set(table["columns"]) for name, table in held.items()}
             yield cls(client, tables, partial(opened, pipeline), zone)
 
     def arrow(self, query: str, *values: Any) -> pa.Table:
         """The rows of a query, as many as fit memory. Values are bound to the :data:`PLACE` of each."""
-        with self._client.execute_query(self._with_places(query) if values else self._ours(query), *values) as cursor:
+        with self._executed(self._with_places(query) if values else self._ours(query), *values) as cursor:
             return cursor.arrow()
 
     def types(self, query: str) -> list[tuple[str, str]]:
         """The names and the types of a query's columns, in small letters as the catalogue has them. No row is read."""
-        with self._client.execute_query(self._ours(f"SELECT * FROM ({query}) AS found LIMIT 0")) as cursor:
+        with self._executed(self._ours(f"SELECT * FROM ({query}) AS found LIMIT 0")) as cursor:
             told = [(str(one[0]), one[1]) for one in cursor.native_cursor.description]
         if self.dialect != "postgres" or not told:
             return [(title, str(kind).lower()) for title, kind in told]
@@ -128,7 +129,7 @@ class Store(Sql):
         return (ours if self.dialect == "duckdb" else ours.replace("%", "%%")).replace(PLACE, "%s")
 
     def _bound(self, statement: str, values: Iterable[Any]) -> None:
-        with self._client.execute_query(statement, *values):
+        with self._executed(statement, *values):
             pass
 
 

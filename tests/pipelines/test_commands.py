@@ -80,7 +80,7 @@ def test_every_command_is_documented(name: str) -> None:
 def test_every_command_of_push_is_documented() -> None:
     section = README.partition("- **`listrak push`**")[2].partition("- **`listrak sandbox`**")[0]
     commands = COMMANDS["push"].commands
-    assert len(commands) == 7
+    assert len(commands) == 8
     for name, command in commands.items():
         assert f"`{name}`" in section, name
         assert "Examples" in command.epilog
