@@ -48,6 +48,8 @@ _MORE = {
 def spoiled(fault: Fault | None, content: bytes, closing: int = 1) -> bytes:
     """A rendered record with what the fault adds to it; ``closing`` brackets end it, and whatever holds it."""
     more = _MORE.get(fault.kind) if fault else None
+    if fault and fault.kind == "doubled_field" and b'"optedOut"' not in content:
+        more = None  # there is nothing to say twice
     return content[:-closing] + b"," + more + content[-closing:] if more else content
 
 
