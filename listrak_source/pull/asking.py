@@ -6,11 +6,10 @@ The collector is what a pipeline's ``progress`` is: a log, a bar, or the command
 
 from __future__ import annotations
 
-import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.destination import DestinationCapabilitiesContext
 
-from listrak_source.pull.held import alive, columns_of, held, texts
+from listrak_source.pull.held import alive, columns_of, held, running, texts
 from listrak_source.pull.kept import DATED
 from listrak_source.pull.lookups import asked_for
 from listrak_source.pull.plan import Plan
@@ -36,7 +35,7 @@ class Asking:
         self._done = 0
         self._has_begun = False
         extracts = DestinationCapabilitiesContext in Container()
-        self._collector = dlt.current.pipeline().collector if extracts else None
+        self._collector = running().collector if extracts else None
 
     def begin(self, changed: int) -> None:
         """The first lookup is about to be sent; so many ``changed`` contacts are known already."""

@@ -14,10 +14,9 @@ Four ways, best first; whatever the way, a key stands once in the warehouse when
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import dlt
 import pyarrow as pa
 from dlt.common.configuration.container import Container
 from dlt.common.destination import AnyDestination, DestinationCapabilitiesContext
@@ -26,6 +25,7 @@ from dlt.extract import DltResource
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import beside
+from listrak_source.pull.held import running
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
 
@@ -49,6 +49,11 @@ class Dispositions:
     dialect: str | None = None
     """The destination's SQL, by sqlglot's name."""
 
+    def as_called(self, resource: DltResource) -> Dispositions:
+        """The same, with the file format that the caller of the run chose: it stands on each resource, as on this."""
+        chosen = self.strategies and resource.compute_table_schema().get("file_format")
+        return replace(self, file_format=None) if chosen else self
+
     @property
     def keeps_the_stop(self) -> bool:
         """Whether of two rows of a contact in one load the one that tells of a stop stays."""
@@ -56,10 +61,7 @@ class Dispositions:
 
     def apply(self, resource: DltResource, table: Table) -> None:
         """Have ``resource`` write ``table`` that way."""
-        hints = self.hints(table)
-        if self.strategies and resource.compute_table_schema().get("file_format"):
-            hints.pop("file_format", None)  # the caller of the run chose one
-        resource.apply_hints(**hints)
+        resource.apply_hints(**self.hints(table))
 
     def hints(self, table: Table) -> dict[str, Any]:
         """The arguments of ``DltResource.apply_hints`` that say how ``table`` is written."""
@@ -100,7 +102,7 @@ def of_running_pipeline(settings: Settings) -> Dispositions:
     """
     if DestinationCapabilitiesContext not in Container():
         return Dispositions(into_empty=settings.into_empty)
-    capabilities, destination = Container()[DestinationCapabilitiesContext], dlt.current.pipeline().destination
+    capabilities, destination = Container()[DestinationCapabilitiesContext], running().destination
     merge_in_transactions(destination)
     return chosen(capabilities, destination.destination_type, settings)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import dlt
-
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import held
 from listrak_source.pull.tables import REJECTED_ROWS, TABLES
@@ -23,7 +21,7 @@ def check(wanted: Collection[str]) -> None:
         if columns and (lost := [name for name in table.key if name not in columns]):
             problems.append(f"its table {table.name} has no column {', '.join(lost)}")
     if problems:
-        dataset = dlt.current.pipeline().dataset_name
+        dataset = held.running().dataset_name
         raise ConfigurationError(
             f"The dataset {dataset} is not as a pull makes it: {'; '.join(problems)}. Where a column was renamed, name"
             " it back; where the table is of somebody else, rename the table, or pull into another dataset"

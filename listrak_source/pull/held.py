@@ -47,7 +47,7 @@ _loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
 
 def columns_of(table: Table) -> frozenset[str]:
     """The columns that the warehouse's table has; none when it was never written, or is gone."""
-    load = _running()
+    load = _this_load()
     schema = load.dataset.schema
     if table.name not in schema.tables or table.name in load.dropped | load.left_out:
         return frozenset()
@@ -56,20 +56,19 @@ def columns_of(table: Table) -> frozenset[str]:
 
 def has_rows(table: Table) -> bool:
     """Whether rows of the table were ever loaded, as far as dlt knows."""
-    known: dict[str, Any] = _running().dataset.schema.tables.get(table.name, {})  # type: ignore[assignment]
+    known: dict[str, Any] = _this_load().dataset.schema.tables.get(table.name, {})  # type: ignore[assignment]
     return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
 
 
 def leave_out(names: Iterable[str]) -> None:
     """From now on these tables count as gone in the running load."""
-    _running().left_out.update(names)
+    _this_load().left_out.update(names)
 
 
 def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
     """By table: the columns that are really there, whatever dlt's schema says; none where there is no such table."""
     names = [table.name for table in tables]
-    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
-    with pipeline.destination_client() as client:
+    with running().destination_client() as client:
         # Every destination that a pull writes to has it; dlt's base class does not declare it.
         found = cast("Any", client).get_storage_tables(names)
         return {name: set[str]() for name in names} | {name: set(columns) for name, columns in found}
@@ -79,9 +78,8 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
     """By table: the columns that are really there, of the tables that are; nothing where the destination is no database
     that tells them in milliseconds.
     """
-    dataset, pipeline = _dataset(), cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
-    client = dataset.sql_client
-    if pipeline.destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
+    client = _dataset().sql_client
+    if running().destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
         return {}
     where = f"table_schema = {texts([client.dataset_name])} AND table_name IN ({texts(names)})"
     query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
@@ -136,13 +134,17 @@ def _found(query: str) -> Iterator[pa.Table]:
 
 
 def _dataset() -> dlt.Dataset:
-    return _running().dataset
+    return _this_load().dataset
 
 
-def _running() -> _Load:
+def running() -> dlt.Pipeline:
+    """The pipeline that runs. Not dlt.current.pipeline(), which looks settings up: each batch of rows asks for it."""
+    return cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+
+
+def _this_load() -> _Load:
     """One dataset for all queries of a load: for each new one, dlt looks its settings up again."""
-    # Not dlt.current.pipeline(), which looks settings up as well: each batch of rows asks several times.
-    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    pipeline = running()
     load_id = load_package_state()["load_id"]
     load = _loads.get(pipeline)
     if load is None or load.load_id != load_id:

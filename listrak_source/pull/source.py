@@ -53,11 +53,11 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
             upkeep.heal()
             loads.look(wanted)
         # Which destination the rows are for is known only now.
-        written = of_running_pipeline(settings)
-        for name, resource in source.resources.items():
-            if name in TABLES:
-                written.apply(resource, masks.table(TABLES[name]))
-                _also_set_aside(resource, written)
+        resources = {name: resource for name, resource in source.resources.items() if name in TABLES}
+        written = of_running_pipeline(settings).as_called(next(iter(resources.values())))
+        for name, resource in resources.items():
+            written.apply(resource, masks.table(TABLES[name]))
+            _also_set_aside(resource, written)
         for batch in loads.next(wanted, written):
             yield {name: written.fitted(rows, masks.table(TABLES[name])) for name, rows in batch.items()}
 

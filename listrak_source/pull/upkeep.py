@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import dlt
 import sqlglot
 from dlt.common import logger
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
 from dlt.destinations.exceptions import DatabaseException
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.pull.dispositions import FILESYSTEM
-from listrak_source.pull.held import columns_of
+from listrak_source.pull.held import columns_of, running
 from listrak_source.pull.shape import NO_DATE
 from listrak_source.pull.tables import CONSENT_EVENTS, OPT_OUTS, Table
 
@@ -32,7 +30,7 @@ def heal() -> None:
     if state.get(_MARK) == NO_DATE.isoformat():
         return
     state[_MARK] = NO_DATE.isoformat()
-    pipeline = cast("dlt.Pipeline", Container()[PipelineContext].pipeline())
+    pipeline = running()
     kept = [(table, name) for table, name in ((OPT_OUTS, "opt_out_date"), (CONSENT_EVENTS, "event_at"))]
     kept = [(table, name) for table, name in kept if name in columns_of(table)]
     if not kept or pipeline.destination.destination_type == FILESYSTEM:

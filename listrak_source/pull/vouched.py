@@ -16,8 +16,6 @@ from typing import Any
 
 import dlt
 import pyarrow.compute as pc
-from dlt.common.configuration.container import Container
-from dlt.common.pipeline import PipelineContext
 from dlt.common.storages.load_package import commit_load_package_state, load_package_state
 from dlt.destinations.exceptions import DatabaseException
 
@@ -59,7 +57,7 @@ class Vouched:
         self.lacking: dict[str, set[str]] = {}
         """By table: what it lacks, a column or everything."""
         # What was extracted and waits to be loaded is vouched for, and not there yet.
-        if not _running().has_pending_data:
+        if not held.running().has_pending_data:
             self._there, self.lacking = _found([table for table in self._tables if held.has_rows(table)])
         held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(TABLES[name]))
         self.short = {table.name: short for table in self._tables if (short := self._short(table))}
@@ -154,11 +152,6 @@ def spare_consents() -> None:
     commit_load_package_state()
 
 
-def _running() -> Any:
-    """The pipeline that runs. Not dlt.current.pipeline(), which looks settings up."""
-    return Container()[PipelineContext].pipeline()
-
-
 def _vouched(table: Table) -> dict[str, int] | None:
     """How many rows the state says that a table has; None where it says nothing."""
     found: dict[str, int] | None = dlt.current.resource_state(table.name).get("vouched")
@@ -167,7 +160,7 @@ def _vouched(table: Table) -> dict[str, int] | None:
 
 def _state_before() -> dict[str, Any]:
     """The source's state as it was before this run."""
-    found: dict[str, Any] = _running()._get_state().get("sources", {}).get("listrak_sms", {})
+    found: dict[str, Any] = held.running()._get_state().get("sources", {}).get("listrak_sms", {})
     return found
 
 
