@@ -13,11 +13,24 @@ from typer.core import TyperGroup
 
 from pipelines.interrupts import Terminated
 from pipelines.messages import Exit, command_of, explain
-from pipelines.push_cli import app as push_app
 from pipelines.screen import Dataset, Destination, err, example, out, print_anywhere
+
+_PUSH = "push"
 
 
 class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands, in the order of the help."""
+        return [*super().list_commands(ctx), _PUSH]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name. Who pulls need not wait until all of push is imported."""
+        if cmd_name == _PUSH and _PUSH not in self.commands:
+            from pipelines.push_cli import app as push_app
+
+            self.add_command(typer.main.get_command(push_app))
+        return super().get_command(ctx, cmd_name)
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command. Typer itself would end an interrupted one with a code of its own, and no word."""
         try:
@@ -37,7 +50,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later,"
     " 5 done but not all, 143 told to end.",
 )
-app.add_typer(push_app, name="push")
 
 
 class Lookups(str, Enum):

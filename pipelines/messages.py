@@ -17,13 +17,11 @@ from dlt.common.exceptions import MissingDependencyException
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
 from listrak_source.api.redact import redact
+from listrak_source.errors import StoppedError
 from listrak_source.lease import TakenError
-from listrak_source.pull.stored import StateError
-from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.settings import Settings
 from pipelines import transient
 from pipelines.interrupts import Terminated
-from pipelines.warehouse import NothingThereError
 
 _SENT = "what was sent is in the ledger, and the next apply goes on from there"
 _GOES_ON = {
@@ -81,9 +79,7 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
         if isinstance(cause, MissingDependencyException | ImportError):
             return _first_line(cause), Exit.WRONG_USE
-        if isinstance(cause, NothingThereError | StateError):
-            return f"{cause}.", Exit.FAILED
-        if isinstance(cause, MovedError | OverBudgetError):
+        if isinstance(cause, StoppedError):
             return f"{cause}.", Exit.FAILED
         if isinstance(cause, TakenError):
             return f"{_first_line(cause)}.", Exit.TRY_AGAIN

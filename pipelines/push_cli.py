@@ -26,8 +26,10 @@ from pipelines.screen import Dataset, Destination, err, example, out
 from pipelines.warehouse import Warehouse
 
 app = typer.Typer(
+    name="push",
     help="Write table differences to Listrak's contacts: planned first, applied once, checked by reading back.",
     no_args_is_help=True,
+    add_completion=False,
     epilog=example("listrak push check loyalty", "listrak push plan loyalty", "listrak push apply loyalty"),
 )
 

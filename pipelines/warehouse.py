@@ -27,6 +27,7 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
+from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
 from listrak_source.pull.exclusive import is_empty
 from listrak_source.pull.stored import told
@@ -41,7 +42,7 @@ NAME = "listrak"
 DATASET = "listrak_sms"
 
 
-class NothingThereError(Exception):
+class NothingThereError(StoppedError):
     """Nothing was loaded yet."""
 
 

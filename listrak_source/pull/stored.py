@@ -21,6 +21,7 @@ from dlt.pipeline.state_sync import (
     migrate_state_to_current,
 )
 
+from listrak_source.errors import StoppedError
 from listrak_source.pull.dispositions import FILESYSTEM
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.progress import MARKS
@@ -34,7 +35,7 @@ _NEEDED = ("pipeline_name", "dataset_name", "schema_names", "_state_version", "_
 """What dlt takes for granted in a state."""
 
 
-class StateError(Exception):
+class StateError(StoppedError):
     """What the last pull left in ``_dlt_pipeline_state`` cannot be read."""
 
     def __init__(self, why: str) -> None:

@@ -19,6 +19,7 @@ import dlt
 
 from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
+from listrak_source.errors import StoppedError
 from listrak_source.push import apply as applying
 from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, undo
 from listrak_source.push.apply import Outcome
@@ -49,11 +50,11 @@ def not_understood(sync: Sync, stops: int) -> str:
     )
 
 
-class MovedError(Exception):
+class MovedError(StoppedError):
     """The plan is not the one that was to be applied."""
 
 
-class OverBudgetError(Exception):
+class OverBudgetError(StoppedError):
     """The plan changes more than its sync allows."""
 
 

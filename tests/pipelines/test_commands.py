@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer.main
@@ -17,7 +17,8 @@ from tests.pipelines.conftest import Listrak
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+_GROUP = cast("Any", typer.main.get_command(app))
+COMMANDS = {name: _GROUP.get_command(None, name) for name in _GROUP.list_commands(None)}
 
 
 @pytest.mark.full
