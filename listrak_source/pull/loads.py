@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from weakref import finalize
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
 from listrak_source.pull import progress
@@ -15,14 +12,13 @@ from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
 from listrak_source.pull.gather import Batch, gathered
-from listrak_source.pull.once import Once
 from listrak_source.pull.pending import Pending, pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
-from listrak_source.pull.tables import CONSENT_EVENTS, CONTACT_PROFILE_VALUES, REJECTED_ROWS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 from listrak_source.pull.units import place_of
 from listrak_source.pull.vouched import Vouched
 from listrak_source.pull.walk import Step, Walk
@@ -126,7 +122,6 @@ class _Some:
         """``go_on`` is called when the rows of a load were taken that is not the walk's last."""
         self._walk, self._steps, self._vouched, self._go_on = walk, steps, vouched, go_on
         self._is_last = False
-        self._told = Once()
 
     def batches(self) -> Iterator[Batch]:
         """Yield rows until the load is full, or the walk is at its end."""
@@ -135,27 +130,13 @@ class _Some:
             # Another process reads the last days again: if that filled its load, it would never get further.
             work += step.work if step.counts or not walk.goes_on else 0
             if step.batch:
-                batch = self._told_once(step.batch)
-                self._vouched.note_handed(batch)
-                yield batch
+                self._vouched.note_handed(step.batch)
+                yield step.batch
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
             if most and work >= most:
                 return
         self._is_last = True
-
-    def _told_once(self, batch: Batch) -> Batch:
-        """The rows without events that this load has told: dlt adds those that the table lacks, and looks for no twins
-        among the new ones. Who is on a list is handed over once anyway.
-        """
-        events = batch.get(CONSENT_EVENTS.name)
-        if events is None or not events.num_rows:
-            return batch
-        subscribed = pc.equal(events["event"], "subscribed")
-        if pc.all(subscribed).as_py():
-            return batch
-        others = self._told.first(CONSENT_EVENTS.name, events.filter(pc.invert(subscribed)), CONSENT_EVENTS.key)
-        return batch | {CONSENT_EVENTS.name: pa.concat_tables([events.filter(subscribed), others])}
 
     def end(self) -> None:
         """All rows were taken: move the state that vouches for them."""

@@ -60,7 +60,7 @@ class Rows:
         self.note_stops(unit, records)
         rows = self._shape(records, OPT_OUTS, {"sender_code_id": unit.sender_code_id})
         rows = self.once.first(opt_outs_of(unit.sender_code_id), rows, OPT_OUT_KEY)
-        return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: events.of_opt_outs(rows, self.plan.now)})
+        return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: self._telling.of_opt_outs(rows)})
 
     def unknown_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> pa.Table:
         """The opt-outs of people of whom the warehouse lacks one of these."""

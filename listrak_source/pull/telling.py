@@ -10,11 +10,14 @@ from listrak_source.pull.consents import Consents, stops_among
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import stops_of
 from listrak_source.pull.held import by_group, columns_of
-from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.once import Once, keys_of, phone_keys
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, SUBSCRIPTIONS, TIMESTAMP
 from listrak_source.pull.units import ContactUnit
 from listrak_source.pull.windows import EVERYTHING
+
+_LOOKUPS = "consent events of lookups"
+"""The group of the events that lookups have told."""
 
 
 class Telling:
@@ -29,6 +32,14 @@ class Telling:
         """Whether events may be there: also those of a pull that began and never came to its end."""
         self._asks_few = not (self._has_events or progress.looked_up() or plan.asks_everyone)
         """Whether this is a first pull, which looks nobody up but who stands among the opt-outs and is reachable."""
+
+    def of_opt_outs(self, rows: pa.Table) -> pa.Table:
+        """Events of rows of ``opt_outs``, but for those that a lookup has told: it may be ahead of the collection."""
+        told = events.of_opt_outs(rows, self._plan.now)
+        if self._once.is_empty(_LOOKUPS):
+            return told
+        known = self._once.has_keys(_LOOKUPS, keys_of(told.select(CONSENT_EVENTS.key)))
+        return told.filter(pc.invert(known))
 
     def of_memberships(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
         """Events of rows of ``list_memberships`` that nobody else tells of."""
@@ -63,7 +74,7 @@ class Telling:
                 self._back_on_lists(subscriptions, sender, latest),
             ]
         # Two of them may be one fact: a contact subscribed just when the pull began.
-        return self._once.first("consent events of lookups", events.together(told), CONSENT_EVENTS.key)
+        return self._once.first(_LOOKUPS, events.together(told), CONSENT_EVENTS.key)
 
     def _new_on_list(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
         """The memberships that no event tells of. A later window has only what is new in it."""

@@ -255,3 +255,32 @@ def test_whom_a_first_reading_skipped_comes_with_the_next_complete_walk(warehous
     world.clock.advance(days=3)
     warehouse.pull(full=True)
     assert lacks(warehouse, "contacts", "list_memberships") == {}
+
+
+@pytest.mark.cases(2)
+def test_a_stop_between_its_collection_and_a_lookup_is_told_once(warehouse: Warehouse) -> None:
+    """13.A1: the last opt-outs are read, somebody says stop, a lookup tells it, and the opt-outs are read as a whole.
+    dlt's insert-only looks for no twins among the new rows.
+    """
+    warehouse.begin()
+    warehouse.pull()
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    world.clock.advance(days=2)
+    phone = "15550109000"
+    world.subscribe(someone.sender_code_id, someone.phone_list_id, phone)
+    world.clock.advance(minutes=1)
+    happened: list[str] = []
+
+    def look(asked: str, query: str) -> None:
+        if asked == "get_contact" and not happened:
+            happened.append(query)
+            world.opt_out(someone.sender_code_id, phone)
+
+    on_request(warehouse.sandbox, look)
+    warehouse.pull(full=True)
+    assert happened, "somebody was looked up"
+    told = warehouse.query(
+        f"SELECT effective_at FROM listrak_sms.consent_events WHERE event = 'opted_out' AND phone_number = '{phone}'"
+    )
+    assert len(told) == 1
+    assert told[0][0] is not None
