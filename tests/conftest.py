@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import tiers
+from tests import memo, tiers
 from tests.destinations import servers
 from tests.destinations.places import PLACES, Place
 
@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(tiers.Tiers(config))
+    memo.remember()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def _on_s3(folder: Path) -> str:
     return f"s3://{servers.BUCKET}/{_own(folder)}"
 
 
+@cache
 def _duckdb(folder: Path) -> Any:
-    """With all of its settings, as the command gives them to dlt."""
+    """With all of its settings, as the command gives them to dlt: to look them up takes a fiftieth of a second."""
     factory = dlt.destinations.duckdb(str(folder / "warehouse.duckdb"))
     config = factory.configuration(factory.spec()._bind_dataset_name(DATASET))
     credentials = {name: config.credentials[name] for name in config.credentials.get_resolvable_fields()}

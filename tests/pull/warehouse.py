@@ -13,6 +13,7 @@ from typing import Any
 
 import dlt
 import duckdb
+import pyarrow as pa
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.pipeline import Pipeline
@@ -28,6 +29,7 @@ from tests.destinations.places import DATASET, PLACES, Place
 
 Rows = dict[Any, dict[str, Any]]
 
+_NAMES = "SELECT table_name FROM information_schema.tables WHERE table_schema = ?"
 _first: dict[str, Path] = {}
 """The folders of first pulls that came to their end, by what they have pulled."""
 
@@ -41,6 +43,7 @@ class Warehouse:
         self.place = place
         self.database = folder / "warehouse.duckdb"
         self.dataset = DATASET
+        self._read: tuple[Any, dict[str, pa.Table]] | None = None
 
     def options(self) -> dict[str, Any]:
         """The settings that reach the sandbox, and those that the place needs."""
@@ -106,16 +109,25 @@ class Warehouse:
     def records(self, name: str) -> list[dict[str, Any]] | None:
         """All rows of a table, as whoever reads the place with dlt sees them; None where there is no such table."""
         try:
-            if "duckdb" in self.place.destination(self.folder).destination_type:
-                with duckdb.connect(str(self.database)) as connection:
-                    # By itself: dlt's way takes a tenth of a second.
-                    found = connection.execute(f"SELECT * FROM {self.dataset}.{name}").to_arrow_table()
+            if self.place.name == "duckdb":
+                found = self._tables()[name]
             else:
                 found = dlt.dataset(self.place.destination(self.folder), self.dataset)[name].arrow()
         except (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity, duckdb.CatalogException):
             return None
         rows: list[dict[str, Any]] = found.to_pylist()
         return rows
+
+    def _tables(self) -> dict[str, pa.Table]:
+        """All tables of the DuckDB file, read at once: dlt's way takes a tenth of a second for each."""
+        parts = (self.database, self.database.with_name(f"{self.database.name}.wal"))
+        state = [(part.stat().st_mtime_ns, part.stat().st_size) for part in parts if part.exists()]
+        if self._read is None or self._read[0] != (self.dataset, state):
+            with duckdb.connect(str(self.database)) as connection:
+                names = connection.execute(_NAMES, [self.dataset]).fetchall()
+                found = {name: connection.table(f"{self.dataset}.{name}").to_arrow_table() for (name,) in names}
+            self._read = (self.dataset, state), found
+        return self._read[1]
 
     def rows(self, name: str, *, removed: bool = False) -> Rows:
         """A table as a dict from its key to the row, dlt's own columns left out; a duplicate key is an error.
