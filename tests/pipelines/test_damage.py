@@ -43,6 +43,7 @@ def test_a_damaged_state(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "Nothing new at Listrak" in out
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(
     "statements",
     [

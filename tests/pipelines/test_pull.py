@@ -28,6 +28,7 @@ def count(database: Path, table: str) -> int:
     return int(row[0])
 
 
+@pytest.mark.full
 def test_writes_here_with_no_file_at_all(listrak: Listrak, sandbox: Sandbox) -> None:
     code, out, err = listrak("pull")
     assert (code, err) == (0, "")
@@ -199,6 +200,7 @@ def test_trouble_on_the_way_says_try_again_and_loses_nothing(
     assert count(Path("listrak.duckdb"), "opt_outs") >= len(sandbox.world.truth()["opt_outs"])
 
 
+@pytest.mark.full
 def test_a_file_of_any_name_is_found_again(
     listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

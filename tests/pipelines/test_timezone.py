@@ -9,6 +9,7 @@ from pipelines.messages import Exit
 from tests.pipelines.conftest import Listrak
 
 
+@pytest.mark.full
 def test_from_a_wrong_zone_to_the_right_one(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ class Another(Second):
     name = "another"
 
 
+@pytest.mark.cases(2)
 def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
     """Without a lease both ended well, and the events stood there twice."""
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
@@ -71,6 +72,7 @@ def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -
     assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
 
 
+@pytest.mark.cases(1)
 def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)
@@ -80,6 +82,7 @@ def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
     Second(warehouse).pull()
 
 
+@pytest.mark.full
 def test_other_sender_codes_by_another_pipeline_go_side_by_side(in_postgres: Warehouse) -> None:
     (sender,) = in_postgres.sandbox.world.sender_codes
     first = load(in_postgres.pipeline(), "opt_outs", chunk_rows=1, **in_postgres.options())

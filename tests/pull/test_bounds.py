@@ -83,7 +83,7 @@ def test_a_record_of_two_thousand_new_fields_gets_no_more_columns_than_the_bound
     assert warehouse.pull(*TABLES, max_new_columns=20) == {}, "nothing is new"
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["deep_record", "wide_record", "doubled_field", "large_record"])
 def test_a_lookup_of_such_a_record_stops_nothing_and_keeps_the_stop(warehouse: Warehouse, kind: Any) -> None:
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)

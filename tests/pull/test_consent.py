@@ -46,6 +46,7 @@ def test_opt_out_between_two_pulls(warehouse: Warehouse, someone: Somebody, days
     assert warehouse.rows("contacts")[someone.key] == truth(warehouse.sandbox)["contacts"][someone.key]
 
 
+@pytest.mark.full
 def test_opt_out_reaches_contacts_when_they_alone_are_pulled(warehouse: Warehouse, someone: Somebody) -> None:
     warehouse.begin("contacts")
     warehouse.sandbox.world.clock.advance(days=5)

@@ -24,6 +24,7 @@ def test_same_as_a_merge(warehouse: Warehouse) -> None:
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["repeated_page", "status"])
 def test_what_comes_twice_is_there_once(warehouse: Warehouse, kind: str) -> None:
     """A first page that is sent again, and a person who opts out between two lists."""

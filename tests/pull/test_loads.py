@@ -52,6 +52,7 @@ def test_several_loads_end_with_the_rows_of_one(warehouse: Warehouse, twin: Ware
     agree(warehouse, twin)
 
 
+@pytest.mark.full
 def test_nobody_else_sees_an_unfinished_pull_as_finished(warehouse: Warehouse) -> None:
     """Watermarks move with the last load only."""
     assert cut(warehouse, 2, **SMALL_LOADS)

@@ -85,6 +85,7 @@ def test_lists_that_write_two_forms_hold_one_person(warehouse: Warehouse) -> Non
     assert warehouse.rows("contacts", removed=True) == {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("phones_taken", ["any", "listed"])
 def test_each_is_looked_up_once_whatever_the_forms(warehouse: Warehouse, phones_taken: Any) -> None:
     """A person who is new on a list and among the opt-outs, in two forms, is one person to ask for."""

@@ -44,6 +44,7 @@ def test_days_of_later_pulls_are_placed_by_day_and_stay(warehouse: Warehouse) ->
     assert placed(warehouse) == before
 
 
+@pytest.mark.full
 def test_complete_walk_keeps_the_placement(warehouse: Warehouse) -> None:
     """It finds memberships without a window; what earlier pulls know of them is not lost."""
     world = warehouse.sandbox.world

@@ -183,7 +183,7 @@ def test_key_from_the_environment_is_in_no_file(private: Private, monkeypatch: p
     assert {secret for _, secret in secrets.in_folder(private.folder)} == set()
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "changed",
     [

@@ -195,7 +195,7 @@ def test_failed_later_pull_moves_no_watermark(warehouse: Warehouse) -> None:
     assert told["opt_outs"].keys() <= warehouse.rows("opt_outs").keys()
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Honolulu"])
 def test_wrong_time_zone_loses_no_row(warehouse: Warehouse, zone: str) -> None:
     world = warehouse.sandbox.world

@@ -116,6 +116,7 @@ def test_opt_outs_are_kept_whatever_is_wrong_with_them(warehouse: Warehouse) -> 
     assert told.items() <= warehouse.rows("opt_outs").items(), "with its date, once that can be read"
 
 
+@pytest.mark.full
 def test_bad_answer_to_a_lookup(warehouse: Warehouse) -> None:
     """Of two people who are looked up, one is bad in the contact and one in a subscription."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
@@ -178,6 +179,7 @@ def test_bad_profile_value_takes_no_other_along(warehouse: Warehouse) -> None:
     ]
 
 
+@pytest.mark.full
 def test_values_that_cannot_be_read_delete_none(warehouse: Warehouse) -> None:
     warehouse.begin("contacts", "contact_profile_values")
     told = truth(warehouse.sandbox)

@@ -62,7 +62,7 @@ def test_element_that_is_no_object_in_any_collection(warehouse: Warehouse, table
     assert all(record["record"] == "no object" for *_, record in rejected(warehouse))
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

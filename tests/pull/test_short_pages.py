@@ -12,6 +12,7 @@ from pipelines import status
 from tests.pull.warehouse import Warehouse, truth
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("taken", ["ignored", "capped"])
 def test_opt_outs_that_stop_at_the_default_are_all_read(tmp_path: Path, taken: Any) -> None:
     """13.A4. Of 1,428 stops, 423 were lost without a word. A later pull finds the new ones too."""
@@ -32,6 +33,7 @@ def test_opt_outs_that_stop_at_the_default_are_all_read(tmp_path: Path, taken: A
         assert len(warehouse.rows("opt_outs")) == 1429
 
 
+@pytest.mark.full
 def test_a_second_that_is_cut_off_is_named_until_it_can_be_read(warehouse: Warehouse) -> None:
     """13.A4. All else is read, and what was missed comes when Listrak answers with more."""
     world, [sender] = warehouse.sandbox.world, warehouse.sandbox.world.sender_codes.values()

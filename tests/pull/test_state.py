@@ -32,7 +32,7 @@ def state(warehouse: Warehouse) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("unfinished", [False, True], ids=["finished", "unfinished"])
 def test_all_state_comes_back_from_the_warehouse(warehouse: Warehouse, unfinished: bool) -> None:
     """Each watermark of each table and stream, fingerprints, what was set aside, the mark of masks, what is pending."""

@@ -101,6 +101,7 @@ def test_an_outage_is_not_of_one_unit(warehouse: Warehouse) -> None:
     assert status.unread(warehouse.pipeline()) == []
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(("operation", "http"), [("get_contact", 500), ("list_contact_subscriptions", 403)])
 def test_a_contact_that_cannot_be_looked_up_stops_no_other(warehouse: Warehouse, operation: str, http: int) -> None:
     """13.B10: it comes as its list shows it, and is asked about again by the next pull."""

@@ -101,6 +101,7 @@ def test_nothing_is_remarked_after_a_walk_that_many_processes_went_on_with(wareh
     assert not remarks(warehouse)
 
 
+@pytest.mark.full
 def test_rows_that_are_gone_while_a_pull_is_cut_short(warehouse: Warehouse) -> None:
     """It goes on in another process, and no place that it has reached is believed."""
     started = loads(warehouse, chunk_rows=60, page_size=20)

@@ -76,6 +76,7 @@ def test_single_updates_clear_nothing_else(pushing: Pushing) -> None:
     assert pushing.plan(pushing.sync(columns)).is_empty
 
 
+@pytest.mark.full
 def test_a_field_is_cleared(pushing: Pushing) -> None:
     (phone,) = pushing.phones(1)
     pushing.edit(phone, firstName="Ann", birthday="1990-01-31")

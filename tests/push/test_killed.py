@@ -103,7 +103,7 @@ def killed_at(at: int, real: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("target", [{"contact": "first_name"}, {"field": "Loyalty id"}], ids=["single", "file"])
 @pytest.mark.parametrize("before", [(reading_back, "keep"), (ledger, "mark_changes"), (ledger, "mark_file")])
 def test_killed_between_two_notes_of_one_thing(

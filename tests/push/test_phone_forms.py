@@ -99,6 +99,7 @@ def test_listrak_is_asked_in_the_form_that_it_has_written(pushing: Pushing, form
     assert pushing.plan(sync).is_empty, "also after the next pull"
 
 
+@pytest.mark.full
 def test_lists_too(pushing: Pushing) -> None:
     """Who was taken off a list by push is put back by it, in whatever form Listrak writes them."""
     sandbox = pushing.sandbox

@@ -88,6 +88,7 @@ def test_contacts_without_a_date_are_no_part_of_narrow_windows(
     assert not found[-1].proved, "which is why they are no proof"
 
 
+@pytest.mark.full
 def test_goes_on_from_every_page_of_narrow_windows(
     sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, opt_outs: OptOutUnit
 ) -> None:

@@ -136,6 +136,7 @@ def test_more_than_the_budget_is_marked_only_when_exactly_that_is_let_through(wa
     assert len(removed(warehouse)["contacts"]) == 22, "and one more, which is within the budget"
 
 
+@pytest.mark.full
 def test_who_said_stop_and_left_between_two_pulls_is_marked(warehouse: Warehouse) -> None:
     """13.C22: a lookup brings them, for their stop is new; they are on no list all the same."""
     warehouse.begin()

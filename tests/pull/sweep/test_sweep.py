@@ -182,7 +182,7 @@ def test_a_walk_of_some_sender_codes_marks_only_on_these(warehouse: Warehouse) -
     assert not marked.keys() & set(SMALL)
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "tables", [("subscriptions",), ("contacts",), ("opt_outs",), ("list_memberships",), ("lists",)]
 )
