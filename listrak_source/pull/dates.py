@@ -9,13 +9,12 @@ that they are reachable: it tells an ``opted_in`` of its own time, which is late
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.api.dates import LAST_DATE, NO_DATE
+from listrak_source.api.dates import LAST_DATE, NO_DATE, offset_of
 from listrak_source.pull.tables import DATE, TEXT, TIMESTAMP
 
 
@@ -55,13 +54,6 @@ def _unreadable(texts: pa.Array, kind: pa.DataType, timezone: str) -> list[str]:
 
 def _read(column: pa.ChunkedArray, kind: pa.DataType, timezone: str, *, late: bool = False) -> pa.ChunkedArray:
     return _days(column) if kind == DATE else _timestamps(column, timezone, late=late)
-
-
-def offset_of(local: datetime, zone: ZoneInfo, *, late: bool) -> timedelta:
-    """How far a local time is ahead of UTC."""
-    first, second = (local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
-    # A local time that is skipped, as no zone's own dates are, has its first offset either way.
-    return min(first, second) if late else first
 
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -20,7 +20,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, state_doc
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.dates import offset_of
+from listrak_source.api.dates import offset_of
 from listrak_source.pull.exclusive import alone
 from listrak_source.pull.tables import CONSENT_EVENTS, LIST_MEMBERSHIPS, TABLES, TIMESTAMP
 from listrak_source.settings import resolve

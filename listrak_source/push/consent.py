@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from listrak_source.api.dates import date_of
+from listrak_source.api.dates import date_of, moment_of
 from listrak_source.api.redact import redact
 
 NEVER, LEFT = "not subscribed", "unsubscribed"
@@ -43,18 +44,21 @@ def refused_by_list(records: Iterable[Mapping[str, Any]], *, taken_off_by_us: bo
     return None
 
 
-def refused_by_contact(contact: Mapping[str, Any]) -> Refusal | None:
+def refused_by_contact(contact: Mapping[str, Any], zone: ZoneInfo) -> Refusal | None:
     """What speaks against any opting in in what Listrak tells of the contact; None where nothing does.
 
-    Allowed is: ``optedOut`` is there and false, and there is no date of a stop, or a later one of subscribing.
+    Allowed is: ``optedOut`` is there and false, and there is no date of a stop, or a later one of subscribing. Dates
+    are times of ``zone`` unless they tell their offset; what cannot be read proves nothing.
     """
     if "optedOut" not in contact or not isinstance(contact["optedOut"], bool):
         return Refusal(False, f"whether it is opted out is told as {_word(contact.get('optedOut'))}")
     if contact["optedOut"]:
         return Refusal(True, "it is opted out")
-    since, stopped = date_of(contact.get("subscribeDate")), date_of(contact.get("unsubscribeDate"))
-    if stopped and not (since and since[:19] > stopped[:19]):
-        return Refusal(False, "it has a date of a stop, and no later one of subscribing")
+    if date_of(contact.get("unsubscribeDate")):
+        stopped = moment_of(contact["unsubscribeDate"], zone, late=True)
+        since = moment_of(contact.get("subscribeDate"), zone, late=False)
+        if not (since and stopped and since > stopped):
+            return Refusal(False, "it has a date of a stop, and none of subscribing that is known to be later")
     return None
 
 

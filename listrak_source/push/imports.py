@@ -129,8 +129,9 @@ def _ended(client: ListrakClient, sender_code_id: int, import_file_id: int, sent
 
 
 def has_ended(record: ImportContactFileStatus) -> bool:
-    """Whether an import has an end date. Year one is none."""
-    return date_of(record.get("endDate")) is not None
+    """Whether an import has an end date. Year one is none, and so is what is no text."""
+    told = record.get("endDate")
+    return isinstance(told, str) and date_of(told) is not None
 
 
 def check(work: Work, file: File, targets: list[Target]) -> None:

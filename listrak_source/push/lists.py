@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from listrak_source.api import ContactStateError, ContactValueError, NotFoundError, each_record
 from listrak_source.api.phones import all_forms
@@ -28,6 +29,7 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     """The act that puts a contact on lists, where what Listrak tells of it proves that this is allowed."""
     client, sender_code_id = work.client, work.run.sender_code_id
     ours, again = _taken_off_by_us(work), _may_be_asked_again(work)
+    zone = ZoneInfo(work.store.zone)
     say = _once(work.say)
 
     def records(phone: str) -> list[ContactListSubscription]:
@@ -44,7 +46,7 @@ def subscribe(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
             # What is not there may only not have been shown, so it is asked for once more.
             its = of_list(told, phone_list_id) or of_list(records(phone), phone_list_id)
             refusal = refused_by_list(its, taken_off_by_us=(phone, one.id) in ours)
-            refusal = refusal or refused_by_contact(client.get_contact(sender_code_id, phone))
+            refusal = refusal or refused_by_contact(client.get_contact(sender_code_id, phone), zone)
             if refusal:
                 say(f"Somebody is not put on the {one.title}: {refusal.reason}.")
                 return OPTED_OUT if refusal.said_stop else UNPROVED

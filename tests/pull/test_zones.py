@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.dates import offset_of
+from listrak_source.api.dates import offset_of
 from listrak_source.pull.tables import TABLES
 from listrak_source.pull.zones import move, spans
 from listrak_source.sandbox import Sandbox, World

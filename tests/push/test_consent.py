@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.pull.warehouse import truth
 from tests.push.pushing import Pushing
 
 NEW = "13125550101"
+NEW_YORK = ZoneInfo("America/New_York")
 SUBSCRIPTIONS: list[tuple[dict[str, Any], bool, bool]] = [
     ({"subscriptionState": "Not Subscribed"}, True, True),
     ({"subscriptionState": " not subscribed ", "unsubscribeDate": "0001-01-01T00:00:00"}, True, True),
@@ -31,6 +33,28 @@ CONTACTS: list[tuple[dict[str, Any], bool]] = [
     ({"optedOut": False, "subscribeDate": "2026-02-01T00:00:00", "unsubscribeDate": "2026-01-01T00:00:00.5"}, True),
     ({"optedOut": False, "subscribeDate": "2026-01-01T00:00:00", "unsubscribeDate": "2026-01-01T00:00:00"}, False),
     ({"optedOut": False, "unsubscribeDate": "2026-01-01T00:00:00"}, False),
+    *(
+        ({"optedOut": False, "unsubscribeDate": stop, "subscribeDate": since}, allowed)
+        for stop, since, allowed in (
+            ("12/31/2024", "2024-01-01T00:00:00", False),
+            ("2024-01-01 12:00:00", "2024-01-01T10:00:00", False),
+            ("2024-01-01 12:00:00", "2024-01-01T12:00:01", True),
+            ("2023-12-31T20:00:00", "n/a", False),
+            ("2023-01-01T00:00:00", "rubbish", False),
+            ("rubbish", "2024-01-01T00:00:00", False),
+            (0, None, False),
+            (0, "2024-01-01T00:00:00", False),
+            ("2023-12-31T20:00:00-05:00", "2024-01-01T00:00:00+05:00", False),
+            ("2023-12-31T20:00:00-0500", "2024-01-01T02:00:00+01", False),
+            ("2023-12-31T20:00:00-05:00", "2024-01-01T02:00:00Z", True),
+            ("2023-12-31T22:00:00", "2024-01-01T00:00:00Z", False),
+            ("2023-12-31T22:00:00", "2024-01-01T03:00:01Z", True),
+            ("2023-02-30T00:00:00", "2024-01-01T00:00:00", False),
+            # The hour that comes twice: the stop may be of its second half.
+            ("2025-11-02T01:10:00", "2025-11-02T01:50:00", False),
+            ("2025-11-02T01:10:00", "2025-11-02T02:10:01", True),
+        )
+    ),
     ({"optedOut": True}, False),
     ({"optedOut": "false"}, False),
     ({"optedOut": None}, False),
@@ -48,7 +72,7 @@ def test_what_allows_joining_is_listed() -> None:
     assert refused_by_list([], taken_off_by_us=False) is None
     assert refused_by_list([never, {"subscriptionState": "Suspended"}], taken_off_by_us=False), "each record counts"
     for told, allowed in CONTACTS:
-        assert (refused_by_contact(told) is None) is allowed, told
+        assert (refused_by_contact(told, NEW_YORK) is None) is allowed, told
 
 
 def _left(pushing: Pushing) -> tuple[str, str, int]:
