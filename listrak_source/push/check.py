@@ -56,7 +56,7 @@ def unread_stops(store: Store, sync: Sync) -> int:
         return int(
             store.one(
                 f"SELECT COUNT(*) FROM ({told}) AS told WHERE {is_said('said_0')} "
-                f"AND ({stop} IS NULL OR ({stop} = '1' AND {phones.may_be_one('odd')}))"
+                f"AND ({stop} IS NULL OR ({stop} = '1' AND phone IS NULL AND {phones.may_be_one('odd')}))"
             )
         )
     finally:

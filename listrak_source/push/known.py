@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from listrak_source.push import phones
+from listrak_source.push.ledger import among
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import CREATED, Target
@@ -85,6 +86,15 @@ def _since(store: Store, sync: Sync) -> Callable[[Target], str]:
 def _held(target: Target, pulled: str) -> str:
     """Who is a contact is on a list, or is not."""
     return f"COALESCE({pulled}, '0')" if target.is_list else pulled
+
+
+def brought(store: Store, sender_code_id: int, numbers: Sequence[str]) -> set[str]:
+    """Those of some numbers that a pull has brought as a contact of the sender code, and found gone since by none."""
+    found = store.rows(
+        f"SELECT phone_number FROM contacts WHERE sender_code_id = {sender_code_id} "
+        f"AND {among('phone_number', numbers)}{_alive(store, 'contacts')}"
+    )
+    return {str(phone) for (phone,) in found}
 
 
 def _or_newer(alive: str) -> str:

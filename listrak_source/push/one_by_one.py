@@ -8,10 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import NamedTuple
 
-from listrak_source.api import ContactStateError, ContactValueError, ListrakError, NotFoundError, NothingTold
+from listrak_source.api import (
+    ContactStateError,
+    ContactValueError,
+    ListrakError,
+    NotFoundError,
+    NothingTold,
+    ServerError,
+)
 from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.push import ledger
+from listrak_source.push.known import brought
 from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
 from listrak_source.push.lock import TURN
 from listrak_source.push.progress import Steps
@@ -80,6 +88,8 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
 
         with work.turns(stops=operation == STOP):
             outcomes = _for_one_turn(one, phones, work.workers)
+            if operation == STOP:
+                outcomes = _confirmed(work, one, phones, outcomes)
         for came in sorted(set(outcomes) - {_LEFT}):
             those = [phone for phone, its in zip(phones, outcomes, strict=True) if its == came]
             where = f"{these} AND status = '{SENDING}' AND {ledger.among('phone_number', those)}"
@@ -89,6 +99,21 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
     # Sent, and the process was killed before it read them back.
     rest = store.rows(f"SELECT DISTINCT phone_number FROM push_changes WHERE {of_run} AND status = '{SENT}' ORDER BY 1")
     _read(work, operation, targets, [str(row[0]) for row in rest])
+
+
+def _confirmed(work: Work, ask: Callable[[str], Came], phones: list[str], outcomes: list[Came]) -> list[Came]:
+    """The outcomes of stops, where one answer that there is nobody is not believed: who is not found is asked for once
+    more, and whom a pull has brought is a stop that is not carried out.
+    """
+    missing = [phone for phone, came in zip(phones, outcomes, strict=True) if came.status == NOT_FOUND]
+    if not missing:
+        return outcomes
+    here = brought(work.store, work.run.sender_code_id, missing)
+    again = dict(zip(missing, _for_one_turn(ask, missing, work.workers), strict=True))
+    for phone, came in list(again.items()):
+        if came.status == NOT_FOUND and phone in here:
+            again[phone] = Came(REFUSED, f"{came.reason.rstrip('.')}: but a pull has brought this contact")
+    return [again.get(phone, came) for phone, came in zip(phones, outcomes, strict=True)]
 
 
 def _for_one_turn(act: Callable[[str], Came], phones: list[str], workers: int) -> list[Came]:
@@ -120,15 +145,17 @@ def _status_of(error: ListrakError, operation: str) -> str | None:
     """How a change stands after an error; None where the error is not of this one contact."""
     match error:
         case NotFoundError():
-            # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that.
-            return NOT_FOUND if operation != STOP or error.code in NOBODY else None
+            # Whom there is nobody to stop is not asked again, so a stop wants to be told exactly that, and not by the
+            # answer to a request that has found its contact before.
+            is_nobody = error.code in NOBODY and error.operation not in _WRITES
+            return NOT_FOUND if operation != STOP or is_nobody else None
         case ContactStateError() | NothingTold():
             return REFUSED  # about this one contact: nobody else waits for it
         case ContactValueError():
             return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED
     if error.operation in _WRITES:
-        if error.may_have_acted:
-            return SENT  # reading back tells
+        if error.may_have_acted and not (operation == STOP and isinstance(error, ServerError)):
+            return SENT  # reading back tells; a stop has looked
         if not (error.retriable or error.status is None or error.status in (401, 403)):
             return REFUSED
     return None

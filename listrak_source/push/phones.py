@@ -48,8 +48,8 @@ def plain(text: str, digits: str | None = None) -> str:
 
 
 def may_be_one(text: str) -> str:
-    """SQL: the SQL expression ``text`` is no phone number that can be read, and may have been one."""
-    return f"COALESCE(REGEXP_MATCHES({text}, '^([^0-9]*[0-9]){{7}}.*$'), FALSE)"
+    """SQL: the SQL expression ``text``, no readable phone number, may have been one: it has a digit."""
+    return f"COALESCE(REGEXP_MATCHES({text}, '[0-9]'), FALSE)"
 
 
 def numbers(given: Iterable[str]) -> dict[str, str | None]:
@@ -67,7 +67,12 @@ def _number(text: str) -> str | None:
         return None
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
-    return f"{number.country_code}{phonenumbers.national_significant_number(number)}"
+    national = phonenumbers.national_significant_number(number)
+    digits = "".join(one for one in unicodedata.normalize("NFKC", text) if one.isdigit())
+    # libphonenumber leaves digits out that lead nowhere, and would find the number of somebody else.
+    if number.country_code == 1 and digits.removeprefix("00").removeprefix("011").removeprefix("1") != national:
+        return None
+    return f"{number.country_code}{national}"
 
 
 def _is_written(text: str) -> bool:

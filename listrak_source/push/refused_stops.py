@@ -85,14 +85,16 @@ def settle(store: Store, run: ledger.Run) -> None:
 
 def again(store: Store, sync: Sync, column: str, stops: str, rejected: str) -> None:
     """Put refused stops into the table ``stops`` of a sync again, and take waived ones out, into the table
-    ``rejected``. A waiver lasts as long as its row says stop; a stop that a pull has found carried out is forgotten.
+    ``rejected``. A waiver lasts as long as its row says stop; a stop that a pull has found carried out, or its contact
+    gone, is forgotten.
     """
     of_sender = f"{TABLE}.sender_code_id = {sync.sender_code_id}"
+    ended = "(c.opted_out OR c.removed_at IS NOT NULL)" if "removed_at" in store.tables["contacts"] else "c.opted_out"
     same = f"{TABLE}.phone_number = {stops}.phone_number"
     waived = f"FROM {TABLE} WHERE {of_sender} AND waived_at IS NOT NULL AND {same}"
     store.run(
         f"DELETE FROM {TABLE} WHERE {of_sender} AND (EXISTS (SELECT 1 FROM contacts AS c WHERE c.sender_code_id = "
-        f"{TABLE}.sender_code_id AND c.phone_number = {TABLE}.phone_number AND c.opted_out) OR (waived_at IS NOT NULL "
+        f"{TABLE}.sender_code_id AND c.phone_number = {TABLE}.phone_number AND {ended}) OR (waived_at IS NOT NULL "
         f"AND sync_name = {text(sync.name)} AND NOT EXISTS (SELECT 1 FROM {stops} WHERE {same})))"
     )
     store.run(

@@ -11,7 +11,14 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
-from listrak_source.api import ContactValueError, InvalidRequestError, ListrakError, ProfileFieldError
+from listrak_source.api import (
+    ContactValueError,
+    InvalidRequestError,
+    ListrakError,
+    NotFoundError,
+    ProfileFieldError,
+    ServerError,
+)
 from listrak_source.api.phones import canonical
 from listrak_source.api.records import PhoneAttribute, SMSContact
 from listrak_source.push.ledger import CLEAR, CONFIRMED, MISMATCHED, SENDING, SENT, STOP
@@ -25,7 +32,9 @@ from listrak_source.push.work import Work
 _VALUES = "segmentationFieldValues"
 _BY_CODE = {"ERROR_INVALID_EMAIL_ADDRESS": "emailAddress", "ERROR_BIRTHDAY_FIELD_NULL": "birthday"}
 _TITLES = {api: ours for ours, api in OWN.items()}
-_OF_A_CONTACT = (ContactValueError, InvalidRequestError, ProfileFieldError)
+_OPAQUE = (NotFoundError, ServerError)
+"""How it may do so and say nothing of it: a body that is too large is not found on a sister API."""
+_OF_A_CONTACT = (ContactValueError, InvalidRequestError, ProfileFieldError, *_OPAQUE)
 """How Listrak may refuse what a contact holds: not each refusal says what it is about."""
 _NOT_OF_A_VALUE = ("ERROR_INVALID_PHONE_NUMBER", "ERROR_UNSUPPORTED_PROTOCOL", "ERROR_UNSUPPORTED_CONTENT_TYPE")
 
@@ -54,6 +63,10 @@ def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
             except _OF_A_CONTACT as error:
                 if error.code in _NOT_OF_A_VALUE:
                     raise
+                # It may have acted all the same, or the contact may be gone: that is asked before a value is given up.
+                opaque = isinstance(error, _OPAQUE)
+                if opaque and whole(dict(work.client.get_contact(sender_code_id, phone)), active)["optedOut"]:
+                    return None
                 return error
             return None
 
@@ -75,7 +88,7 @@ def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
 def _tries(
     contact: Mapping[str, Any], longest: Mapping[str, int | None], error: ListrakError
 ) -> Generator[Left, ListrakError, None]:
-    """What to leave out next, given the latest refusal: what it names; then each value alone; then all of them."""
+    """What to leave out next, given the latest refusal: what it names; then the least, alone or in groups; then all."""
     values = dict(_values_of(contact))
     left: dict[str, Any] = {}
     is_news = True
@@ -84,14 +97,32 @@ def _tries(
             left |= more
             error = yield left
         is_news = False
-        for name in [one for one in values if one not in left]:
-            found = yield left | {name: values[name]}
-            # Of several that are refused, one is out of the way where something else is said.
+        for group in _groups(error, values):
+            some = {name: values[name] for name in group if name not in left}
+            if not some:
+                continue
+            found = yield left | some
+            # Of several that are refused, these are out of the way where something else is said.
             if is_news := (found.code, found.message) != (error.code, error.message):
-                left[name], error = values[name], found
+                left, error = left | some, found
                 break
     if values.keys() - left.keys():
         yield values
+
+
+def _groups(error: ListrakError, values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """What may be refused, the likeliest and the least first. An error that says nothing may be a long one to wait for:
+    no value is then tried alone.
+    """
+    profile = tuple(name for name in values if name.isdigit())
+    email = tuple(name for name in values if OWN.get(name) == "emailAddress")
+    if not isinstance(error, _OPAQUE):
+        yield from ((name,) for name in profile)
+    yield profile
+    if not isinstance(error, (*_OPAQUE, ProfileFieldError)):
+        yield from ((name,) for name in values if name not in profile)
+    yield email
+    yield (*profile, *email)
 
 
 def _values_of(contact: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

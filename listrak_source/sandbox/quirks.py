@@ -48,8 +48,11 @@ class Quirks:
     the collection makes the next page skip somebody else."""
     no_contact: Literal["refused", "null", "empty", "nested"] = "refused"
     """What a lookup of a contact gives that is not there: 404, or a success that holds nothing, or less than that."""
-    value_refusals: Literal["named", "unnamed"] = "named"
-    """How ``PUT`` refuses a value of a contact: by the code of that value, or by a code that fits everything."""
+    value_refusals: Literal["named", "unnamed", "not_found", "failure"] = "named"
+    """How ``PUT`` refuses a value of a contact: by the code of that value, by a code that fits everything, as if there
+    were no such contact, or by an error of the server."""
+    hidden_limit: int = 0
+    """The characters of a profile value beyond which ``PUT`` refuses it, whatever its field tells; 0 for none."""
     left_state: Literal["Unsubscribed", "Not Subscribed", "Suspended", ""] = "Unsubscribed"
     """The state of who has left a list, beside the date of that: as seen, that of who was never on it, a word that
     nobody has seen, or none."""

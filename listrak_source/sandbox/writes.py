@@ -16,6 +16,11 @@ from listrak_source.sandbox.reads import number
 MAX_TITLE = 50
 """Characters of a broadcast's title, as the contract says."""
 
+_AS = {
+    "unnamed": "ERROR_INVALID_PARAMETER",
+    "not_found": "ERROR_PHONE_NUMBER_NOT_FOUND",
+    "failure": "ERROR_UNHANDLED_EXCEPTION",
+}
 _OF_VALUES = {
     "ERROR_BIRTHDAY_FIELD_NULL", "ERROR_INVALID_EMAIL_ADDRESS", "ERROR_INVALID_SEGMENTATION_FIELD_ID",
     "ERROR_SEGMENTATION_FIELD_DISABLED", "ERROR_SEGMENTATION_MAX_LENGTH",
@@ -44,11 +49,16 @@ class Writes:
         return receipt(201, phone)
 
     def update_contact(self, call: Call) -> Answer:
+        quirks = call.quirks
+        if quirks.hidden_limit and any(
+            len(str(one.get("value"))) > quirks.hidden_limit for one in call.body.get("segmentationFieldValues") or ()
+        ):
+            raise Refused("ERROR_SEGMENTATION_MAX_LENGTH")
         try:
             return receipt(200, self.world.put(number(call, "senderCodeId"), call.body))
         except Refused as refused:
-            if call.quirks.value_refusals == "unnamed" and refused.code in _OF_VALUES:
-                raise Refused("ERROR_INVALID_PARAMETER") from None
+            if quirks.value_refusals != "named" and refused.code in _OF_VALUES:
+                raise Refused(_AS[quirks.value_refusals]) from None
             raise
 
     def subscribe_contact(self, call: Call) -> Answer:

@@ -132,18 +132,23 @@ def test_one_contact_that_fails_for_ever_holds_up_no_other_stop(
     assert in_duckdb.contact(bad)["opted_out"]
 
 
+NOBODY = '{"status": 404, "error": "ERROR_UNABLE_TO_LOCATE_RESOURCE", "message": "not for the moment"}'
+
+
 def test_a_stop_that_was_answered_404_goes_again_when_a_pull_has_seen_its_contact(pushing: Pushing) -> None:
     """14.A8: also where the pull has not rewritten the row, for nothing in it has changed. It fails if the load id of
     the row is all that is asked.
     """
     (phone,) = pushing.phones(1)
-    body = '{"status": 404, "error": "ERROR_UNABLE_TO_LOCATE_RESOURCE", "message": "not for the moment"}'
-    pushing.sandbox.faults.add(Fault("status", "get_contact", status=404, body=body))
+    pushing.sandbox.faults.add(Fault("status", "get_contact", path=phone, times=None, status=404, body=NOBODY))
+    with pushing.store() as store:
+        store.run(f"UPDATE contacts SET removed_at = TIMESTAMP '2026-01-01 00:00:00' WHERE phone_number = '{phone}'")
     sync = stops(pushing, phone, "15550000000")
     outcome = pushing.apply(sync)
     assert outcome
     assert outcome.counts == {(STOP, NOT_FOUND): 2}
     assert pushing.apply(sync) is None, "it waits"
+    pushing.sandbox.faults.clear()
     ((before,),) = pushing.rows(f"SELECT _dlt_load_id FROM contacts WHERE phone_number = '{phone}'")
     pushing.warehouse.pull(full=True)
     with pushing.store() as store:
@@ -152,6 +157,63 @@ def test_a_stop_that_was_answered_404_goes_again_when_a_pull_has_seen_its_contac
     assert outcome
     assert outcome.counts == {(STOP, CONFIRMED): 1}, "whom no pull has brought waits on"
     assert pushing.contact(phone)["opted_out"]
+
+
+def test_one_answer_that_there_is_nobody_is_not_believed(in_duckdb: Pushing) -> None:
+    """14.A8: it is asked for once more in the same run."""
+    (phone,) = in_duckdb.phones(1)
+    in_duckdb.sandbox.faults.add(Fault("status", "get_contact", status=404, body=NOBODY))
+    outcome = in_duckdb.apply(stops(in_duckdb, phone))
+    assert outcome
+    assert outcome.counts == {(STOP, CONFIRMED): 1}
+
+
+@pytest.mark.parametrize("operation", ["get_contact", "update_contact"])
+def test_nobody_where_a_pull_has_brought_somebody_is_a_refused_stop(in_duckdb: Pushing, operation: str) -> None:
+    """14.A3, A8: each run sends and tells it, until it is carried out, or a complete walk finds the contact gone."""
+    (phone,) = in_duckdb.phones(1)
+    in_duckdb.sandbox.faults.add(Fault("status", operation, times=None, status=404, body=NOBODY))
+    sync = stops(in_duckdb, phone)
+    for _ in range(2):
+        in_duckdb.said.clear()
+        outcome = in_duckdb.apply(sync)
+        assert outcome
+        assert outcome.counts == {(STOP, REFUSED): 1}
+    assert in_duckdb.said[0].startswith("1 stop is not carried out")
+    in_duckdb.sandbox.faults.clear()
+    outcome = in_duckdb.apply(sync)
+    assert outcome
+    assert outcome.counts == {(STOP, CONFIRMED): 1}
+
+
+@pytest.mark.parametrize("refusals", ["not_found", "failure"])
+def test_a_value_that_makes_listrak_fail_holds_up_no_stop(
+    in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, refusals: Any
+) -> None:
+    """14.A3: it says nothing of it, so that only groups of values are tried."""
+    monkeypatch.setenv("SOURCES__LISTRAK__MAX_ATTEMPTS", "1")
+    (phone,) = in_duckdb.phones(1)
+    odd(in_duckdb, "emailAddress", phone)
+    in_duckdb.sandbox.service.quirks = Quirks(value_refusals=refusals)
+    outcome = in_duckdb.apply(stops(in_duckdb, phone))
+    assert outcome
+    assert outcome.counts == {(CLEAR, CONFIRMED): 1, (STOP, CONFIRMED): 1}
+    held = profile(in_duckdb, phone)
+    assert (held["firstName"], held["emailAddress"], len(held["segmentationFieldValues"])) == ("Ann", None, 2)
+
+
+def test_values_whose_refusal_says_too_little_take_no_name_along(in_duckdb: Pushing) -> None:
+    """14.A3: two values are too long for a limit that no field tells; the email address and the name stay."""
+    (phone,) = in_duckdb.phones(1)
+    fields = [in_duckdb.field(kind).field_id for kind in ("Text", "Number")]
+    values = [{"segmentationFieldId": one, "value": "5" * 12} for one in fields]
+    in_duckdb.world.hold(phone, {"firstName": "Ann", "emailAddress": "a@b.co", "segmentationFieldValues": values})
+    in_duckdb.sandbox.service.quirks = Quirks(hidden_limit=10)
+    outcome = in_duckdb.apply(stops(in_duckdb, phone))
+    assert outcome
+    assert outcome.counts == {(CLEAR, CONFIRMED): 2, (STOP, CONFIRMED): 1}
+    held = profile(in_duckdb, phone)
+    assert (held["firstName"], held["emailAddress"], held["segmentationFieldValues"]) == ("Ann", "a@b.co", [])
 
 
 def stops_and_tiers(pushing: Pushing, stopping: str, other: str, **also: Any) -> Sync:

@@ -57,22 +57,22 @@ def test_what_is_not_understood_is_counted_and_named_and_holds_up_no_other(pushi
     """14.A4: a word that nobody knows, and a stop of a number that nobody can read. A row without a number is none."""
     first, second = pushing.phones(2)
     rows = [(1, first, "STOP"), (2, second, "perhaps"), (3, "2.12555123E9", "true"), (4, None, "true"), (5, " ", "1"),
-            (6, "nobody", "no"), (7, "n/a", "yes")]  # fmt: skip
+            (6, "nobody", "no"), (7, "n/a", "yes"), (8, "1-800-FLOWERS", "yes"), (9, "555", "yes")]  # fmt: skip
     sync = _table(pushing, "TEXT", rows)
     with pushing.session(sync) as session:
         assert session.check()[1] == []
-        assert unread_stops(session.store, sync) == 2
+        assert unread_stops(session.store, sync) == 4
     plan = pushing.plan(sync)
-    assert (plan.counts["opt_outs"], plan.unread_stops) == (1, 2)
+    assert (plan.counts["opt_outs"], plan.unread_stops) == (1, 4)
     assert plan.rejected == {
-        "phone: not a phone number": 4, "phone: says stop, and not a phone number": 1,
+        "phone: not a phone number": 4, "phone: says stop, and not a phone number": 3,
         "said: says neither stop nor none": 1,
     }  # fmt: skip
     pushing.apply(sync)
     assert pushing.contact(first)["opted_out"], "it is carried out all the same"
-    assert pushing.said[0].startswith("2 stops are not understood"), pushing.said
+    assert pushing.said[0].startswith("4 stops are not understood"), pushing.said
     with pushing.session(sync) as session:
-        assert session.left_unread() == 2
+        assert session.left_unread() == 4
     assert pushing.plan(sync).is_empty
     tables = [str(one) for (one,) in pushing.rows("SELECT table_name FROM information_schema.tables")]
     assert not [one for one in tables if one.startswith("push_wanted_")]
