@@ -154,7 +154,8 @@ def remember(store: Store, run_id: str) -> None:
     )
     store.run(
         "DELETE FROM push_tried WHERE EXISTS (SELECT 1 FROM push_changes AS c WHERE "
-        f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
+        f"c.run_id = {text(run_id)} AND c.status <> '{ledger.SKIPPED}' "
+        f"AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
         f"AND (COALESCE(sync_name, ({_sync_of(run_id)})) = ({_sync_of(run_id)}) "
         f"OR status IN ('{ledger.PENDING}', '{ledger.AGAIN}'))"
     )
