@@ -51,7 +51,7 @@ def unfit(target: Target) -> str:
 
 def is_unfit(target: Target, said: str, value: str) -> str:
     """SQL: a column says something that its field does not take; ``value`` is the canonical form of what it says."""
-    too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
+    too_long = f" OR LENGTH({value}) > {target.max_length}" if target.max_length else ""
     return f"{is_said(said)} AND ({value} IS NULL{too_long})"
 
 

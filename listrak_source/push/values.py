@@ -95,6 +95,13 @@ def canonical(text: str, kind: Kind) -> str:
     return _date(bare)
 
 
+def of_table(text: str, kind: Kind) -> str:
+    """SQL for what a table's SQL expression ``text`` wants: the canonical form, and of a text no blanks around it.
+    What Listrak holds keeps its blanks, so that they are seen.
+    """
+    return f"NULLIF({trimmed(text)}, '')" if kind in (Kind.TEXT, Kind.POSTAL_CODE) else canonical(text, kind)
+
+
 def _in_cents(number: str) -> str:
     """With two decimals at the most, as Listrak keeps them."""
     return f"RTRIM(RTRIM(CAST(CAST({number} AS DECIMAL(18, 2)) AS TEXT), '0'), '.')"

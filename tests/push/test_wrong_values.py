@@ -58,6 +58,25 @@ def test_numbers_have_their_shortest_form(pushing: Pushing, kind: str) -> None:
     assert pushing.plan(number).rejected == {}, "nothing is no value that does not fit"
 
 
+def test_blanks_around_a_text_are_not_sent(pushing: Pushing) -> None:
+    """14.C15: of any kind, and alike in every database. Those within stay; those at Listrak differ (14.D18)."""
+    rows = list(
+        zip(pushing.phones(4), (f"{BLANKS}NBSP \u00a0 TAB{BLANKS}", " gold", "gold", "silver\u00a0"), strict=True)
+    )
+    text_field = pushing.field("Text").field_id
+    pushing.edit(rows[2][0], {text_field: "gold "})
+    pushing.warehouse.pull(full=True)
+    sync = _cast(pushing, "TEXT", {"said": text_field}, rows)
+    wanted = ["NBSP \u00a0 TAB", "gold", "gold", "silver"]
+    assert _planned(pushing, sync) == wanted
+    assert ("gold ", "gold") in pushing.rows("SELECT before_0, after_0 FROM push_changes_loyalty")
+    pushing.apply(sync)
+    assert [pushing.contact(phone)["values"][text_field] for phone, _ in rows] == wanted
+    assert pushing.plan(sync).is_empty
+    own = pushing.sync({"said": {"contact": "first_name"}}, table="told")
+    assert _planned(pushing, own) == wanted
+
+
 @pytest.mark.parametrize("kind", ["BIGINT", "DECIMAL(10, 0)", "DOUBLE PRECISION"])
 def test_numbers_are_no_postal_codes(pushing: Pushing, kind: str) -> None:
     """14.C14: they have lost the zeros in front."""
