@@ -173,7 +173,7 @@ def verify(
         if counts is None:
             out.print("Nothing was applied yet.", highlight=False)
         else:
-            _counts(counts, opened.waiting())
+            _counts(counts, opened.waiting(), skipped=opened.skipped())
 
 
 @app.command(epilog=example("listrak push status", "listrak push status 6925c0aa-3f9a0c"))
@@ -259,7 +259,8 @@ def _report(opened: Session, outcome: Outcome | None, nothing: Callable[[Session
     if outcome is None:
         _say(nothing(opened))
         return
-    _counts(outcome.counts, opened.waiting(outcome.run_id), opened.refusals(outcome.run_id))
+    run = outcome.run_id
+    _counts(outcome.counts, opened.waiting(run), opened.refusals(run), skipped=opened.skipped(run))
     if not outcome.finished:
         err.print("listrak: An import has not ended yet: run the same command later.", highlight=False)
         raise SystemExit(int(Exit.TRY_AGAIN))
@@ -271,13 +272,23 @@ def _refusals(refusals: Sequence[tuple[str, str, int]]) -> None:
         _say(f"Refused, {operation}, {count:,} {_plural(count, 'value')}: {reason.rstrip('.')}.")
 
 
-def _counts(counts: Mapping[tuple[str, str], int], waiting: int, refusals: Sequence[tuple[str, str, int]] = ()) -> None:
+def _counts(
+    counts: Mapping[tuple[str, str], int],
+    waiting: int,
+    refusals: Sequence[tuple[str, str, int]] = (),
+    *,
+    skipped: str = "",
+) -> None:
     rows = [(operation, state, count) for (operation, state), count in counts.items()]
     show.table(out, "Values, as they were read back", ["operation", "outcome", "values"], rows)
     _refusals(refusals)
+    if skipped:
+        err.print(f"listrak: {skipped}.", highlight=False, markup=False)
     if bad := sum(count for (_, state), count in counts.items() if state in ledger.BAD):
         err.print(f"listrak: {_left(bad, waiting)}", highlight=False, markup=False)
         raise SystemExit(int(Exit.FAILED))
+    if skipped:
+        raise SystemExit(int(Exit.NOT_ALL))
 
 
 def _left(bad: int, waiting: int) -> str:

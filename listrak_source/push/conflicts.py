@@ -13,7 +13,7 @@ from listrak_source.push.check import at_listrak
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import canonical, same
+from listrak_source.push.values import of_table, same
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _compared(store: Store, ours: Sync, theirs: Sync, both: Shared) -> Iterator[
 
 def _wanted(sync: Sync, target: Target, said: str) -> str:
     """SQL for what a row wants, for comparing; null where it wants nothing, empty where it empties the field."""
-    value = same(canonical(said, target.kind), target.kind)
+    value = same(of_table(said, target.kind), target.kind)
     if target.is_list:
         wants = [one for one, modes in (("1", {CREATE, SUBSCRIBE}), ("0", {UNSUBSCRIBE})) if modes & sync.modes]
         return f"CASE WHEN {value} IN ({', '.join(map(repr, wants))}) THEN {value} END"

@@ -28,6 +28,7 @@ from listrak_source.push.targets import Target
 
 NOT_THERE = "Listrak has no such contact: an import leaves it out"
 NOT_AS_SENT = "not as it was sent"
+NO_ANSWER = "Listrak does not answer for this contact"
 UNCONFIRMED = "unconfirmed"
 """The table of what was read back otherwise: ``row_key``, ``column_name``, ``reason``."""
 _READ = "was_read"
@@ -100,16 +101,16 @@ class Delivery:
         others are there, but none of those: all is sent again then, once.
         """
         indexes = range(len(self.targets))
-        columns = ["phone_number", "is_there", *(f"read_{index}" for index in indexes)]
-        types = ", ".join(f"{column} {'BOOLEAN' if column == 'is_there' else 'TEXT'}" for column in columns)
+        columns = ["phone_number", "is_there", "is_told", *(f"read_{index}" for index in indexes)]
+        types = ", ".join(f"{column} {'BOOLEAN' if column.startswith('is_') else 'TEXT'}" for column in columns)
         self.store.run(f"CREATE TABLE {_READ} ({types})")
         for some in self._chosen():
             self.store.insert(_READ, columns, list(self._looked_up(some)))
         met = f"FROM {_READ} AS r JOIN {changes_of(self.sync)} AS c ON c.phone_number = r.phone_number"
-        reasons = [(self.sync.phone, NOT_THERE, "NOT r.is_there")]
+        reasons = [(self.sync.phone, NOT_THERE, "NOT r.is_there"), (self.sync.phone, NO_ANSWER, "NOT r.is_told")]
         for index, target in enumerate(self.targets):
             as_sent = holds(target, f"r.read_{index}", f"c.after_{index}")
-            condition = f"r.is_there AND c.after_{index} IS NOT NULL AND NOT {as_sent}"
+            condition = f"r.is_there AND r.is_told AND c.after_{index} IS NOT NULL AND NOT {as_sent}"
             reasons.append((target.column.name, NOT_AS_SENT, condition))
         self.store.make(
             UNCONFIRMED,
@@ -118,7 +119,8 @@ class Delivery:
                 for column, reason, condition in reasons
             ),
         )
-        looked_up, there = self.store.rows(f"SELECT COUNT(*), COUNT(CASE WHEN is_there THEN 1 END) FROM {_READ}")[0]
+        answered = "COUNT(CASE WHEN is_there AND is_told THEN 1 END)"
+        looked_up, there = self.store.rows(f"SELECT COUNT(*), {answered} FROM {_READ}")[0]
         bad = self.store.one(f"SELECT COUNT(DISTINCT row_key) FROM {UNCONFIRMED}")
         confirmed = int(looked_up) - int(bad)
         if there and not confirmed and any(note["attempts"] == 1 for note in self.known.values()):
@@ -144,6 +146,6 @@ class Delivery:
 
     def _looked_up(self, phones: list[str]) -> Iterator[tuple[Any, ...]]:
         people = looked_up(self.client, self.sync.sender_code_id, phones, written={}, workers=self.workers)
-        for phone, contact, _ in people:
+        for phone, contact, _, why in people:
             told = contact or {}
-            yield phone, contact is not None, *(value_of(told, {}, target) for target in self.targets)
+            yield phone, contact is not None, not why, *(value_of(told, {}, target) for target in self.targets)

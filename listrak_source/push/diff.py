@@ -12,7 +12,7 @@ from listrak_source.push import known, ledger, phones, refused_stops, rejects, w
 from listrak_source.push.store import Store
 from listrak_source.push.sync import CREATE, OPTED_OUT, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import canonical, is_said, same, usual
+from listrak_source.push.values import canonical, is_said, of_table, same, usual
 
 
 def changes_of(sync: Sync) -> str:
@@ -184,7 +184,7 @@ def _valued(target: Target, index: int) -> str:
     """Canonical forms of both sides, made only where the texts differ: of most rows they do not."""
     said, held = f"said_{index}", f"held_{index}"
     differs = f"differs_{index}"
-    value = canonical(said, target.kind)
+    value = of_table(said, target.kind)
     return (
         f", CASE WHEN {differs} THEN {value} END AS value_{index}"
         f", CASE WHEN {differs} THEN {canonical(held, target.kind)} END AS before_{index}"

@@ -13,10 +13,22 @@ from time import monotonic, sleep, time
 
 from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.api.dates import date_of
+from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.records import ImportContactFileStatus
 from listrak_source.push import ledger
 from listrak_source.push.files import Written, of_run, why_refused, write, write_body
-from listrak_source.push.ledger import ASSUMED, IMPORT, PENDING, PLANNED, REFUSED, SENDING, SENT, File
+from listrak_source.push.ledger import (
+    ASSUMED,
+    CONFIRMED,
+    IMPORT,
+    PENDING,
+    PLANNED,
+    REFUSED,
+    SENDING,
+    SENT,
+    SKIPPED,
+    File,
+)
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import TOGETHER, keep, read_back
 from listrak_source.push.store import Store, text
@@ -122,9 +134,10 @@ def _ended(client: ListrakClient, sender_code_id: int, import_file_id: int, sent
         if has_ended(client.get_contact_import(sender_code_id, import_file_id)):
             return ENDED
     except ListrakError as error:
-        if error.status != _NOT_THERE:
+        if error.status == _NOT_THERE:
+            return "Listrak knows the import no more"
+        if time() - sent_at <= GIVE_UP or not is_of_the_unit(error, client):
             raise
-        return "Listrak knows the import no more"
     return "given up: it has not ended" if time() - sent_at > GIVE_UP else ""
 
 
@@ -162,7 +175,11 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
     if bad or sample is None:
         while read("phone_number", TOGETHER):
             pass
-    ledger.mark_changes(store, run.run_id, ASSUMED, where)
+    # A sample of which Listrak tells nothing shows nothing.
+    read_so_far = f"run_id = {text(run.run_id)} AND {_of(file)} AND status IN"
+    known = store.one(f"SELECT COUNT(*) FROM push_changes WHERE {read_so_far} ('{CONFIRMED}')")
+    untold = store.one(f"SELECT COUNT(*) FROM push_changes WHERE {read_so_far} ('{SKIPPED}')")
+    ledger.mark_changes(store, run.run_id, ASSUMED if known or not untold else SKIPPED, where)
     keep(store, run)
     ledger.mark_file(store, run.run_id, file, SETTLED)
 

@@ -21,7 +21,7 @@ from listrak_source.push.rejects import NO_PHONE, TWIN, collect, is_unfit, unfit
 from listrak_source.push.store import Store, name, text
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target
-from listrak_source.push.values import canonical
+from listrak_source.push.values import of_table
 from listrak_source.settings import Settings
 
 ROW = "row_of_file"
@@ -55,7 +55,7 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
     rows, twins = wanted.make(store, sync, targets)
     indexes = range(len(targets))
     values = "".join(
-        f", said_{index}, {canonical(f'said_{index}', targets[index].kind)} AS value_{index}" for index in indexes
+        f", said_{index}, {of_table(f'said_{index}', targets[index].kind)} AS value_{index}" for index in indexes
     )
     bad = {index: is_unfit(targets[index], f"said_{index}", f"value_{index}") for index in indexes}
     judged = "".join(f", value_{index}, said_{index} IS NOT NULL AND {bad[index]} AS bad_{index}" for index in indexes)

@@ -38,11 +38,14 @@ STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
 CLEAR = "clear"
 """What a stop has taken along: a value of its contact that Listrak takes no more, and that is empty now."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
-CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED = (
+CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED, SKIPPED = (
     "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out",
-    "not proved to be allowed", "still pending", "to be planned anew",
+    "not proved to be allowed", "still pending", "to be planned anew", "skipped",
 )  # fmt: skip
 BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED)
+"""How a change can stand that did not come to be. Skipped is none of these: Listrak does not answer for one person, so
+nothing is proved, and the next apply asks again.
+"""
 FAILED = (*BAD, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
 AGAIN = "may be asked again"
@@ -206,8 +209,8 @@ def refusals(store: Store, run_id: str, most: int = 20) -> list[tuple[str, str, 
     """What Listrak says against changes of a run: operation, its reason, values. Those that it says most often."""
     of_run = f"run_id = {text(run_id)}"
     found = store.rows(
-        f"SELECT operation, reason, COUNT(*) AS values_of FROM push_changes WHERE {of_run} AND {among('status', BAD)} "
-        "AND COALESCE(reason, '') <> '' GROUP BY operation, reason UNION ALL "
+        f"SELECT operation, reason, COUNT(*) AS values_of FROM push_changes WHERE {of_run} "
+        f"AND {among('status', (*BAD, SKIPPED))} AND COALESCE(reason, '') <> '' GROUP BY operation, reason UNION ALL "
         f"SELECT '{IMPORT}', note, contacts FROM push_files WHERE {of_run} AND status IN ('{REFUSED}', '{DROPPED}') "
         f"ORDER BY 3 DESC, 1, 2 LIMIT {most}"
     )

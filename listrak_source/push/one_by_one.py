@@ -20,7 +20,7 @@ from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.push import ledger
 from listrak_source.push.known import brought
-from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, STOP
+from listrak_source.push.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, SKIPPED, STOP
 from listrak_source.push.lock import TURN
 from listrak_source.push.progress import Steps
 from listrak_source.push.reading_back import read_back
@@ -133,12 +133,18 @@ def _outcome(work: Work, act: Act, operation: str, phone: str, wanted: Mapping[s
         return Came(act(phone, wanted))
     except ListrakError as error:
         status = _status_of(error, operation)
-        # A stop that cannot be carried out waits for the next run, and no other waits for it.
-        if status is None and operation == STOP and is_of_the_unit(error, work.client):
-            status = REFUSED
+        # Whom Listrak does not answer for waits for the next run, and nobody else waits for them.
+        if status is None and _is_of_one(error, operation, work):
+            status = REFUSED if operation == STOP else SKIPPED
         if status is None:
             raise
         return Came(status, str(error))
+
+
+def _is_of_one(error: ListrakError, operation: str, work: Work) -> bool:
+    """Whether an error is about one person. What is not let be written may be read: that is about the credentials."""
+    is_locked = error.operation in _WRITES and error.status in (401, 403)
+    return (operation == STOP or not is_locked) and is_of_the_unit(error, work.client)
 
 
 def _status_of(error: ListrakError, operation: str) -> str | None:
@@ -149,8 +155,10 @@ def _status_of(error: ListrakError, operation: str) -> str | None:
             # answer to a request that has found its contact before.
             is_nobody = error.code in NOBODY and error.operation not in _WRITES
             return NOT_FOUND if operation != STOP or is_nobody else None
-        case ContactStateError() | NothingTold():
+        case ContactStateError():
             return REFUSED  # about this one contact: nobody else waits for it
+        case NothingTold():
+            return REFUSED if operation == STOP else SKIPPED
         case ContactValueError():
             return NOT_FOUND if error.code == "ERROR_INVALID_PHONE_NUMBER" else REFUSED
     if error.operation in _WRITES:

@@ -5,18 +5,27 @@ What is read goes to the warehouse as it came, and is compared there, in the sam
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from time import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from listrak_source.api import ContactValueError, ListrakClient, NotFoundError, NothingTold, each_record
+from listrak_source.api import (
+    ContactValueError,
+    ListrakClient,
+    ListrakError,
+    NotFoundError,
+    NothingTold,
+    each_record,
+)
 from listrak_source.api.dates import date_of
+from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.api.records import ContactListSubscription
 from listrak_source.push import ledger
-from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING
+from listrak_source.push.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING, SKIPPED, STOP
 from listrak_source.push.store import Store, text
 from listrak_source.push.targets import CREATED, LIST, Target
 from listrak_source.push.values import canonical, same
@@ -82,13 +91,16 @@ def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Targe
 
 
 def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: str) -> None:
-    """Look people up, and settle their changes that fulfil ``where``: confirmed, mismatched, not found, or waiting."""
+    """Look people up, and settle their changes that fulfil ``where``: confirmed, mismatched, not found, waiting, or
+    skipped where Listrak does not answer.
+    """
     store, run, numbers = work.store, work.run, iter(phones)
     while some := list(islice(numbers, TOGETHER)):
         work.renew()
         store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
         rows: list[tuple[str, str, str, str | None]] = []
-        missing, untold = [], []
+        missing: list[str] = []
+        untold: dict[str, list[str]] = defaultdict(list)
         people = looked_up(
             work.client,
             run.sender_code_id,
@@ -97,17 +109,21 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
             with_lists=any(one.is_list for one in targets),
             workers=work.workers,
         )
-        for phone, contact, lists in people:
+        for phone, contact, lists, why in people:
             if contact is None:
                 missing.append(phone)
             elif not contact:
-                untold.append(phone)
+                untold[why].append(phone)
             else:
                 rows += [(run.run_id, phone, one.id, value_of(contact, lists, one)) for one in targets]
         store.insert("push_read", _READ, rows)
         settle(store, run, targets, where)
-        # Of whom Listrak tells nothing it is not known that they are gone: a stop among them is sent again.
-        ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND {ledger.among('phone_number', untold)}")
+        # Of whom Listrak tells nothing it is not known that they are gone: what was sent is sent again. A stop among it
+        # is told by each run until then.
+        for why, those in untold.items():
+            theirs = f"({where}) AND {ledger.among('phone_number', those)}"
+            ledger.mark_changes(store, run.run_id, MISMATCHED, f"{theirs} AND operation = '{STOP}'", reason=why)
+            ledger.mark_changes(store, run.run_id, SKIPPED, f"{theirs} AND operation <> '{STOP}'", reason=why)
         gone = ledger.among("phone_number", missing)
         ledger.mark_changes(store, run.run_id, NOT_FOUND, f"({where}) AND {gone}")
         # Nothing is known of them any more, not even that they were created.
@@ -160,8 +176,16 @@ def keep(store: Store, run: ledger.Run) -> None:
     store.run(f"UPDATE push_changes SET note = 'kept' WHERE {known}")
 
 
-Found = tuple[str, Mapping[str, Any] | None, Mapping[int, str]]
-"""A number, the contact (None where Listrak has none, empty where it tells nothing), and what that is to lists."""
+class Found(NamedTuple):
+    """What Listrak tells of a number."""
+
+    phone: str
+    contact: Mapping[str, Any] | None
+    """None where Listrak has none, empty where it tells nothing."""
+    lists: Mapping[int, str] = {}
+    """What the contact is to lists."""
+    why: str = ""
+    """Why it tells nothing."""
 
 
 def looked_up(
@@ -173,20 +197,26 @@ def looked_up(
     with_lists: bool = False,
     workers: int = 1,
 ) -> Iterator[Found]:
-    """Look people up, side by side. ``written`` is how Listrak writes their numbers, where it does so otherwise."""
+    """Look people up, side by side. ``written`` is how Listrak writes their numbers, where it does so otherwise. Raises
+    ``ListrakError`` where Listrak answers for nobody; whom alone it does not answer for holds up nobody else.
+    """
 
     def ask(phone: str) -> Found:
-        told_nothing = False
+        why = ""
         for form in forms(written.get(phone, phone)):
             try:
                 contact = client.get_contact(sender_code_id, form)
                 found = each_record(client.list_contact_subscriptions(sender_code_id, form)) if with_lists else ()
-                return phone, cast("Mapping[str, Any]", contact), states(found)
+                return Found(phone, cast("Mapping[str, Any]", contact), states(found))
             except (NotFoundError, ContactValueError):
                 continue
-            except NothingTold:
-                told_nothing = True
-        return phone, {} if told_nothing else None, {}
+            except NothingTold as error:
+                why = str(error)
+            except ListrakError as error:
+                if not is_of_the_unit(error, client):
+                    raise
+                return Found(phone, {}, why=str(error))
+        return Found(phone, {} if why else None, why=why)
 
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(ask, phones)

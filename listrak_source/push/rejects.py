@@ -51,7 +51,7 @@ def unfit(target: Target) -> str:
 
 def is_unfit(target: Target, said: str, value: str) -> str:
     """SQL: a column says something that its field does not take; ``value`` is the canonical form of what it says."""
-    too_long = f" OR LENGTH({said}) > {target.max_length}" if target.max_length else ""
+    too_long = f" OR LENGTH({value}) > {target.max_length}" if target.max_length else ""
     return f"{is_said(said)} AND ({value} IS NULL{too_long})"
 
 
@@ -154,7 +154,8 @@ def remember(store: Store, run_id: str) -> None:
     )
     store.run(
         "DELETE FROM push_tried WHERE EXISTS (SELECT 1 FROM push_changes AS c WHERE "
-        f"c.run_id = {text(run_id)} AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
+        f"c.run_id = {text(run_id)} AND c.status <> '{ledger.SKIPPED}' "
+        f"AND c.sender_code_id = push_tried.sender_code_id AND {same}) "
         f"AND (COALESCE(sync_name, ({_sync_of(run_id)})) = ({_sync_of(run_id)}) "
         f"OR status IN ('{ledger.PENDING}', '{ledger.AGAIN}'))"
     )

@@ -21,7 +21,7 @@ from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
 from listrak_source.errors import StoppedError
 from listrak_source.push import apply as applying
-from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, undo
+from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, skipped, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked, unread_stops
 from listrak_source.push.conflicts import Shared
@@ -147,6 +147,13 @@ class Session:
     def refusals(self, run_id: str) -> list[tuple[str, str, int]]:
         """What Listrak says against changes of a run: operation, reason, values."""
         return ledger.refusals(self.store, run_id)
+
+    def skipped(self, run_id: str | None = None) -> str:
+        """A sentence about whom a run (the last one, unless told otherwise) has skipped, for Listrak does not answer
+        for them; nothing where there are none.
+        """
+        run = ledger.run(self.store, run_id) if run_id else ledger.last(self.store, self.sync.name)
+        return skipped.told(self.store, run.run_id) if run else ""
 
     def rejected_rows(self) -> int:
         """Rows that the latest plan has left out."""

@@ -67,9 +67,13 @@ _TO_31, _TO_30, _TO_28 = "(0?[1-9]|[12][0-9]|3[01])", "(0?[1-9]|[12][0-9]|30)", 
 _AMERICAN = (
     f"^({_LONG_MONTH}/{_TO_31}/{_YEAR}|{_SHORT_MONTH}/{_TO_30}/{_YEAR}|0?2/{_TO_28}/{_YEAR}|0?2/29/{_LEAP_YEAR})$"
 )
-_ISO = (
-    f"^({_YEAR}-({_LONG_MONTH}-{_TO_31}|{_SHORT_MONTH}-{_TO_30}|02-{_TO_28})|{_LEAP_YEAR}-02-29)([T ].*)?$"
-).replace("0?", "0")
+_ISO_DAY = f"({_YEAR}-({_LONG_MONTH}-{_TO_31}|{_SHORT_MONTH}-{_TO_30}|02-{_TO_28})|{_LEAP_YEAR}-02-29)".replace(
+    "0?", "0"
+)
+_TIME = "[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
+_OFFSET = " ?(Z|z|UTC|GMT|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
+_ISO = f"^{_ISO_DAY}({_TIME}( ?[AaPp][Mm]|{_OFFSET})?)?$"
+"""What else stands behind a day may say that it is another one: an era, say."""
 
 
 def canonical(text: str, kind: Kind) -> str:
@@ -95,6 +99,13 @@ def canonical(text: str, kind: Kind) -> str:
     return _date(bare)
 
 
+def of_table(text: str, kind: Kind) -> str:
+    """SQL for what a table's SQL expression ``text`` wants: the canonical form, and of a text no blanks around it.
+    What Listrak holds keeps its blanks, so that they are seen.
+    """
+    return f"NULLIF({trimmed(text)}, '')" if kind in (Kind.TEXT, Kind.POSTAL_CODE) else canonical(text, kind)
+
+
 def _in_cents(number: str) -> str:
     """With two decimals at the most, as Listrak keeps them."""
     return f"RTRIM(RTRIM(CAST(CAST({number} AS DECIMAL(18, 2)) AS TEXT), '0'), '.')"
@@ -111,7 +122,8 @@ def _number(text: str) -> str:
 def shortest(number: str) -> str:
     """SQL for the text of a number, given as the SQL expression ``number``, without zeros behind its decimal point."""
     trimmed = f"RTRIM(RTRIM({number}, '0'), '.')"
-    return f"CASE WHEN {number} LIKE '%.%' AND {number} NOT LIKE '%e%' THEN {trimmed} ELSE {number} END"
+    has_zeros = f"{number} LIKE '%.%' AND {number} NOT LIKE '%e%'"
+    return f"CASE WHEN {number} IN ('-0', '-0.0') THEN '0' WHEN {has_zeros} THEN {trimmed} ELSE {number} END"
 
 
 def trimmed(text: str) -> str:

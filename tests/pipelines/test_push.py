@@ -184,6 +184,21 @@ def test_a_stop_that_is_not_understood_ends_no_command_well(listrak: Listrak, ph
         assert phones[0] not in out + err
 
 
+def test_who_is_not_answered_for_is_named_and_the_exit_code_says_not_all(
+    listrak: Listrak, phones: list[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14.B: it was 4 for ever, and nobody was read back."""
+    monkeypatch.setenv("SOURCES__LISTRAK__MAX_ATTEMPTS", "1")
+    sandbox.faults.add(Fault("status", "get_contact", path=phones[0], times=None, status=500))
+    for _ in range(2):
+        code, out, err = listrak("push", "apply", "loyalty")
+        assert code == Exit.NOT_ALL
+        assert "1 contact is skipped, for Listrak does not answer for it: row " in err
+        assert "and the next apply tries it again.\n" in err
+        assert phones[0] not in out + err
+        assert " running " not in listrak("push", "status")[1]
+
+
 def test_what_becomes_of_what_did_not_come_to_be_is_said_as_it_is(
     listrak: Listrak, phones: list[str], sandbox: Sandbox
 ) -> None:

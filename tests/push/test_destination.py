@@ -336,6 +336,39 @@ def test_an_import_that_listrak_knows_no_more_is_read_back(importing: Importing)
     assert importing.requests("start_contact_import") == 1
 
 
+def test_one_who_is_not_answered_for_is_named_and_holds_up_nothing(
+    importing: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14.B."""
+    monkeypatch.setenv("SOURCES__LISTRAK__MAX_ATTEMPTS", "1")
+    bad, good = importing.phones[:2]
+    importing.sandbox.faults.add(Fault("status", "get_contact", path=bad, times=None, status=500))
+    pipeline = importing.pipeline({"tier": "Tier"})
+    pipeline.run([{"mobile": phone, "tier": "gold"} for phone in (bad, good)], table_name="customers")
+    (unproved,) = importing.rejected("unconfirmed")
+    assert (unproved["mobile"], unproved["reject_reason"]) == (bad, "Listrak does not answer for this contact")
+    assert not pipeline.has_pending_data
+    assert importing.requests("start_contact_import") == 1
+
+
+@pytest.mark.full
+def test_what_fails_for_ever_ends_a_load_after_five_tries(
+    importing: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """14.B: the rows are kept, and the next run goes on with the same import."""
+    monkeypatch.setenv("SOURCES__LISTRAK__MAX_ATTEMPTS", "1")
+    importing.sandbox.faults.add(Fault("status", "*", path="/Contact/", times=None, status=503))
+    importing.sandbox.faults.add(Fault("status", "list_sender_codes", times=None, status=503))
+    pipeline = importing.pipeline({"tier": "Tier"})
+    with pytest.raises(PipelineStepFailed):
+        pipeline.run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
+    assert importing.requests("get_contact") == 5
+    importing.sandbox.faults.clear()
+    pipeline.run()
+    assert importing.requests("start_contact_import") == 1
+    assert not pipeline.has_pending_data
+
+
 def test_a_number_that_listrak_does_not_take_is_named_and_holds_up_nothing(importing: Importing) -> None:
     """14.B11."""
     first = importing.phones[0]

@@ -58,6 +58,38 @@ def test_numbers_have_their_shortest_form(pushing: Pushing, kind: str) -> None:
     assert pushing.plan(number).rejected == {}, "nothing is no value that does not fit"
 
 
+def test_no_negative_nothing_and_no_year_before_christ(pushing: Pushing) -> None:
+    """14.C14: -0 went as it is, and 44 BC as the year 44."""
+    first, second = pushing.phones(2)
+    text_field, date_field = pushing.field("Text", 1).field_id, pushing.field("Date", 1).field_id
+    sync = _cast(pushing, "DOUBLE PRECISION", {"said": text_field}, [(first, "-0.0"), (second, "-10.0")])
+    assert _planned(pushing, sync) == ["0", "-10"]
+    before = "0044-03-15 (BC)" if pushing.warehouse.place.name == "duckdb" else "0044-03-15 BC"
+    for kind in ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+        sync = _cast(pushing, kind, {"said": date_field}, [(first, before), (second, "2024-02-29")])
+        assert len(_planned(pushing, sync)) == 1, kind
+        assert list(pushing.plan(sync).rejected.values()) == [1], kind
+
+
+def test_blanks_around_a_text_are_not_sent(pushing: Pushing) -> None:
+    """14.C15: of any kind, and alike in every database. Those within stay; those at Listrak differ (14.D18)."""
+    rows = list(
+        zip(pushing.phones(4), (f"{BLANKS}NBSP \u00a0 TAB{BLANKS}", " gold", "gold", "silver\u00a0"), strict=True)
+    )
+    text_field = pushing.field("Text").field_id
+    pushing.edit(rows[2][0], {text_field: "gold "})
+    pushing.warehouse.pull(full=True)
+    sync = _cast(pushing, "TEXT", {"said": text_field}, rows)
+    wanted = ["NBSP \u00a0 TAB", "gold", "gold", "silver"]
+    assert _planned(pushing, sync) == wanted
+    assert ("gold ", "gold") in pushing.rows("SELECT before_0, after_0 FROM push_changes_loyalty")
+    pushing.apply(sync)
+    assert [pushing.contact(phone)["values"][text_field] for phone, _ in rows] == wanted
+    assert pushing.plan(sync).is_empty
+    own = pushing.sync({"said": {"contact": "first_name"}}, table="told")
+    assert _planned(pushing, own) == wanted
+
+
 @pytest.mark.parametrize("kind", ["BIGINT", "DECIMAL(10, 0)", "DOUBLE PRECISION"])
 def test_numbers_are_no_postal_codes(pushing: Pushing, kind: str) -> None:
     """14.C14: they have lost the zeros in front."""
