@@ -89,7 +89,9 @@ def again(store: Store, sync: Sync, column: str, stops: str, rejected: str) -> N
     gone, is forgotten.
     """
     of_sender = f"{TABLE}.sender_code_id = {sync.sender_code_id}"
-    ended = "(c.opted_out OR c.removed_at IS NOT NULL)" if "removed_at" in store.tables["contacts"] else "c.opted_out"
+    # Listrak has answered for a contact that it refuses after a walk has missed it: that one is there.
+    gone = f" OR (c.removed_at IS NOT NULL AND CAST(c._dlt_load_id AS DOUBLE) > {TABLE}.refused_at)"
+    ended = f"(c.opted_out{gone if 'removed_at' in store.tables['contacts'] else ''})"
     same = f"{TABLE}.phone_number = {stops}.phone_number"
     waived = f"FROM {TABLE} WHERE {of_sender} AND waived_at IS NOT NULL AND {same}"
     store.run(

@@ -71,6 +71,8 @@ def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
             return None
 
         refused = send({}, "")
+        if isinstance(refused, _OPAQUE):
+            refused = send({}, "")  # it may have been of the moment: no value is given up for one such answer
         if refused is None:
             return SENT
         tries, last = _tries(held, longest, refused), refused

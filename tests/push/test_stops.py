@@ -202,6 +202,37 @@ def test_a_value_that_makes_listrak_fail_holds_up_no_stop(
     assert (held["firstName"], held["emailAddress"], len(held["segmentationFieldValues"])) == ("Ann", None, 2)
 
 
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_one_failure_of_the_moment_costs_no_value(in_duckdb: Pushing, status: int) -> None:
+    """14.A3: a stop goes again as it is before any value is given up for an answer that says nothing of values."""
+    (phone,) = in_duckdb.phones(1)
+    values = [{"segmentationFieldId": in_duckdb.field("Text").field_id, "value": "gold"}]
+    in_duckdb.world.hold(phone, {"segmentationFieldValues": values})
+    body = NOBODY if status == 404 else None
+    in_duckdb.sandbox.faults.add(Fault("status", "update_contact", status=status, body=body))
+    outcome = in_duckdb.apply(stops(in_duckdb, phone))
+    assert outcome
+    assert outcome.counts == {(STOP, CONFIRMED): 1}
+    assert profile(in_duckdb, phone)["segmentationFieldValues"] == values
+
+
+def test_a_stop_refused_after_its_contact_was_missed_is_kept(in_duckdb: Pushing) -> None:
+    """14.A3: Listrak has answered for the contact since a walk missed it, so that the stop is told until it is carried
+    out, whatever becomes of its row.
+    """
+    (phone,) = in_duckdb.phones(1)
+    with in_duckdb.store() as store:
+        store.run(f"UPDATE contacts SET removed_at = TIMESTAMP '2026-01-01 00:00:00' WHERE phone_number = '{phone}'")
+    body = '{"status": 400, "error": "ERROR_INVALID_PARAMETER", "message": "no"}'
+    in_duckdb.sandbox.faults.add(Fault("status", "update_contact", times=None, status=400, body=body))
+    sync = stops(in_duckdb, phone)
+    assert in_duckdb.apply(sync)
+    in_duckdb.customers(["id", "phone", "stop"], [(9, None, False)])
+    outcome = in_duckdb.apply(sync)
+    assert outcome
+    assert outcome.counts == {(STOP, REFUSED): 1}
+
+
 def test_values_whose_refusal_says_too_little_take_no_name_along(in_duckdb: Pushing) -> None:
     """14.A3: two values are too long for a limit that no field tells; the email address and the name stay."""
     (phone,) = in_duckdb.phones(1)
