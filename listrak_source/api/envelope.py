@@ -204,15 +204,21 @@ def _code(error: Any) -> str | None:
     return found.strip() if isinstance(found, str) and found.strip().startswith(_CODE) else None
 
 
-def _words(told: Any) -> str:
-    """What an answer says of its error, wherever the words stand in it: beside the code, in the error, in a list."""
+def _words(told: Any, *, of_fields: bool = False) -> str:
+    """What an answer says of its error, wherever the words stand in it: beside the code, in the error, in a list, or
+    (``of_fields``: within the errors) beside the field that they are about.
+    """
     if isinstance(told, str):
         return "" if _code(told) else told
     if isinstance(told, list):
-        return " ".join(filter(None, map(_words, told)))
+        return " ".join(filter(None, (_words(one, of_fields=of_fields) for one in told)))
     if not isinstance(told, Mapping):
         return ""
-    return _words(told.get("message")) or _words(told.get("error")) or _words(told.get("errors"))
+    words = _words(told.get("message")) or _words(told.get("error"), of_fields=True)
+    words = words or _words(told.get("errors"), of_fields=True)
+    if words or not of_fields:
+        return words
+    return ", ".join(f"{name}: {said}" for name, value in told.items() if (said := _words(value, of_fields=True)))
 
 
 def _is_error(error: Any) -> bool:

@@ -49,14 +49,16 @@ def told(stops: Sequence[RefusedStop]) -> str:
         return ""
     each = [
         f"row {redact(one.row_key)} of {one.sync_name} ({masked(one.phone_number)}, since "
-        f"{datetime.fromtimestamp(one.refused_at, timezone.utc):%Y-%m-%d}): {redact(one.reason)}"
+        f"{datetime.fromtimestamp(one.refused_at, timezone.utc):%Y-%m-%d}): {redact(one.reason).rstrip('.')}"
         for one in stops[:_SHOWN]
     ]
     more = f"; and {len(stops) - _SHOWN:,} more" if len(stops) > _SHOWN else ""
-    are = "1 stop is" if len(stops) == 1 else f"{len(stops):,} stops are"
+    are, it, are_it = "1 stop is", "it", "it is"
+    if len(stops) > 1:
+        are, it, are_it = f"{len(stops):,} stops are", "them", "they are"
     return (
-        f"{are} not carried out, for Listrak does not take it: {'; '.join(each)}{more}. Each run sends it again, until "
-        f"it is carried out, or waived by listrak push waive {stops[0].sync_name} ROW"
+        f"{are} not carried out, for Listrak does not take {it}: {'; '.join(each)}{more}. Each run sends {it} again, "
+        f"until {are_it} carried out, or waived by listrak push waive {stops[0].sync_name} ROW"
     )
 
 

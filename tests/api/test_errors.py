@@ -79,6 +79,11 @@ def test_an_unknown_code_is_kept_and_the_status_decides(
         ({"error": {"code": "ERROR_NEW", "message": "Because."}}, "ERROR_NEW", "Because."),
         ({"errors": [{"message": "Because."}, "And so."]}, None, "Because. And so."),
         ({"error": "It is so"}, None, "It is so"),
+        (
+            {"errors": [{"emailAddress": "bad"}, {"birthday": ["late", "odd"]}]},
+            None,
+            "emailAddress: bad birthday: late odd",
+        ),
         ({}, None, "Listrak gave no reason"),
     ],
 )
