@@ -49,7 +49,7 @@ def plain(text: str, digits: str | None = None) -> str:
 
 def may_be_one(text: str) -> str:
     """SQL: the SQL expression ``text``, no readable phone number, may have been one: it has a digit."""
-    return f"COALESCE(REGEXP_MATCHES({text}, '[0-9]'), FALSE)"
+    return f"COALESCE(REGEXP_MATCHES({text}, '^[^0-9]*[0-9]([0-9]|[^0-9])*$'), FALSE)"
 
 
 def numbers(given: Iterable[str]) -> dict[str, str | None]:

@@ -34,6 +34,8 @@ _BY_CODE = {"ERROR_INVALID_EMAIL_ADDRESS": "emailAddress", "ERROR_BIRTHDAY_FIELD
 _TITLES = {api: ours for ours, api in OWN.items()}
 _OPAQUE = (NotFoundError, ServerError)
 """How it may do so and say nothing of it: a body that is too large is not found on a sister API."""
+_OF_THE_MOMENT = (502, 503, 504)
+"""Answers that are about the server, and about no value."""
 _OF_A_CONTACT = (ContactValueError, InvalidRequestError, ProfileFieldError, *_OPAQUE)
 """How Listrak may refuse what a contact holds: not each refusal says what it is about."""
 _NOT_OF_A_VALUE = ("ERROR_INVALID_PHONE_NUMBER", "ERROR_UNSUPPORTED_PROTOCOL", "ERROR_UNSUPPORTED_CONTENT_TYPE")
@@ -75,12 +77,17 @@ def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
             refused = send({}, "")  # it may have been of the moment: no value is given up for one such answer
         if refused is None:
             return SENT
+        if refused.status in _OF_THE_MOMENT:
+            raise refused
         tries, last = _tries(held, longest, refused), refused
         with suppress(StopIteration):
             left = next(tries)
             while found := send(left, str(last)):
+                if found.status in _OF_THE_MOMENT:
+                    break
                 left, last = tries.send(found), found
-            return SENT
+            else:
+                return SENT
         _note(work, phone, {}, "")
         raise refused
 
