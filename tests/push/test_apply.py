@@ -34,7 +34,7 @@ def test_values_arrive_and_a_second_plan_is_empty(pushing: Pushing) -> None:
     assert outcome.finished
     assert outcome.counts == {(ledger.IMPORT, ledger.CONFIRMED): len(VALUES)}
     phones = pushing.phones(len(VALUES))
-    assert [pushing.contact(phone)["values"][text.field_id] for phone in phones] == VALUES
+    assert [pushing.contact(phone)["values"][text.field_id] for phone in phones] == [value.strip() for value in VALUES]
     after = truth(pushing.sandbox)
     touched = {(pushing.sender_code_id, phone, text.field_id) for phone in phones}
     for name in ("contacts", "contact_profile_values", "list_memberships", "opt_outs", "subscriptions"):
