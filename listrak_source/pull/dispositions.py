@@ -50,8 +50,8 @@ class Dispositions:
     """The destination's SQL, by sqlglot's name."""
 
     def as_called(self, resource: DltResource) -> Dispositions:
-        """The same, with the file format that the caller of the run chose: it stands on each resource, as on this."""
-        chosen = self.strategies and resource.compute_table_schema().get("file_format")
+        """The same for one selected ``resource``, with the file format that the caller of the run chose for it."""
+        chosen = self.file_format and self.strategies and resource.compute_table_schema().get("file_format")
         return replace(self, file_format=None) if chosen else self
 
     @property

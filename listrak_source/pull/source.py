@@ -43,8 +43,8 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     @dlt.resource(selected=False)
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
-        source = dlt.current.source()
-        wanted = frozenset(source.selected_resources)
+        selected = dlt.current.source().selected_resources
+        wanted = frozenset(selected)
         stored.check()
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
         spare_consents()
@@ -53,11 +53,12 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
             upkeep.heal()
             loads.look(wanted)
         # Which destination the rows are for is known only now.
-        resources = {name: resource for name, resource in source.resources.items() if name in TABLES}
-        written = of_running_pipeline(settings).as_called(next(iter(resources.values())))
-        for name, resource in resources.items():
-            written.apply(resource, masks.table(TABLES[name]))
-            _also_set_aside(resource, written)
+        written = of_running_pipeline(settings)
+        for name, resource in selected.items():
+            if name in TABLES:
+                called = written.as_called(resource)
+                called.apply(resource, masks.table(TABLES[name]))
+                _also_set_aside(resource, called)
         for batch in loads.next(wanted, written):
             yield {name: written.fitted(rows, masks.table(TABLES[name])) for name, rows in batch.items()}
 
