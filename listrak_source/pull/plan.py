@@ -69,6 +69,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         settings = self.directory.settings
+        self._marks: dict[tuple[str, str], datetime | None] = {}
         self.zone = ZoneInfo(settings.timezone)
         self.ahead = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
@@ -200,10 +201,14 @@ class Plan:
         return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
-        """Up to where a reader has read the unit's stream; None where nobody knows: it was never read, or by a clock
+        """Up to where a reader had read the unit's stream; None where nobody knows: it was never read, or by a clock
         that was ahead, and still is from where we are.
         """
-        mark = progress.watermark(reader, unit.stream)
+        # Of each window it is asked again.
+        place = (reader, unit.stream)
+        if place not in self._marks:
+            self._marks[place] = progress.watermark(*place)
+        mark = self._marks[place]
         if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.directory.now > progress.CLOCKS_DIFFER:
             return None
         return mark - self.ahead

@@ -57,6 +57,8 @@ class Rows:
 
     def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
+        if not records.num_rows:
+            return {}
         self.note_stops(unit, records)
         rows = self._shape(records, OPT_OUTS, {"sender_code_id": unit.sender_code_id})
         rows = self.once.first(opt_outs_of(unit.sender_code_id), rows, OPT_OUT_KEY)
@@ -81,6 +83,8 @@ class Rows:
 
     def memberships(self, unit: ContactUnit, records: pa.Table, *, tell: bool = True) -> Batch:
         """Rows of who is on a list; ``tell`` where nobody else tells what they consented to."""
+        if not records.num_rows:
+            return {}
         return self._memberships(unit, self.once.first(unit.stream, records.select(["phoneNumber"])), tell=tell)
 
     def memberships_of_each(self, read: Sequence[tuple[ContactUnit, pa.Table]]) -> Iterator[tuple[Batch, int]]:
@@ -104,6 +108,8 @@ class Rows:
 
     def untold(self, unit: ContactUnit, records: pa.Table) -> Batch:
         """Events of those on a list who were to be looked up, and of whom no lookup has told what they are to it."""
+        if not records.num_rows:
+            return {}
         phones = records.select(["phoneNumber"])
         told = self.once.has(told_of(unit.sender_code_id), phones["phoneNumber"])
         untold = self.once.first(f"untold, of {unit.stream}", phones.filter(pc.invert(told)))
@@ -113,6 +119,8 @@ class Rows:
 
     def contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
         """Rows of contacts and of their profile values, as a list shows them."""
+        if not records.num_rows:
+            return {}
         fresh = self.once.first(self._contacts_group(unit), records)
         rows = self._shape(fresh, CONTACTS, {"sender_code_id": unit.sender_code_id})
         self._left_out[unit.sender_code_id] += fresh.num_rows - rows.num_rows
