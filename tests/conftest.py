@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests import memo, tiers
+from tests import memo, scratch, tiers
 from tests.destinations import servers
 from tests.destinations.places import PLACES, Place
 
@@ -21,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(tiers.Tiers(config))
+    if config.getoption("--tier") != "long":
+        scratch.in_memory()
     memo.remember()
 
 
@@ -48,7 +52,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
 
 
 @pytest.fixture(autouse=True)
-def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test in a folder of its own, with dlt's working directory in it and without settings from outside."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.chdir(home)
@@ -61,3 +65,5 @@ def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     logging.getLogger("dlt").setLevel(logging.WARNING)
     for name in ("SOURCES__LISTRAK__CLIENT_ID", "SOURCES__LISTRAK__CLIENT_SECRET", "DESTINATION__DUCKDB__CREDENTIALS"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    shutil.rmtree(home, ignore_errors=True)

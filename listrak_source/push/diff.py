@@ -80,7 +80,10 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
         f"WHERE phone_number IS NOT NULL AND {good}) AS changed WHERE {changed}",
     )
     on_a_list = _or(f"COALESCE(after_{index}, '') = '1'" for index, one in enumerate(targets) if one.is_list)
-    may_create = f"phone_number IS NULL AND phone IS NOT NULL AND NOT says_stop AND {good} AND {on_a_list}"
+    may_create = (
+        f"phone_number IS NULL AND phone IS NOT NULL AND NOT says_stop AND {good} AND {on_a_list} "
+        f"AND NOT {phones.is_nobodys('phone')}"
+    )
     if CREATE not in sync.modes:
         may_create = "FALSE"
     # Who said stop and is gone at Listrak is not made anew there.

@@ -52,6 +52,13 @@ def may_be_one(text: str) -> str:
     return f"COALESCE(REGEXP_MATCHES({text}, '^[^0-9]*[0-9]([0-9]|[^0-9])*$'), FALSE)"
 
 
+def is_nobodys(number: str) -> str:
+    """SQL: the number of the SQL expression ``number``, in its one form, is American and can be nobody's: no area code
+    and no exchange begins with 0 or 1.
+    """
+    return f"REGEXP_MATCHES({number}, '^1([01]|[0-9]{{3}}[01])')"
+
+
 def numbers(given: Iterable[str]) -> dict[str, str | None]:
     """By text: its digits in international form, None where libphonenumber finds no possible number in it."""
     return {text: _number(text) for text in given}

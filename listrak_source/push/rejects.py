@@ -26,14 +26,11 @@ def make(store: Store, table: str, compared: str, targets: list[Target], *, may_
     """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
     stops = any(one.is_stop for one in targets)
     unread_who = f"says_stop AND {phones.may_be_one('odd')}" if stops else "FALSE"
+    unknown = f"CASE WHEN {phones.is_nobodys('phone')} THEN {text(NO_PHONE)} ELSE {text(UNKNOWN)} END"
     reasons = [
         ("phone", f"CASE WHEN {unread_who} THEN {text(UNREAD_WHO)} ELSE {text(NO_PHONE)} END", "phone IS NULL"),
         ("phone", TWIN, "first_key IS NOT NULL"),
-        (
-            "phone",
-            text(UNKNOWN),
-            f"phone IS NOT NULL AND phone_number IS NULL AND NOT says_stop AND NOT ({may_create})",
-        ),
+        ("phone", unknown, f"phone IS NOT NULL AND phone_number IS NULL AND NOT says_stop AND NOT ({may_create})"),
         ("phone", text(GONE), f"{may_create} AND {on_record}"),
     ]
     for index, target in enumerate(targets):

@@ -46,6 +46,17 @@ def test_a_forged_number_reaches_nobody(pushing: Pushing) -> None:
     assert not pushing.sent()
 
 
+def test_nobody_is_created_whose_number_nobody_can_have(in_duckdb: Pushing) -> None:
+    """14.A1: what a form was filled with to get past it."""
+    lists = in_duckdb.lists()
+    made_up = ["0000000000", "1111111111", "1212555103", "12120555103", "2125550199"]
+    in_duckdb.customers(["id", "phone", "news"], [(at, one, True) for at, one in enumerate(made_up)])
+    sync = in_duckdb.sync({"news": {"list": lists[0]}}, modes=["create"])
+    plan = in_duckdb.plan(sync)
+    assert plan.counts["creates"] == 1
+    assert plan.rejected == {"phone: not a phone number": 4}
+
+
 @pytest.mark.parametrize("kind", ["BIGINT", "NUMERIC(38, 0)", "NUMERIC(14, 3)", "HUGEINT", "UHUGEINT", "NUMERIC"])
 def test_numbers_of_any_width_are_digits(in_duckdb: Pushing, kind: str) -> None:
     """14.A1: a phone number in a column of numbers, however wide that is."""
