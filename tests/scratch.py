@@ -9,13 +9,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - Linux has its file system in memory there
+MEMORY = Path("/dev/shm")
+"""Linux has its file system in memory there."""
 NEEDED = 2 * 1024**3
 """Bytes that must be free there: a run takes a quarter of it."""
 
 
 def in_memory() -> None:
-    """From now on temporary folders are made in memory, also by processes that are started; unless TMPDIR says where."""
+    """From now on temporary folders are made in memory, by started processes too; unless TMPDIR says where."""
     if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < NEEDED:
         return
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)

@@ -59,6 +59,7 @@ def test_after_a_pull_no_load_file_stays_and_nobody_else_reads_what_does(sandbox
     assert list(Path("dlt").rglob("trace.pickle"))
 
 
+@pytest.mark.full
 def test_after_a_pull_that_failed(sandbox: Sandbox) -> None:
     sandbox.faults.add(Fault("status", after=12, times=None, status=500))
     assert run("pull", SOURCES__LISTRAK__MAX_ATTEMPTS="1") == (Exit.TRY_AGAIN, set())

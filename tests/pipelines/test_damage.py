@@ -23,6 +23,7 @@ def count(table: str) -> int:
         return int((connection.execute(f"SELECT count(*) FROM listrak_sms.{table}").fetchone() or (0,))[0])
 
 
+@pytest.mark.full
 def test_a_damaged_state(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     before = count("consent_events")

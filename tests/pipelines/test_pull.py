@@ -184,6 +184,7 @@ def test_refused_credentials(listrak: Listrak, sandbox: Sandbox, monkeypatch: py
     assert "a secret that is wrong" not in out + err
 
 
+@pytest.mark.full
 def test_trouble_on_the_way_says_try_again_and_loses_nothing(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_run_is_shown_and_undone(listrak: Listrak, phones: list[str], sandbox:
     assert listrak("push", "status", "no-such-run")[0] == Exit.WRONG_USE
 
 
+@pytest.mark.full
 def test_over_the_budget(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:
     with duckdb.connect("listrak.duckdb") as connection:
         connection.execute("UPDATE customers SET stop = TRUE")
@@ -199,6 +200,7 @@ def test_who_is_not_answered_for_is_named_and_the_exit_code_says_not_all(
         assert " running " not in listrak("push", "status")[1]
 
 
+@pytest.mark.full
 def test_what_becomes_of_what_did_not_come_to_be_is_said_as_it_is(
     listrak: Listrak, phones: list[str], sandbox: Sandbox
 ) -> None:
@@ -269,6 +271,7 @@ def test_values_that_look_alike_are_told_apart() -> None:
     assert apart("silver", "") == ("silver", "''")
 
 
+@pytest.mark.full
 def test_a_file_that_is_too_large_says_so_and_what_to_set(
     listrak: Listrak, phones: list[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +295,7 @@ def test_a_file_that_is_too_large_says_so_and_what_to_set(
     assert listrak("push", "plan", "loyalty")[0] == Exit.DONE
 
 
+@pytest.mark.full
 def test_a_sync_that_wants_something_else_is_named(listrak: Listrak, phones: list[str]) -> None:
     """14.C16: by check, plan and apply."""
     path = Path("listrak_push.toml")

@@ -58,7 +58,7 @@ class Another(Second):
     name = "another"
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
     """Without a lease both ended well, and the events stood there twice."""
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
@@ -110,6 +110,7 @@ def silence(warehouse: Warehouse, seconds: float) -> None:
         sql.run(f"UPDATE {lease.TABLE} SET heartbeat = heartbeat - {seconds}")
 
 
+@pytest.mark.full
 def test_an_owner_on_another_machine_counts_as_gone_after_a_minute_and_loads_nothing_then(
     in_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,7 +153,7 @@ def test_a_pull_begun_by_a_clock_that_was_ahead_is_not_gone_on_with(warehouse: W
     assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("days", [5, 9, 13])
 def test_what_happened_while_a_clock_was_said_to_be_ahead_is_read_later(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, days: int

@@ -146,6 +146,7 @@ def test_opt_outs_that_were_not_shown_for_a_moment_come_with_the_next_pull(
     assert lacks(warehouse, "opt_outs") == {}
 
 
+@pytest.mark.full
 def test_a_list_that_was_empty_for_a_moment_is_read_again(warehouse: Warehouse) -> None:
     """13.A2: the first reading of a list that finds nobody is not believed, and the second is."""
     warehouse.sandbox.faults.add(Fault("no_rows", "list_contacts", times=None))
@@ -156,7 +157,7 @@ def test_a_list_that_was_empty_for_a_moment_is_read_again(warehouse: Warehouse) 
     assert lacks(warehouse, "contacts", "list_memberships") == {}
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("operation", ["list_phone_lists", "list_sender_codes"])
 @pytest.mark.parametrize("full", [False, True])
 def test_what_the_directory_does_not_show_is_asked_for_by_itself(
@@ -216,7 +217,7 @@ def test_a_lookup_takes_no_stop_back(warehouse: Warehouse, said: str) -> None:
     assert events == ["opted_out"]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("data", [[], None])
 def test_a_lookup_that_tells_of_no_list_is_asked_again(warehouse: Warehouse, data: Any) -> None:
     """13.A6: a list has just shown them."""

@@ -68,6 +68,7 @@ def test_placement_survives_a_table_that_is_selected_later(warehouse: Warehouse)
     assert placed(warehouse) == before
 
 
+@pytest.mark.full
 def test_a_gap_of_months_is_placed_by_month(warehouse: Warehouse, sandbox: Sandbox) -> None:
     world, someone = sandbox.world, somebody(sandbox)
     warehouse.begin("list_memberships")

@@ -125,6 +125,7 @@ def test_same_warehouse_in_every_charset(warehouse: Warehouse, expected: dict[st
     assert found == expected["first"]
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("operation", ["list_opt_outs", "list_contacts"])
 def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operation: str) -> None:
     """13.A3: taken for the last page, it lost every stop without a word."""

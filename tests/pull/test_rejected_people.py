@@ -14,7 +14,7 @@ from tests.pull.setting_aside import listed, log, only, rejected
 from tests.pull.warehouse import Warehouse, truth
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("field", "value", "reason", "page_size"),
     [

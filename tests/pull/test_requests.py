@@ -37,9 +37,11 @@ def test_each_table_alone_asks_only_for_what_it_needs(warehouse: Warehouse, tabl
         assert counts["list_opt_outs"] == 2, "the last days, by date, and all of them"
 
 
-def test_a_pull_only_reads(warehouse: Warehouse) -> None:
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("pulls", [[{}, {"lookups": "all"}], [{}, {}, {"full": True}]], ids=["lookups", "a later pull"])
+def test_a_pull_only_reads(warehouse: Warehouse, pulls: list[dict[str, Any]]) -> None:
     world = warehouse.sandbox.world
-    for options in ({}, {}, {"lookups": "all"}, {"full": True}):
+    for options in pulls:
         warehouse.pull(**options)
         world.live(1)
     log = list(warehouse.sandbox.traffic.log)

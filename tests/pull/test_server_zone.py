@@ -43,6 +43,7 @@ def set_zone(warehouse: Warehouse, zone: str) -> None:
     run(warehouse, f"ALTER DATABASE {name} SET timezone = '{zone}'")
 
 
+@pytest.mark.full
 @in_postgres
 @pytest.mark.parametrize("zone", ["America/New_York", pytest.param("Asia/Kolkata", marks=pytest.mark.full)])
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_slices_that_are_cut_short_again_and_again_end_as_if_nobody_had(warehous
     agree(warehouse, twin)
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("options", [{}, {"slices": 1}, {"start_date": "2010-01-01"}], ids=["all", "slices", "since"])
 def test_who_has_no_date_is_read_unless_dates_are_asked_for(
     warehouse: Warehouse, undated: str, options: dict[str, Any]

@@ -38,6 +38,7 @@ def elsewhere(warehouse: Warehouse) -> None:
     shutil.rmtree(warehouse.folder / "pipelines")
 
 
+@pytest.mark.full
 @in_databases
 def test_the_newest_copies_of_the_state_stay(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     assert COPIES == 10

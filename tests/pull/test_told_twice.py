@@ -36,7 +36,7 @@ def test_a_field_and_a_list_that_an_answer_names_twice(warehouse: Warehouse, pla
     assert warehouse.rows("contact_profile_values") == held
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", "delta"], indirect=True)
 def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
     warehouse: Warehouse, place: Place, monkeypatch: pytest.MonkeyPatch

@@ -53,7 +53,7 @@ def held_of(rows: Rows, *phones: str) -> Rows:
     return {key: undated(row) for key, row in rows.items() if set(phones) & set(key)}
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("happens", "table"),
     [

@@ -45,7 +45,7 @@ def keys(warehouse: Warehouse, name: str) -> set[Any]:
     return {key[:4] if name == "consent_events" else key for key in warehouse.rows(name)}
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize(("name", "harm"), CASES)
 def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, name: str, harm: str) -> None:
     warehouse.begin()
@@ -115,7 +115,7 @@ def test_rows_that_are_gone_while_a_pull_is_cut_short(warehouse: Warehouse) -> N
     assert [remark for remark in remarks(warehouse) if remark.startswith("opt_outs had lost")]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("mode", ["drop_sources", "drop_data", "drop_resources"])
 def test_refresh_keeps_the_consent_events_and_fills_what_it_drops(warehouse: Warehouse, mode: Any) -> None:
     one = somebody(warehouse.sandbox)

@@ -83,6 +83,7 @@ def test_a_move_that_is_not_one_is_refused(warehouse: Warehouse) -> None:
     warehouse.pull("opt_outs", timezone=NEW_YORK)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(
     "zones",

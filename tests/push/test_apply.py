@@ -125,6 +125,7 @@ def test_who_has_vanished_is_found_missing(pushing: Pushing) -> None:
     assert again.rejected == {"tier: tried: not found": 1}, "nor is it forgotten"
 
 
+@pytest.mark.full
 def test_what_was_tried_in_vain_is_tried_again_when_something_has_changed(in_duckdb: Pushing) -> None:
     sync, text = tiers(in_duckdb), in_duckdb.field("Text")
     phone, *others = in_duckdb.phones(len(VALUES))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from listrak_source.push import ledger
 from listrak_source.push.apply import Outcome
 from listrak_source.push.sync import Sync
@@ -59,6 +61,7 @@ def test_values_are_as_they_were(pushing: Pushing) -> None:
     assert undone(pushing, sync, run) is None, "once"
 
 
+@pytest.mark.full
 def test_what_has_no_way_back_is_named_and_stays(pushing: Pushing) -> None:
     text = pushing.field("Text")
     new = pushing.world.add_list(pushing.sender_code_id, "VIP")

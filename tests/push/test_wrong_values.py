@@ -58,6 +58,7 @@ def test_numbers_have_their_shortest_form(pushing: Pushing, kind: str) -> None:
     assert pushing.plan(number).rejected == {}, "nothing is no value that does not fit"
 
 
+@pytest.mark.full
 def test_no_negative_nothing_and_no_year_before_christ(pushing: Pushing) -> None:
     """14.C14: -0 went as it is, and 44 BC as the year 44."""
     first, second = pushing.phones(2)
@@ -165,7 +166,7 @@ def test_the_servers_settings_change_no_value(pushing: Pushing) -> None:
     assert _planned(pushing, floats) == ["0.1234567890123456"]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["grouped", "exponent", "padded"])
 def test_numbers_are_equal_however_listrak_writes_them(pushing: Pushing, how: Any) -> None:
     """14.B13: when they are compared and when they are read back, by a sync and one by one."""

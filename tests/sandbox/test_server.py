@@ -100,6 +100,7 @@ serve(world, port=0, on_listen=listen)
 """
 
 
+@pytest.mark.full
 def test_serving_200_000_contacts_costs_little() -> None:
     begun = time.monotonic()
     with subprocess.Popen(

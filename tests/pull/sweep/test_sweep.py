@@ -198,7 +198,7 @@ def test_a_walk_of_one_table_marks_in_it_what_is_gone_and_nothing_else(
     assert removed(warehouse).keys() <= {table}
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("move", ["comes back", "joins another list", "leaves and joins again", "opts out"])
 def test_who_moves_while_a_walk_runs_is_not_marked(warehouse: Warehouse, move: str) -> None:
     gone = settle(warehouse)
