@@ -55,6 +55,7 @@ def run(folder: Path, *options: str) -> str:
 SUMMARY = "from tests.conftest import pytest_terminal_summary\n"
 
 
+@pytest.mark.full
 def test_a_test_that_takes_too_much_fails_with_a_sentence(tmp_path: Path) -> None:
     said = run(tmp_path)
     assert "test_spending.py::test_much FAILED" in said

@@ -185,6 +185,7 @@ def test_a_stop_that_is_not_understood_ends_no_command_well(listrak: Listrak, ph
         assert phones[0] not in out + err
 
 
+@pytest.mark.full
 def test_who_is_not_answered_for_is_named_and_the_exit_code_says_not_all(
     listrak: Listrak, phones: list[str], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

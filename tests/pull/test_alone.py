@@ -72,7 +72,7 @@ def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -
     assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)

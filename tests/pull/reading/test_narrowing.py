@@ -28,6 +28,7 @@ WINDOWS = pytest.mark.parametrize(
 # -- a full page without a cursor -----------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(5)
 @BOUNDS
 @WINDOWS
 def test_opt_outs_without_pages_are_read_in_narrower_windows(
@@ -45,6 +46,7 @@ def test_opt_outs_without_pages_are_read_in_narrower_windows(
     assert whole.proved, "a page that is not full is all"
 
 
+@pytest.mark.cases(5)
 @BOUNDS
 @WINDOWS
 def test_contacts_whose_cursor_is_lost_are_read_in_narrower_windows(
@@ -131,6 +133,7 @@ def test_the_present_of_every_zone_can_be_narrowed(zone: str) -> None:
         assert sandbox.traffic.counts["list_opt_outs"] < 150
 
 
+@pytest.mark.cases(5)
 @pytest.mark.parametrize("taken", ["ignored", "capped"])
 @BOUNDS
 @WINDOWS
