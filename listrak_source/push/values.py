@@ -41,7 +41,7 @@ _WORDS = {
     Kind.STOP: (f"{_YES}|{_LEAVES}", f"{_NO}|{_STAYS}"),
     Kind.MEMBERSHIP: (f"{_YES}|{_STAYS}", f"{_NO}|{_LEAVES}"),
 }
-_BLANKS = (
+BLANKS = (
     " \t\n\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
@@ -74,6 +74,8 @@ _TIME = "[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
 _OFFSET = " ?(Z|z|UTC|GMT|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)"
 _ISO = f"^{_ISO_DAY}({_TIME}( ?[AaPp][Mm]|{_OFFSET})?)?$"
 """What else stands behind a day may say that it is another one: an era, say."""
+_LOCAL = f"^{_ISO_DAY}({_TIME}( ?[AaPp][Mm])?)?$"
+_MOMENT = f"^{_ISO_DAY}{_TIME}{_OFFSET}$"
 
 
 def canonical(text: str, kind: Kind) -> str:
@@ -103,6 +105,8 @@ def of_table(text: str, kind: Kind) -> str:
     """SQL for what a table's SQL expression ``text`` wants: the canonical form, and of a text no blanks around it.
     What Listrak holds keeps its blanks, so that they are seen.
     """
+    if kind in (Kind.DATE, Kind.BIRTHDAY):
+        return _date(trimmed(text), _LOCAL)  # of a moment the day depends on the zone: see ``wanted``
     return f"NULLIF({trimmed(text)}, '')" if kind in (Kind.TEXT, Kind.POSTAL_CODE) else canonical(text, kind)
 
 
@@ -128,7 +132,12 @@ def shortest(number: str) -> str:
 
 def trimmed(text: str) -> str:
     """SQL for the SQL expression ``text`` without the blanks around it."""
-    return f"CASE WHEN REGEXP_MATCHES({text}, '{_BARE}') THEN {text} ELSE TRIM({text}, '{_BLANKS}') END"
+    return f"CASE WHEN REGEXP_MATCHES({text}, '{_BARE}') THEN {text} ELSE TRIM({text}, '{BLANKS}') END"
+
+
+def is_moment(text: str) -> str:
+    """SQL: the SQL expression ``text`` is a time with its offset."""
+    return f"{text} LIKE '%:%' AND REGEXP_MATCHES({trimmed(text)}, '{_MOMENT}')"
 
 
 def is_said(text: str) -> str:
@@ -158,13 +167,13 @@ def usual(text: str, kind: Kind) -> str:
     return text
 
 
-def _date(text: str) -> str:
+def _date(text: str, iso: str = _ISO) -> str:
     """As 2020-12-31. The year one is Listrak's word for no date."""
     # Told from both ends, for not every database can split a text.
     month, day = f"SUBSTRING({text}, 1, 2)", f"SUBSTRING({text}, LENGTH({text}) - 6, 2)"
     two = " || '-' || ".join(f"LPAD(REPLACE({part}, '/', ''), 2, '0')" for part in (month, day))
     american = f"SUBSTRING({text}, LENGTH({text}) - 3, 4) || '-' || {two}"
     return (
-        f"CASE WHEN REGEXP_MATCHES({text}, '{_ISO}') THEN SUBSTRING({text}, 1, 10) "
+        f"CASE WHEN REGEXP_MATCHES({text}, '{iso}') THEN SUBSTRING({text}, 1, 10) "
         f"WHEN REGEXP_MATCHES({text}, '{_AMERICAN}') THEN {american} END"
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from listrak_source.push import columns, phones
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from listrak_source.push import columns, phones, zones
 from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
-from listrak_source.push.values import trimmed
+from listrak_source.push.values import Kind, is_moment, trimmed
 
 _TOGETHER = 10_000
-"""Odd phone numbers that are in memory at once."""
+"""Odd texts that are in memory at once."""
 
 
 def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
@@ -35,7 +38,8 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         ") AS texts) AS stripped) AS told",
         for_now=True,
     )
-    _tell_odd(store, sync, rows)
+    _tell(store, f"odd_{sync.name}", rows, ("odd", "odd <> ''"), "phone", phones.numbers)
+    _tell_days(store, sync, rows, targets)
     store.make(
         twins,
         f"SELECT phone, MIN(row_key) AS first_key, MAX(row_key) AS last_key FROM {rows} "
@@ -53,19 +57,38 @@ def said(store: Store, rows: str, targets: list[Target]) -> str:
     return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(values))
 
 
-def _tell_odd(store: Store, sync: Sync, rows: str) -> None:
-    """Fill in the phone numbers that SQL alone cannot tell."""
-    odd, told_apart = f"push_odd_{sync.name}", f"push_phones_{sync.name}"
-    store.make(odd, f"SELECT DISTINCT odd AS given FROM {rows} WHERE odd <> ''")
+def _tell_days(store: Store, sync: Sync, rows: str, targets: list[Target]) -> None:
+    """Write a day in the place of each text that is a time with its offset, and goes to a date."""
+    dates = {f"column_{index}": one.kind for index, one in enumerate(targets) if one.kind in (Kind.DATE, Kind.BIRTHDAY)}
+    for column, stored in columns.types_of(store, rows, list(dates)).items():
+        if stored.form is columns.Form.TEXT:
+            told = partial(zones.days, zone=store.zone, is_day=dates[column] is Kind.BIRTHDAY)
+            _tell(store, f"days_{sync.name}", rows, (column, is_moment(column)), column, told)
+
+
+def _tell(
+    store: Store,
+    title: str,
+    rows: str,
+    given: tuple[str, str],
+    column: str,
+    told: Callable[[Iterable[str]], Mapping[str, str | None]],
+) -> None:
+    """Fill in what SQL alone cannot tell: of each different text in the column ``given``, where its condition holds,
+    what ``told`` makes of it.
+    """
+    source, condition = given
+    odd, told_apart = f"push_{title}", f"push_told_{title}"
+    store.make(odd, f"SELECT DISTINCT {source} AS given FROM {rows} WHERE {condition}")
     store.run(f"DROP TABLE IF EXISTS {told_apart}")
-    store.run(f"CREATE TABLE {told_apart} (given TEXT, phone TEXT)")
+    store.run(f"CREATE TABLE {told_apart} (given TEXT, told TEXT)")
     for some in store.stream(f"SELECT given FROM {odd}", "given", _TOGETHER):
-        told = phones.numbers(some["given"].to_pylist())
-        store.insert(told_apart, ["given", "phone"], [(raw, phone) for raw, phone in told.items() if phone])
+        found = told(some["given"].to_pylist())
+        store.insert(told_apart, ["given", "told"], [(raw, value) for raw, value in found.items() if value])
     store.run(f"DROP TABLE {odd}")
     if store.one(f"SELECT COUNT(*) FROM {told_apart}"):
         store.run(
-            f"UPDATE {rows} SET phone = (SELECT MAX(o.phone) FROM {told_apart} AS o WHERE o.given = {rows}.odd) "
-            f"WHERE odd IN (SELECT given FROM {told_apart})"
+            f"UPDATE {rows} SET {column} = (SELECT MAX(o.told) FROM {told_apart} AS o WHERE o.given = {rows}.{source}) "
+            f"WHERE {source} IN (SELECT given FROM {told_apart})"
         )
     store.run(f"DROP TABLE {told_apart}")
