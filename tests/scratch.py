@@ -11,8 +11,8 @@ from pathlib import Path
 
 MEMORY = Path("/dev/shm")
 """Linux has its file system in memory there."""
-NEEDED = 2 * 1024**3
-"""Bytes that must be free there: a run takes a quarter of it."""
+NEEDED = 6 * 1024**3
+"""Bytes that must be free there: a run takes half of it at the most."""
 
 
 def in_memory() -> None:

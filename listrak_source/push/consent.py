@@ -44,16 +44,26 @@ def refused_by_list(records: Iterable[Mapping[str, Any]], *, taken_off_by_us: bo
     return None
 
 
+def opted_out(contact: Mapping[str, Any]) -> bool | None:
+    """Whether a contact is opted out, as Listrak tells it; None where it does not say so in a word that we know. Where
+    it says so twice a stop wins.
+    """
+    told = {str(value).casefold() for name, value in contact.items() if name.casefold() == "optedout"}
+    if told & {"true", "1"}:
+        return True
+    return False if told in ({"false"}, {"0"}) else None
+
+
 def refused_by_contact(contact: Mapping[str, Any], zone: ZoneInfo) -> Refusal | None:
     """What speaks against any opting in in what Listrak tells of the contact; None where nothing does.
 
     Allowed is: ``optedOut`` is there and false, and there is no date of a stop, or a later one of subscribing. Dates
     are times of ``zone`` unless they tell their offset; what cannot be read proves nothing.
     """
-    if "optedOut" not in contact or not isinstance(contact["optedOut"], bool):
-        return Refusal(False, f"whether it is opted out is told as {_word(contact.get('optedOut'))}")
-    if contact["optedOut"]:
+    if opted_out(contact):
         return Refusal(True, "it is opted out")
+    if contact.get("optedOut") is not False:
+        return Refusal(False, f"whether it is opted out is told as {_word(contact.get('optedOut'))}")
     if date_of(contact.get("unsubscribeDate")):
         stopped = moment_of(contact["unsubscribeDate"], zone, late=True)
         since = moment_of(contact.get("subscribeDate"), zone, late=False)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from listrak_source.api import ContactStateError, ContactValueError, NotFoundError, each_record
 from listrak_source.api.phones import all_forms
 from listrak_source.api.records import ContactListSubscription, PhoneAttribute, SMSContact
-from listrak_source.push.consent import refused_by_contact, refused_by_list
+from listrak_source.push.consent import opted_out, refused_by_contact, refused_by_list
 from listrak_source.push.ledger import AGAIN, OPTED_OUT, SENT, SUBSCRIBE, UNPROVED
 from listrak_source.push.one_by_one import NOBODY, Act
 from listrak_source.push.reading_back import INVITED, OFF, ON, WAITS, of_list, states
@@ -114,7 +114,7 @@ def create(work: Work, _fields: Iterable[PhoneAttribute]) -> Act:
     def act(phone: str, wanted: Mapping[str, str]) -> str:
         for form in all_forms(phone):
             if there := _found(work, form):
-                return OPTED_OUT if there.get("optedOut") else SENT
+                return OPTED_OUT if opted_out(there) else SENT
         (phone_list_id,) = (one.column.phone_list for one in of_ids(wanted, ()) if one.is_list)
         with _unless("ERROR_PHONE_NUMBER_FOUND"):
             work.client.create_contact(sender_code_id, int(phone_list_id or 0), _new(phone, wanted))

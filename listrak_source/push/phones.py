@@ -56,7 +56,7 @@ def is_nobodys(number: str) -> str:
     """SQL: the number of the SQL expression ``number``, in its one form, is American and can be nobody's: no area code
     and no exchange begins with 0 or 1.
     """
-    return f"REGEXP_MATCHES({number}, '^1([01]|[0-9]{{3}}[01])')"
+    return f"REGEXP_MATCHES({number}, '^1([01]|[0-9]{{3}}[01])[0-9]*$')"
 
 
 def numbers(given: Iterable[str]) -> dict[str, str | None]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from listrak_source.api import NothingTold
 from listrak_source.api.dates import date_of
 from listrak_source.api.records import PhoneAttribute, SMSContact
+from listrak_source.push.consent import opted_out
 from listrak_source.push.ledger import SENT
 from listrak_source.push.one_by_one import Act
 from listrak_source.push.reading_back import OWN, profile_of
@@ -24,7 +26,11 @@ def put(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
     sender_code_id = work.run.sender_code_id
 
     def act(phone: str, wanted: Mapping[str, str]) -> str:
-        now = whole(dict(work.client.get_contact(sender_code_id, phone)), active)
+        read = dict(work.client.get_contact(sender_code_id, phone))
+        if opted_out(read) is None:
+            # It would go back as one that is not.
+            raise NothingTold("whether the contact is opted out is not told", operation="get_contact")
+        now = whole(read, active)
         body = changed(now, wanted)
         if body != now:
             work.client.update_contact(sender_code_id, cast("SMSContact", body))
@@ -46,7 +52,7 @@ def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
         "phoneNumber": read.get("phoneNumber"),
         **{name: read.get(name) for name in ("emailAddress", "firstName", "lastName", "postalCode")},
         "birthday": date_of(read.get("birthday")),
-        "optedOut": str(read.get("optedOut")).casefold() == "true",
+        "optedOut": opted_out(read) is True,
         "segmentationFieldValues": [one for one in profile_of(read) if one.get("segmentationFieldId") in active],
     }
 

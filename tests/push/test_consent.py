@@ -56,6 +56,7 @@ CONTACTS: list[tuple[dict[str, Any], bool]] = [
         )
     ),
     ({"optedOut": True}, False),
+    ({"optedOut": False, "OptedOut": True}, False),
     ({"optedOut": "false"}, False),
     ({"optedOut": None}, False),
     ({"optedOut": 0}, False),

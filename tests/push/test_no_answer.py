@@ -75,6 +75,20 @@ def test_one_who_is_not_answered_for_holds_up_nobody(in_duckdb: Pushing, operati
     assert pushing.plan(sync).is_empty
 
 
+@pytest.mark.parametrize("told", ["null", '"n/a"', "2"])
+def test_who_may_be_opted_out_for_all_we_know_is_not_sent_as_one_who_is_not(in_duckdb: Pushing, told: str) -> None:
+    """14.A2: ``PUT`` sends the whole contact, and whether it is opted out is part of it."""
+    bad, good = in_duckdb.phones(2)
+    in_duckdb.customers(["id", "phone", "first"], [(1, bad, "Zoe"), (2, good, "Zoe")])
+    sync = in_duckdb.sync({"first": {"contact": "first_name"}})
+    body = f'{{"status": 200, "data": {{"phoneNumber": "{bad}", "optedOut": {told}, "segmentationFieldValues": []}}}}'
+    in_duckdb.sandbox.faults.add(Fault("status", "get_contact", path=bad, times=None, status=200, body=body))
+    outcome = in_duckdb.apply(sync)
+    assert outcome
+    assert outcome.counts == {(UPDATE, SKIPPED): 1, (UPDATE, CONFIRMED): 1}
+    assert in_duckdb.sent() == ["PUT"]
+
+
 def test_who_is_to_be_taken_off_or_created_is_skipped_too(in_duckdb: Pushing) -> None:
     pushing = in_duckdb
     old = pushing.lists()[0]
