@@ -31,7 +31,7 @@ class Place:
     needs_extensions: bool = False
     """It is read or written with extensions of DuckDB."""
     copy: Callable[[Path, Path], object] | None = None
-    """Copies the warehouse of one folder into the place of another's, which does not exist yet; None: it cannot."""
+    """Copies the warehouse of one folder into the place of another's, instead of what is there; None: it cannot."""
 
 
 DATASET = "listrak_sms"
@@ -63,6 +63,7 @@ def _postgres(folder: Path) -> Any:
 
 
 def _copy_postgres(begun: Path, folder: Path) -> None:
+    servers.drop_database(_database(folder))
     servers.copy_database(_database(folder), _database(begun))
 
 

@@ -44,7 +44,15 @@ def postgres() -> str:
 
 def copy_database(name: str, template: str) -> None:
     """Make a database of that name on the PostgreSQL server, as ``template`` is. Raises if there is one."""
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    _run(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop_database(name: str) -> None:
+    """Drop a database, if there is one, whoever is connected to it."""
+    _run(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _run(statement: sql.Composed) -> None:
     with closing(psycopg2.connect(postgres())) as connection:
         connection.autocommit = True
         connection.cursor().execute(statement)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -149,10 +148,22 @@ def promises(
 
 @pytest.mark.sized
 def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    any_table(in_duckdb, tmp_path, monkeypatch)
+
+
+@pytest.mark.full
+def test_any_table_in_postgresql(in_postgres: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    any_table(in_postgres, tmp_path, monkeypatch)
+
+
+def any_table(pushing: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try as many tables as the profile says."""
     monkeypatch.setattr(lease, "is_running", lambda _: False)
-    pushing, database = in_duckdb, in_duckdb.warehouse.database
     people = pushing.phones(8)
-    shutil.copy(database, start := tmp_path / "start.duckdb")
+    copy, folder, start = pushing.warehouse.place.copy, pushing.warehouse.folder, tmp_path / "start"
+    assert copy
+    start.mkdir()
+    copy(folder, start)
 
     # An example takes a second: it is not made smaller, for that takes minutes.
     phases = [Phase.explicit, Phase.generate]
@@ -171,7 +182,7 @@ def test_any_table_any_state_any_kill(in_duckdb: Pushing, tmp_path: Path, monkey
         pushing.sandbox.service.reset()
         pushing.sandbox.service.quirks = replace(Quirks(), left_state=state)
         left: set[str] = set()
-        shutil.copy(start, database)
+        copy(start, folder)
         new_list = pushing.world.add_list(pushing.sender_code_id, "Sale", double_opt_in=asks)
         live(pushing, earlier, [*people, *NEW], left, edits=True)
         if earlier:
