@@ -12,6 +12,7 @@ from listrak_source.push.sync import Sync
 from listrak_source.push.targets import Target, given
 from listrak_source.push.values import Kind, is_moment, trimmed
 
+_DAYS = (Kind.DATE, Kind.BIRTHDAY)
 _TOGETHER = 10_000
 """Odd texts that are in memory at once."""
 
@@ -25,8 +26,9 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
     """
     rows, twins = f"push_wanted_{sync.name}", f"push_twins_{sync.name}"
     indexes = range(len(targets))
-    phone = columns.as_text(store, sync.phone, columns.of(store, sync)[sync.phone])
-    some = ", ".join(f"{name(one.column.name)} AS column_{index}" for index, one in enumerate(targets))
+    types = columns.of(store, sync)
+    phone = columns.as_text(store, sync.phone, types[sync.phone])
+    some = ", ".join(f"{_kept(one, types)} AS column_{index}" for index, one in enumerate(targets))
     store.make(
         rows,
         f"SELECT row_key, phone, CASE WHEN phone IS NULL THEN {trimmed('given')} END AS odd"
@@ -57,9 +59,16 @@ def said(store: Store, rows: str, targets: list[Target]) -> str:
     return "".join(f", {sql} AS said_{index}" for index, sql in enumerate(values))
 
 
+def _kept(target: Target, types: Mapping[str, columns.Stored]) -> str:
+    """SQL for a target's column as it is; as a plain text where a day may take its place."""
+    column = name(target.column.name)
+    is_text = types[target.column.name].form is columns.Form.TEXT
+    return f"CAST({column} AS TEXT)" if is_text and target.kind in _DAYS else column
+
+
 def _tell_days(store: Store, sync: Sync, rows: str, targets: list[Target]) -> None:
     """Write a day in the place of each text that is a time with its offset, and goes to a date."""
-    dates = {f"column_{index}": one.kind for index, one in enumerate(targets) if one.kind in (Kind.DATE, Kind.BIRTHDAY)}
+    dates = {f"column_{index}": one.kind for index, one in enumerate(targets) if one.kind in _DAYS}
     for column, stored in columns.types_of(store, rows, list(dates)).items():
         if stored.form is columns.Form.TEXT:
             told = partial(zones.days, zone=store.zone, is_day=dates[column] is Kind.BIRTHDAY)
