@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from pipelines.interrupts import Terminated
-from pipelines.messages import Exit, command_of, explain
+from pipelines.messages import Exit, command_of, explain, was_interrupted
 from pipelines.screen import Dataset, Destination, err, example, out, print_anywhere
 
 _PUSH = "push"
@@ -30,13 +30,6 @@ class _Commands(TyperGroup):
 
             self.add_command(typer.main.get_command(push_app))
         return super().get_command(ctx, cmd_name)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run a command. Typer itself would end an interrupted one with a code of its own, and no word."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise RuntimeError("interrupted") from error
 
 
 app = typer.Typer(
@@ -269,7 +262,10 @@ def main() -> None:
     print_anywhere()
     try:
         app()
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        # Typer ends an interrupted command with a code of its own, and no word.
+        if isinstance(error, SystemExit) and not was_interrupted(error):
+            raise
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
         sentence, code = explain(error, command_of(sys.argv[1:]))

@@ -6,11 +6,14 @@ for a small one of its own: of a hundred pulls that were interrupted between two
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,17 +25,53 @@ _WAYS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
 
 def end_when_told() -> None:
     """Have SIGTERM and SIGHUP raise :class:`Terminated` in this process, once: who tells a process to end often tells
-    it twice, and what it does to end in order must not be cut short. ``nohup`` is left in force.
-    """
-    ways = [way for way in _WAYS if signal.getsignal(way) is not signal.SIG_IGN]
+    it twice, and what it does to end in order must not be cut short. ``nohup`` is left in force, and so is a shell that
+    lets what it runs in the background ignore Ctrl-C.
 
-    def told(*_: object) -> None:
-        for way in ways:
-            signal.signal(way, signal.SIG_IGN)
+    Where an error would be lost, the signal comes again a moment later: in an import, which could end with a lock that
+    nobody gives back, and in the functions that Python calls when an object goes.
+    """
+    ways = [way for way in (signal.SIGINT, *_WAYS) if signal.getsignal(way) is not signal.SIG_IGN]
+
+    def told(way: int, frame: FrameType | None) -> None:
+        if _is_importing(frame):
+            _tell_again(way)
+            return
+        if way == signal.SIGINT:
+            raise KeyboardInterrupt
+        for other in _WAYS:
+            signal.signal(other, signal.SIG_IGN)
         raise Terminated
 
-    for way in ways:
-        signal.signal(way, told)
+    def lost(what: sys.UnraisableHookArgs) -> None:
+        if not isinstance(what.exc_value, KeyboardInterrupt):
+            before(what)
+        elif isinstance(what.exc_value, Terminated):
+            heed()
+            _tell_again(signal.SIGTERM if signal.SIGTERM in ways else ways[-1])
+        else:
+            _tell_again(signal.SIGINT)
+
+    def heed() -> None:
+        for way in ways:
+            signal.signal(way, told)
+
+    before, sys.unraisablehook = sys.unraisablehook, lost
+    heed()
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _tell_again(way: int) -> None:
+    later = threading.Timer(0.05, os.kill, (os.getpid(), way))
+    later.daemon = True
+    later.start()
 
 
 @contextmanager

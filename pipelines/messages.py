@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import get_args, get_origin
 
@@ -52,19 +52,16 @@ class Exit(IntEnum):
     """It was told to end (SIGTERM), and did: the same command goes on."""
 
 
-_INTERRUPTED = ("Interrupted", Exit.TRY_AGAIN)
-
-
 def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code.
 
     ``command`` is the one that was run, as :func:`command_of` tells it.
     """
     chain = list(_causes(error))
+    if kind := _interrupt(chain):
+        told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)
+        return f"{told}: {_GOES_ON[command]}." if command in _GOES_ON else f"{told}.", code
     for cause in chain:
-        if isinstance(cause, KeyboardInterrupt):  # dlt wraps it in errors of its own
-            told, code = ("Told to end", Exit.TERMINATED) if isinstance(cause, Terminated) else _INTERRUPTED
-            return f"{told}: {_GOES_ON[command]}." if command in _GOES_ON else f"{told}.", code
         if isinstance(cause, ConfigurationError):
             return str(cause), Exit.WRONG_USE
         if isinstance(cause, AuthenticationError):
@@ -100,6 +97,22 @@ def command_of(words: Sequence[str]) -> str:
     if named[:1] != ["push"]:
         return named[0] if named else ""
     return " ".join([*named[:2], *(["--apply"] if "--apply" in words else [])])
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Tell whether ``error`` came of an interrupt: dlt, DuckDB and Typer make errors of their own of it."""
+    return bool(_interrupt(_causes(error)))
+
+
+def _interrupt(chain: Iterable[BaseException]) -> type[KeyboardInterrupt] | None:
+    for cause in chain:
+        if isinstance(cause, KeyboardInterrupt):
+            return type(cause)
+        # Of an error in Python code that DuckDB calls, DuckDB keeps the name alone.
+        for kind in (Terminated, KeyboardInterrupt):
+            if str(cause).startswith(f"{kind.__name__}:"):
+                return kind
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -15,7 +16,8 @@ import duckdb
 import pytest
 
 from listrak_source.sandbox import Sandbox, imports
-from pipelines.interrupts import noticed
+from pipelines.cli import _Commands
+from pipelines.interrupts import Terminated, end_when_told, noticed
 from pipelines.messages import Exit
 from pipelines.warehouse import Warehouse
 from tests.pipelines.conftest import Listrak
@@ -53,6 +55,83 @@ def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == ""
     assert process.returncode == 0
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_before_the_command_begins_has_its_sentence(
+    listrak: Listrak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typer reads the command line, and makes a code of its own of an interrupt that comes then."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise Terminated
+
+    monkeypatch.setattr(_Commands, "make_context", interrupted)
+    code, _, err = listrak("status")
+    assert (code, err) == (Exit.TERMINATED, "listrak: Told to end.\n")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_duckdb_has_swallowed_has_its_sentence(
+    listrak: Listrak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rows:
+        def __arrow_c_stream__(self, *_: object) -> None:
+            raise Terminated
+
+    def read(*_: object) -> None:
+        rows = Rows()  # noqa: F841 - DuckDB finds it by its name
+        duckdb.sql("FROM rows")
+
+    monkeypatch.setattr(Warehouse, "reading", read)
+    code, _, err = listrak("status")
+    assert (code, err) == (Exit.TERMINATED, "listrak: Told to end.\n")
+
+
+@pytest.fixture
+def told(interruptible: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process ends when it is told to, as the command does."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = {way: signal.getsignal(way) for way in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    end_when_told()
+    yield
+    for way, handler in before.items():
+        signal.signal(way, handler)
+
+
+def interrupted_by(act: Callable[[], object]) -> type[BaseException] | None:
+    """Act, and wait: the kind of interrupt that comes."""
+    try:
+        act()
+        time.sleep(10)
+    except KeyboardInterrupt as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(("way", "kind"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_an_import_comes_to_its_end_before_the_interrupt(
+    way: signal.Signals, kind: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the middle of the import's own work leaves its lock taken: the process would never end."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = f"told_{way.name.lower()}"
+    (tmp_path / f"{module}.py").write_text(f"import signal\nsignal.raise_signal({way.value})\nwhole = True\n")
+    assert interrupted_by(lambda: importlib.import_module(module)) is kind
+    assert sys.modules.pop(module).whole
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(("way", "kind"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_an_interrupt_that_comes_when_an_object_goes_comes_again(
+    way: signal.Signals, kind: type[BaseException]
+) -> None:
+    class Thing:
+        def __del__(self) -> None:
+            signal.raise_signal(way)
+
+    assert interrupted_by(Thing) is kind
 
 
 def told_to_end(*arguments: str, when: Callable[[], bool], by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
