@@ -1,17 +1,20 @@
 """dlt asks thousands of times in a pull what kind the same few type hints are. In tests each question is asked once.
 
 It is a sixth of what the tests of a pull take. dlt's own comment on the slowest of these says that it should do so.
+Another twentieth is a text that dlt makes of each table's hints, for the trace of each load: libyaml makes it here.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, partial, wraps
+from types import SimpleNamespace
 from typing import Any
 
 from dlt.common import validation
 from dlt.common.configuration.specs import base_configuration
+from dlt.extract import extract
 
 
 def remember() -> None:
@@ -24,6 +27,8 @@ def remember() -> None:
                 setattr(module, question.__name__, answer)
     names = vars(validation)
     names["get_type_hints"] = _by_first(names["get_type_hints"])
+    yaml = vars(extract)["yaml"]
+    vars(extract)["yaml"] = SimpleNamespace(dump=partial(yaml.dump, Dumper=getattr(yaml, "CDumper", yaml.Dumper)))
 
 
 def _by_first(question: Callable[..., Any]) -> Callable[..., Any]:
