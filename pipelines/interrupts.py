@@ -6,11 +6,13 @@ for a small one of its own: of a hundred pulls that were interrupted between two
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -69,9 +71,12 @@ def _is_importing(frame: FrameType | None) -> bool:
 
 
 def _tell_again(way: int) -> None:
-    later = threading.Timer(0.05, os.kill, (os.getpid(), way))
-    later.daemon = True
-    later.start()
+    def tell() -> None:
+        time.sleep(0.05)
+        os.kill(os.getpid(), way)
+
+    # One of `threading` would wait for a lock of that module's, which what was interrupted may hold.
+    _thread.start_new_thread(tell, ())
 
 
 @contextmanager
