@@ -40,10 +40,13 @@ def sandbox(server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """This process and those that it starts heed an interrupt: what a shell runs in the background ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """This process and those that it starts heed an interrupt, which what a shell runs in the background ignores, and
+    a terminal that closes, which ``nohup`` has it ignore.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler), signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, before[0])
+    signal.signal(signal.SIGHUP, before[1])
 
 
 @pytest.fixture

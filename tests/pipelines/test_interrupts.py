@@ -148,6 +148,7 @@ def told_to_end(*arguments: str, when: Callable[[], bool], by: signal.Signals = 
     return process.returncode, err
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.full)])
 def test_a_pull_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox, by: signal.Signals) -> None:
     sandbox.service.delay = 0.1
