@@ -57,6 +57,8 @@ _CLOCKS = {
 """The seconds since 1970 by a database's own clock, in its own SQL."""
 _AT_ONCE = 5.0
 """Seconds within which two have begun in one moment, so that both may have to give way."""
+_TO_SIGN = 1.0
+"""Seconds that whoever has locked a file has for writing its name into it."""
 _TRIES = 5
 _LISTEN = 1.0
 """Seconds between two looks whether somebody is heard of."""
@@ -302,6 +304,7 @@ class FileLease:
             import fcntl
         except ImportError:  # Windows has no such lock: there it is up to the scheduler
             return self
+        signed = time.monotonic() + _TO_SIGN
         while True:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = self.path.open("a+", encoding="utf-8")
@@ -314,7 +317,10 @@ class FileLease:
                 with suppress(ValueError, KeyError):
                     told = json.loads(told)
                     raise taken(self.what, told["host"], told["process"], told["began"]) from error
-                raise TakenError(f"{self.what} is under way") from error
+                if time.monotonic() > signed:
+                    raise TakenError(f"{self.what} is under way") from error
+                time.sleep(0.02)
+                continue
             # Who had it before may have taken the file away after it was opened here.
             with suppress(OSError):
                 if os.path.samestat(os.fstat(handle.fileno()), self.path.stat()):

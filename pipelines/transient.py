@@ -69,7 +69,10 @@ def passing(chain: Sequence[BaseException]) -> str | None:
         if _is_of(error, "duckdb", "_duckdb") and (found := _LOCKED.search(text) or _LOCKED_ON_WINDOWS.search(text)):
             process = found.groupdict().get("process")
             who = f"process {process}" if process else "a notebook, say"
-            return f"{found['file']} is open in another program ({who}): close it there, then run the same command."
+            return (
+                f"{found['file']} is open in another program ({who}): when that has ended, or has closed it, run the same"
+                " command."
+            )
         if is_full(error):
             return None
         if why := _why(error):

@@ -48,7 +48,7 @@ def test_a_notebook_that_has_the_duckdb_file_open(listrak: Listrak, sandbox: San
         for command in (("pull",), ("status",), ("push", "status")):
             code, _, err = listrak(*command)
             assert code == Exit.TRY_AGAIN, err
-            assert f"listrak.duckdb is open in another program (process {notebook.pid}): close it there" in err
+            assert f"listrak.duckdb is open in another program (process {notebook.pid}): when that has ended" in err
             assert err.count("\n") == 1
         notebook.stdin.close()
     assert listrak("pull")[0] == Exit.DONE

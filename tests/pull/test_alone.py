@@ -14,7 +14,7 @@ import pytest
 from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source import lease, load
-from listrak_source.lease import LostError, Owner, TakenError
+from listrak_source.lease import FileLease, LostError, Owner, TakenError
 from listrak_source.sandbox import Sandbox
 from listrak_source.sql import opened
 from tests.destinations.places import PLACES
@@ -70,6 +70,20 @@ def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -
     assert Second(warehouse).pull() == {}, "it is given back"
     assert warehouse.rows("consent_events")
     assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
+
+
+def test_who_begins_in_the_same_moment_is_told_who_has_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the lock writes its name only then."""
+    fcntl, path = pytest.importorskip("fcntl"), tmp_path / "warehouse.lease"
+
+    def sign(_: float) -> None:
+        path.write_text('{"host": "vm", "process": 17, "began": 1764000000.0}')
+
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        monkeypatch.setattr(lease.time, "sleep", sign)
+        with pytest.raises(TakenError, match="on vm, process 17, since 2025-11-24 16:00:00 UTC"):
+            FileLease(path, "a pull").__enter__()
 
 
 @pytest.mark.full
