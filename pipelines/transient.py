@@ -70,8 +70,8 @@ def passing(chain: Sequence[BaseException]) -> str | None:
             process = found.groupdict().get("process")
             who = f"process {process}" if process else "a notebook, say"
             return (
-                f"{found['file']} is open in another program ({who}): when that has ended, or has closed it, run the same"
-                " command."
+                f"{found['file']} is open in another program ({who}): when that has ended, or has closed it, run the"
+                " same command."
             )
         if is_full(error):
             return None
