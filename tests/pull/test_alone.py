@@ -81,7 +81,7 @@ def test_who_begins_in_the_same_moment_is_told_who_has_it_too(tmp_path: Path, mo
 
     with path.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        monkeypatch.setattr(lease.time, "sleep", sign)
+        monkeypatch.setattr("listrak_source.lease.time.sleep", sign)
         with pytest.raises(TakenError, match="on vm, process 17, since 2025-11-24 16:00:00 UTC"):
             FileLease(path, "a pull").__enter__()
 
