@@ -73,7 +73,10 @@ def _is_importing(frame: FrameType | None) -> bool:
 def _tell_again(way: int) -> None:
     def tell() -> None:
         time.sleep(0.05)
-        os.kill(os.getpid(), way)
+        if os.name == "posix":
+            os.kill(os.getpid(), way)  # it wakes a main thread that waits
+        else:
+            signal.raise_signal(way)  # os.kill would end the process there
 
     # One of `threading` would wait for a lock of that module's, which what was interrupted may hold.
     _thread.start_new_thread(tell, ())
