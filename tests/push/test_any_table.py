@@ -133,8 +133,9 @@ def promises(
                 assert now["sale"] == (was or now)["sale"] or wanted == "0", ("who said stop joins nothing", row)
             elif column == "stop" or (was and was["spoilt"] and column in ("first", "born")):
                 continue
-            elif wanted is not None and (was == told.get(phone) or (told.get(phone) or now)[column] != wanted):
-                # Who has gone and come back since the last pull has lost what no plan can know of.
+            elif was and (brought := told.get(phone)) and brought[column] == wanted != was[column]:
+                continue  # lost since the last pull, by who has gone and come back: no plan can know of it
+            elif wanted is not None:
                 assert now[column] == wanted, (column, row, was)
     for phone, was in before.items():
         now = after[phone]
