@@ -33,7 +33,7 @@ def held(folder: Path) -> int:
 
 @pytest.mark.full
 def test_twice_the_contacts_take_no_more_memory(tmp_path: Path, record_property: Record) -> None:
-    few, many = (peak(contacts, tmp_path, record_property, "--chunk-rows", "50000") for contacts in (250_000, 500_000))
+    few, many = (peak(contacts, tmp_path, record_property, "--chunk-rows", "50000") for contacts in (400_000, 800_000))
     assert many < few * 1.15
     assert many < MOST
 
