@@ -106,12 +106,12 @@ def pull(
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
     from listrak_source.pull.stored import forget
-    from listrak_source.pull.tables import REJECTED_ROWS, TABLES
+    from listrak_source.pull.tables import OF_THE_PULL, TABLES
     from pipelines.progress import StepProgress
     from pipelines.pulling import pulled
     from pipelines.warehouse import Warehouse
 
-    readable = [name for name in TABLES if name != REJECTED_ROWS.name]
+    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
     for name in table or ():
         if name not in readable:
             _stop(f"There is no table {name}. There are: {', '.join(readable)}.", Exit.WRONG_USE)

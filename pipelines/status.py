@@ -104,7 +104,7 @@ def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
 def pending(pipeline: dlt.Pipeline) -> Pending | None:
     """The pull that is not at its end, as far as the loads that it has behind it; None when there is none."""
     state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("pending")
-    return Pending(**state) if state else None
+    return Pending.of(state) if state else None
 
 
 def remarks(pipeline: dlt.Pipeline) -> list[str]:

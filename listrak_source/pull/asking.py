@@ -9,7 +9,7 @@ from __future__ import annotations
 from dlt.common.configuration.container import Container
 from dlt.common.destination import DestinationCapabilitiesContext
 
-from listrak_source.pull.held import alive, columns_of, held, running, texts
+from listrak_source.pull.held import alive, columns_of, held, running
 from listrak_source.pull.kept import DATED
 from listrak_source.pull.lookups import asked_for
 from listrak_source.pull.plan import Plan
@@ -25,10 +25,8 @@ _WORTH_TELLING = 10
 class Asking:
     """The lookups of one pull."""
 
-    def __init__(self, plan: Plan, loads: list[str]) -> None:
-        """``loads`` are those that the pull has behind it, made by another process: who is in them was asked about."""
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._loads = list(loads)
         # Small answers so far, about as quick as a contact's; pages of 5,000 rows come later.
         self._latency = plan.directory.client.latency or 0.0
         self._total: int | None = None
@@ -37,13 +35,15 @@ class Asking:
         extracts = DestinationCapabilitiesContext in Container()
         self._collector = running().collector if extracts else None
 
-    def begin(self, changed: int) -> None:
-        """The first lookup is about to be sent; so many ``changed`` contacts are known already."""
+    def begin(self, changed: int, asked: int = 0) -> None:
+        """The first lookup is about to be sent; so many ``changed`` contacts are known already, and so many were
+        ``asked`` about by another process.
+        """
         if self._has_begun or self._collector is None:
             return
         self._has_begun = True
         plan = self._plan
-        self._total = max(changed, self._known() or 0) or None
+        self._total = max(changed, (self._known() or 0) - asked, 0) or None
         if self._total is None:
             return
         requests = self._total * sum(asked_for(plan.wanted))
@@ -86,8 +86,6 @@ class Asking:
         scope = f"sender_code_id IN ({', '.join(sorted({str(unit.sender_code_id) for unit in units}))})"
         if table is LIST_MEMBERSHIPS:
             scope += f" AND phone_list_id IN ({', '.join(str(unit.phone_list_id) for unit in units)})"
-        if self._loads:
-            scope += f" AND _dlt_load_id NOT IN ({texts(self._loads)})"
         people = f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name}"  # noqa: S608 - our own names
         return f"{people} WHERE {scope} AND {condition} AND {alive(table)}"
 

@@ -25,7 +25,7 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.dispositions import FILESYSTEM
-from listrak_source.pull.tables import TABLES, Table
+from listrak_source.pull.tables import SEEN_KEYS, TABLES, Table
 
 MEMORY = "300MB"
 """What the merge may take; beyond it goes to disk."""
@@ -73,7 +73,7 @@ class _Compaction:
         under_way = f"{self.client.dataset_path}{_UNDER_WAY}"
         if self.files.exists(under_way):
             self.files.rm(under_way, recursive=True)
-        return [table.name for table in TABLES.values() if self._compact(table)]
+        return [table.name for table in (*TABLES.values(), SEEN_KEYS) if self._compact(table)]
 
     def _compact(self, table: Table) -> bool:
         """Whether the table was rewritten."""

@@ -20,6 +20,7 @@ from listrak_source.api import (
 )
 from listrak_source.pull.failures import Failures
 from listrak_source.pull.privacy import NO_MASKS, Masks
+from listrak_source.pull.record_hash import Hasher
 from listrak_source.pull.records import with_keys
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.side_by_side import side_by_side
@@ -52,6 +53,8 @@ class Directory:
     def __post_init__(self) -> None:
         self.failures = Failures(self.client)
         """What else could not be read."""
+        self.hasher = Hasher(self.masks.salt)
+        """By what a record is known again."""
 
     def load(self, tables: frozenset[str]) -> None:
         """Ask now for what the wanted tables need."""

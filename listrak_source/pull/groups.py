@@ -31,3 +31,23 @@ def stopped_contacts_of(sender_code_id: int) -> str:
 def stops_of(sender_code_id: int) -> str:
     """The group of phone numbers that stand among a sender code's opt-outs."""
     return f"stops of {sender_code_id}"
+
+
+def written_of(sender_code_id: int) -> str:
+    """The group of contacts that were written, of those of which the warehouse may hold some as they are."""
+    return f"written of {sender_code_id}"
+
+
+def subscriptions_of(sender_code_id: int) -> str:
+    """The group of a sender code's subscriptions that lookups have told."""
+    return f"subscriptions of {sender_code_id}"
+
+
+def rows_of(table: str) -> str:
+    """The group of the rows of a small table."""
+    return f"rows of {table}"
+
+
+def out_of(stream: str) -> str:
+    """The group of those on a list who have said stop."""
+    return f"out of {stream}"

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlglot
 from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import PipelineContext
@@ -40,6 +41,7 @@ class _Load:
 
 
 _TELL_COLUMNS = ("duckdb", "ducklake", "motherduck", "postgres", "redshift")
+_FILES = "dlt.destinations.filesystem"
 _DROPPED = ("dropped_tables", "truncated_tables")
 _loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
 """By pipeline: the load that runs."""
@@ -110,6 +112,21 @@ def held(query: str) -> Iterator[pa.Table]:
     """
     try:
         yield from found(query)
+    except MISSING:
+        return
+
+
+def raw(query: str) -> Iterator[pa.Table]:
+    """The same of tables that dlt knows nothing of, as those of push; nothing where the destination is no database."""
+    client = _dataset().sql_client
+    if running().destination.destination_type == _FILES:
+        return
+    dialect = client.capabilities.sqlglot_dialect or "duckdb"
+    ours = query if dialect == "duckdb" else sqlglot.transpile(query, "duckdb", dialect)[0]
+    try:
+        with nullcontext() if client.native_connection else client, client.execute_query(ours) as cursor:
+            for rows in cursor.iter_arrow(chunk_size=ROWS):
+                yield _as_ours(rows)
     except MISSING:
         return
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from weakref import finalize
 
+import pyarrow as pa
+from dlt.common.storages.load_package import load_package_state
+
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
-from listrak_source.pull import progress
+from listrak_source.pull import progress, seen_keys
 from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
@@ -18,7 +21,7 @@ from listrak_source.pull.privacy import Masks
 from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, REJECTED_ROWS, SEEN_KEYS
 from listrak_source.pull.units import place_of
 from listrak_source.pull.vouched import Vouched
 from listrak_source.pull.walk import Step, Walk
@@ -59,6 +62,7 @@ class Loads:
         if (rejected := rejects.drain(plan.now)) is not None:
             self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
+        yield from ({SEEN_KEYS.name: rows} for rows in part.kept() if rows.num_rows)
         # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
         progress.note_set_aside(rejects.ids)
@@ -82,6 +86,10 @@ class Loads:
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
         anew = Pending(directory.now.isoformat(), task, settings.full, sorted(directory.known))
         begun = before if before and goes_on else anew
+        if begun is anew:
+            given_up = pending()
+            anew.given_up = sorted({*given_up.given_up, given_up.task} - {task}) if given_up else []
+            anew.doubted = sorted(self.vouched.short)
         self.vouched.goes_on(begun.handed)
         if found_gone:
             begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
@@ -102,11 +110,11 @@ class Loads:
 
     def _part(self, plan: Plan, begun: Pending) -> Sweep | _Some:
         """What this load takes. If anything fails on the way, the next load begins with what the state says."""
-        if begun.swept is not None:
-            return Sweep(plan, begun)
         walk, steps = self._walk, self._steps
         if walk is None or steps is None:
             raise RuntimeError("there is no walk to go on with")
+        if begun.swept is not None:
+            return Sweep(plan, begun, walk.rows)
         self._walk = self._steps = None
 
         def go_on() -> None:
@@ -138,9 +146,19 @@ class _Some:
                 return
         self._is_last = True
 
+    def kept(self) -> Iterator[pa.Table]:
+        """Rows of ``seen_keys``: with the last load of a pull, those that take away what the others have kept."""
+        walk = self._walk
+        if not self._is_last or walk.settings.full:
+            yield walk.kept()
+        elif walk.pending.loads or walk.pending.given_up:
+            yield from seen_keys.emptied(walk.pending.tasks)
+
     def end(self) -> None:
         """All rows were taken: move the state that vouches for them."""
         walk = self._walk
+        if CONTACT_PROFILE_VALUES.name in walk.plan.wanted and CONTACTS.name not in walk.plan.wanted:
+            progress.note_values_apart(str(load_package_state()["load_id"]))
         walk.pending.handed = self._vouched.save(walk.rows.contacts_handed())
         if not self._is_last:
             walk.save()

@@ -30,7 +30,7 @@ from listrak_source.pull.phones import PHONE_FIELD, in_one_form
 from listrak_source.pull.records import as_phone, from_groups, from_records
 from listrak_source.pull.shape import last_of_each, profile_values, shape
 from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS, Table
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, SUBSCRIPTIONS, VALUES_HASH, Table
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def look_up(
                 directory.rejects.add(table, who, f"lookup: {why}")
         told = [one for one in found if one.contact is not None or (one.is_known and not details and not one.failed)]
         again = [one.person for one in found if not one.is_whole]
-        yield Answers(_rows(told, directory), some, [one.person for one in told], again)
+        yield Answers(_rows(told, directory, tables), some, [one.person for one in told], again)
 
 
 def _ask_unless_broken(directory: Directory, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
@@ -181,14 +181,16 @@ def _why(error: ListrakError) -> str:
     return error.code or f"HTTP {error.status}"
 
 
-def _rows(found: list[LookedUp], directory: Directory) -> Batch:
+def _rows(found: list[LookedUp], directory: Directory, wanted: frozenset[str]) -> Batch:
     settings, masks, rejects = directory.settings, directory.masks, directory.rejects
     contacts, values = [], []
     for sender in sorted({one.person.sender_code_id for one in found}):
         details = [one.contact for one in found if one.contact is not None and one.person.sender_code_id == sender]
         given = {"sender_code_id": sender}
         records = masks.records(in_one_form(from_records(details, CONTACTS, rejects, given)))
-        contacts.append(shape(records, masks.table(CONTACTS), settings.timezone, given, rejects))
+        with_values = CONTACT_PROFILE_VALUES.name in wanted
+        hashes = {VALUES_HASH.name: directory.hasher.of_values(sender, records) if with_values else None}
+        contacts.append(shape(records, masks.table(CONTACTS), settings.timezone, given | hashes, rejects))
         values.append(profile_values(records, sender, into_empty=settings.into_empty, rejects=rejects))
     groups = [
         ({"sender_code_id": one.person.sender_code_id, "phone_number": one.person.phone_number}, one.subscriptions)

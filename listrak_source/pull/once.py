@@ -22,6 +22,29 @@ class Once:
 
     def __init__(self) -> None:
         self._written: dict[str, list[pa.Array]] = defaultdict(list)
+        self._kept: dict[str, int] = defaultdict(int)
+        """By group: how many of its parts :meth:`new` has given."""
+
+    def new(self) -> dict[str, pa.Array]:
+        """By group: the keys that were added since this was asked for the last time."""
+        found = {}
+        for group, parts in self._written.items():
+            if len(parts) > self._kept[group]:
+                found[group] = pa.concat_arrays(parts[self._kept[group] :])
+                self._kept[group] = len(parts)
+        return found
+
+    def kept(self) -> int:
+        """How many keys :meth:`new` has given, or :meth:`restore` has taken."""
+        return sum(len(part) for group, parts in self._written.items() for part in parts[: self._kept[group]])
+
+    def restore(self, group: str, keys: pa.Array) -> None:
+        """Take over keys that :meth:`new` has given to another process."""
+        self.add(group, keys)
+        self._kept[group] = len(self._written[group])
+
+    def __bool__(self) -> bool:
+        return any(self._written.values())
 
     def first(self, group: str, records: pa.Table, columns: tuple[str, ...] = ("phoneNumber",)) -> pa.Table:
         """The records whose ``columns`` the group sees for the first time; from now on they count as written."""
@@ -108,8 +131,10 @@ def _first_of_each(keys: pa.Array) -> pa.Array:
 
 
 def keys_of(rows: pa.Table) -> pa.Array:
-    """Rows as integers: a single column holds phone numbers."""
-    return phone_keys(rows.column(0)) if rows.num_columns == 1 else fingerprints.of(rows).view(KEY)
+    """Rows as integers: a single column of texts holds phone numbers."""
+    if rows.num_columns == 1 and rows.schema.types == [pa.string()]:
+        return phone_keys(rows.column(0))
+    return fingerprints.of(rows).view(KEY)
 
 
 def phone_keys(phones: pa.ChunkedArray) -> pa.Array:
@@ -124,14 +149,15 @@ def phone_keys(phones: pa.ChunkedArray) -> pa.Array:
         exact = _numbers(digits)
         # Never at or above zero, so that it never meets a plain number's.
         hashes = pc.bit_wise_or(fingerprints.of(pa.table({"phone": phones})).view(KEY), pa.scalar(-(2**63), KEY))
-        return _array(pc.if_else(plain, exact, hashes))
-    return _array(_numbers(phones))
+        return one_array(pc.if_else(plain, exact, hashes))
+    return one_array(_numbers(phones))
 
 
 def _numbers(digits: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(pc.multiply(pc.binary_length(digits).cast(KEY), 10**_DIGITS), digits.cast(KEY))
 
 
-def _array(keys: pa.ChunkedArray | pa.Array) -> pa.Array:
+def one_array(keys: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """A column in one piece."""
     combined = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
     return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,8 @@ import dlt
 from dlt.common.storages.load_package import load_package_state
 
 _NAME = "pending"
+_VERSION = 2
+"""Another version does not go on with what this one has begun."""
 _TAKEN_UP = "taken_up"
 
 
@@ -34,8 +36,12 @@ class Pending:
     """The load packages that hold rows of it."""
     positions: dict[str, Any] = field(default_factory=dict)
     """How far units were read, by their stream and name (see ``reading``)."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """By group (see ``once``): how many rows were handed over."""
+    seen: int = 0
+    """How many keys its loads have put into ``seen_keys``."""
+    given_up: list[str] = field(default_factory=list)
+    """Tasks that were begun before and are not gone on with: what they have kept goes with this one's."""
+    doubted: list[str] = field(default_factory=list)
+    """Tables of which rows were gone when it began."""
     unproved: dict[str, str] = field(default_factory=dict)
     """Streams that are not known to be read completely, and why."""
     moved_over: bool = False
@@ -48,6 +54,17 @@ class Pending:
     """Whether what lookups brought was gone when it began."""
     swept: list[str] | None = None
     """Once the walk is at its end: its streams, for the sweep that is left to do."""
+
+    @property
+    def tasks(self) -> list[str]:
+        """Whose keys stand in ``seen_keys``, at the most."""
+        return [self.task, *self.given_up]
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Pending:
+        """From JSON, of an older version too."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in state.items() if name in known})
 
     @property
     def began(self) -> datetime:
@@ -64,7 +81,7 @@ class Pending:
 def pending() -> Pending | None:
     """The pull that an earlier load has begun, None when the last one came to its end."""
     state = dlt.current.source_state().get(_NAME)
-    return Pending(**state) if state else None
+    return Pending.of(state) if state else None
 
 
 def forget(*, taken_up: bool = False) -> None:
@@ -75,8 +92,10 @@ def forget(*, taken_up: bool = False) -> None:
 
 
 def task_of(**what: Any) -> str:
-    """A digest of what a pull is to read."""
-    return hashlib.sha256(json.dumps(what, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    """A digest of what a pull is to read, and of how it remembers what it has seen."""
+    return hashlib.sha256(json.dumps(what | {"version": _VERSION}, sort_keys=True, default=str).encode()).hexdigest()[
+        :16
+    ]
 
 
 def was_taken_up(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:

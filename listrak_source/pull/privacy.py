@@ -79,6 +79,11 @@ class Masks:
             return ""
         return hmac.new(self._key, f"masks of listrak-source: {self!r}".encode(), "sha256").hexdigest()[:16]
 
+    @property
+    def salt(self) -> str:
+        """A secret for hashes of whole records: nobody without the key can try out what a record may have been."""
+        return hmac.new(self._key, b"record_hash of listrak-source", "sha256").hexdigest() if self._key else ""
+
     def table(self, table: Table) -> Table:
         """The table as it is written: hashed columns are text, dropped ones are gone. A hashed phone number takes its
         other form along.

@@ -18,7 +18,7 @@ from dlt.common import logger
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import fingerprints
-from listrak_source.pull.tables import REJECTED_ROWS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 
 CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of Listrak's servers may differ by as much; windows overlap by more."""
@@ -128,6 +128,19 @@ def known_rows(table: str) -> pa.Array:
 def remember_rows(table: str, hashes: pa.Array) -> None:
     """Keep the fingerprints of all rows of a small table for the next pull."""
     dlt.current.resource_state(table)["rows"] = fingerprints.pack(hashes)
+
+
+def values_apart() -> str:
+    """The last load that has written profile values and not their contacts, whose hashes do not know of it; empty where
+    there was none.
+    """
+    found: str = dlt.current.resource_state(CONTACT_PROFILE_VALUES.name).get("apart", "")
+    return found
+
+
+def note_values_apart(load_id: str) -> None:
+    """Record such a load."""
+    dlt.current.resource_state(CONTACT_PROFILE_VALUES.name)["apart"] = load_id
 
 
 def set_aside() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 That is so of a list, an opt-out collection or a sender code only where
 
 - every unit was read to its end (see ``reading``),
-- the warehouse holds as many rows of the walk's loads as were handed over, and
+- all that was seen of it is known, also where another process has gone on (see ``seen_keys``), and
 - these credentials have shown the sender code.
 """
 
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from dlt.common import logger
 
-from listrak_source.pull.groups import contacts_of
-from listrak_source.pull.held import columns_of, held, texts
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.small import SMALL
@@ -26,10 +24,7 @@ from listrak_source.pull.tables import (
     SUBSCRIPTIONS,
     TABLES,
     TRANSACTIONAL_MESSAGES,
-    Table,
 )
-from listrak_source.pull.units import ContactUnit, OptOutUnit
-from listrak_source.pull.windows import Window
 
 PEOPLE = (CONTACTS, CONTACT_PROFILE_VALUES, SUBSCRIPTIONS)
 """The tables that have rows of a contact as a whole."""
@@ -58,7 +53,6 @@ class Proof:
             logger.warning(f"{stream}: nothing is marked as removed, for {reason}.")
         skipped = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/") and stream.endswith("/")}
         bad_lists = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/")}
-        bad_people = bad_lists | {stream.rsplit(" ", 1)[1] for stream in bad if stream.startswith("contacts of ")}
         bad_stops = {stream.split("/")[1] for stream in bad if stream.startswith("opt_outs/")}
         scopes: dict[str, str] = {}
         if not self.settings.lists and not self.settings.sender_codes:
@@ -67,7 +61,10 @@ class Proof:
         # Lists before who is on them: with a list its memberships are gone, with a contact all that is its own.
         scopes[LIST_MEMBERSHIPS.name] = self._of_lists(bad, bad_lists)
         if not self.settings.lists:
-            scopes |= {table.name: self._of_senders(bad_people) for table in PEOPLE}
+            scopes |= {table.name: self._of_senders(bad_lists) for table in PEOPLE}
+            if LIST_MEMBERSHIPS.name not in self.plan.wanted:
+                # Who is on no list is gone, and only there is it known who is.
+                del scopes[CONTACTS.name], scopes[CONTACT_PROFILE_VALUES.name]
         scopes[OPT_OUTS.name] = self._of_senders(bad_stops)
         if not self.plan.asks_subscriptions:
             scopes.pop(SUBSCRIPTIONS.name, None)  # the walk wrote none
@@ -75,29 +72,7 @@ class Proof:
         return {name: scope for name, scope in scopes.items() if name in self.plan.wanted - doubted}
 
     def _doubts(self) -> dict[str, str]:
-        bad = self.pending.unproved | self.plan.directory.doubts()
-        found: dict[str, int] = {}
-        for table in (LIST_MEMBERSHIPS, CONTACTS, OPT_OUTS):
-            if table.name in self.plan.wanted:
-                found |= self._loaded(table)
-        for stream, count in self.pending.counts.items():
-            if stream in found and found[stream] != count:
-                bad[stream] = f"{count} rows were read and {found[stream]} are loaded"
-        return bad
-
-    def _loaded(self, table: Table) -> dict[str, int]:
-        """How many rows of each stream the walk's loads have brought."""
-        streams = {stream: 0 for stream in self.pending.counts if _feeds(stream, table)}
-        if columns_of(table):
-            scope = "sender_code_id, phone_list_id" if table is LIST_MEMBERSHIPS else "sender_code_id"
-            query = (
-                f"SELECT {scope}, count(*) AS found FROM {table.name} "  # noqa: S608 - our own names
-                f"WHERE _dlt_load_id IN ({texts(self.pending.loads)}) GROUP BY {scope}"
-            )
-            for rows in held(query):
-                for row in rows.to_pylist():
-                    streams[_stream(table, row)] = row["found"]
-        return streams
+        return self.pending.unproved | self.plan.directory.doubts()
 
     def _of_account(self) -> str:
         """Sender codes; none of them where not one was known before: other credentials show another account."""
@@ -122,17 +97,3 @@ class Proof:
                 if self.settings.lists or sender in bad_senders:
                     parts.append(f"(sender_code_id = {sender} AND phone_list_id = {phone_list})")
         return " OR ".join(parts) or "FALSE"
-
-
-def _feeds(stream: str, table: Table) -> bool:
-    if table is CONTACTS:
-        return stream.startswith("contacts of ")
-    return stream.startswith("opt_outs/" if table is OPT_OUTS else "contacts/")
-
-
-def _stream(table: Table, row: dict[str, int]) -> str:
-    if table is CONTACTS:
-        return contacts_of(row["sender_code_id"])
-    if table is OPT_OUTS:
-        return OptOutUnit(row["sender_code_id"], Window()).stream
-    return ContactUnit(row["sender_code_id"], row["phone_list_id"], False, Window()).stream

@@ -12,17 +12,29 @@ import pyarrow.compute as pc
 from listrak_source.pull import events, progress
 from listrak_source.pull.consents import Consents
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import asked_of, contacts_of, opt_outs_of, stopped_contacts_of, stops_of, told_of
+from listrak_source.pull.groups import (
+    asked_of,
+    contacts_of,
+    opt_outs_of,
+    out_of,
+    stopped_contacts_of,
+    stops_of,
+    subscriptions_of,
+    told_of,
+    written_of,
+)
 from listrak_source.pull.held import alive, by_group, columns_of, held, texts, whole
-from listrak_source.pull.kept import AskedBefore, ContactDates, Placements, written
+from listrak_source.pull.kept import AskedBefore, ContactDates, Placements
 from listrak_source.pull.lookups import Answers, Person
 from listrak_source.pull.once import Once, keys_of, phone_keys
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.shape import profile_values, shape
+from listrak_source.pull.shown import Shown
 from listrak_source.pull.tables import (
     CONSENT_EVENTS,
     CONTACT_PROFILE_VALUES,
     CONTACTS,
+    INTEGER,
     LIST_MEMBERSHIPS,
     OPT_OUTS,
     SUBSCRIPTIONS,
@@ -30,19 +42,31 @@ from listrak_source.pull.tables import (
     Table,
 )
 from listrak_source.pull.telling import Telling
-from listrak_source.pull.units import ContactUnit, OptOutUnit
-from listrak_source.pull.windows import EVERYTHING
+from listrak_source.pull.unchanged import Unchanged
+from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
 
 OPT_OUT_KEY = ("phone_number", "opt_out_date")
+STANDING = ("phone_number", "phone_list_id")
 
 
 class Rows:
     """The rows of one pull. Knows what it has written, and what the warehouse knows that a list does not tell."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, doubted: Collection[str] = ()) -> None:
+        """``doubted`` are the tables of which rows are known to be gone."""
         self.plan = plan
         self.settings = plan.directory.settings
         self.once = Once()
+        """What this pull has seen, by group."""
+        self.again = Once()
+        """Who is to be looked up by the next pull too, by sender code."""
+        senders = sorted({unit.sender_code_id for unit in plan.streams.values()})
+        self.unchanged: Unchanged | None = None
+        """What need not be written; None where little is read but what is new."""
+        if plan.whole and not self.settings.into_empty:
+            self.unchanged = Unchanged(senders, plan.directory.hasher, frozenset(doubted), progress.values_apart())
+        self._shown = Shown(plan)
+        self._known_opt_outs = Once()
         self._dates = ContactDates()
         self._placements = Placements()
         self._consents = Consents()
@@ -62,18 +86,22 @@ class Rows:
         self.note_stops(unit, records)
         rows = self._shape(records, OPT_OUTS, {"sender_code_id": unit.sender_code_id})
         rows = self.once.first(opt_outs_of(unit.sender_code_id), rows, OPT_OUT_KEY)
-        return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: self._telling.of_opt_outs(rows)})
+        told = self._telling.of_opt_outs(rows)
+        if self.unchanged and rows.num_rows:
+            rows = rows.filter(pc.invert(self.unchanged.rows(self._table(OPT_OUTS), rows)))
+            told = told.filter(pc.invert(self.unchanged.events(told)))
+        return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: told})
 
     def unknown_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> pa.Table:
         """The opt-outs of people of whom the warehouse lacks one of these."""
-        sender, known = unit.sender_code_id, f"known opt-outs of {unit.sender_code_id}"
-        if self.once.is_empty(known) and columns_of(OPT_OUTS):
+        sender, known = unit.sender_code_id, opt_outs_of(unit.sender_code_id)
+        if self._known_opt_outs.is_empty(known) and columns_of(OPT_OUTS):
             names = ", ".join(OPT_OUT_KEY)
             among = f"sender_code_id = {sender} AND {alive(OPT_OUTS)}"
             for rows in held(f"SELECT {names} FROM opt_outs WHERE {among}"):  # noqa: S608 - our own names
-                self.once.add(known, keys_of(rows))
+                self._known_opt_outs.add(known, keys_of(rows))
         found = self._shape(records, OPT_OUTS, {"sender_code_id": sender})
-        lacking = found.filter(pc.invert(self.once.has_keys(known, keys_of(found.select(OPT_OUT_KEY)))))
+        lacking = found.filter(pc.invert(self._known_opt_outs.has_keys(known, keys_of(found.select(OPT_OUT_KEY)))))
         people = pc.unique(lacking["phone_number"])
         return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
 
@@ -101,7 +129,11 @@ class Rows:
 
     def _memberships(self, unit: ContactUnit, phones: pa.Table, *, tell: bool) -> Batch:
         rows = self._on_list(unit, phones)
+        if self.settings.full and unit.opted_out:
+            self.once.add(out_of(unit.stream), phone_keys(phones["phoneNumber"]))
         told = self._telling.of_memberships(unit, rows) if tell else events.none()
+        if self.unchanged and rows.num_rows:
+            rows = rows.filter(pc.invert(self.unchanged.on_list(unit, rows)))
         if unit.window.start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
@@ -122,16 +154,42 @@ class Rows:
         if not records.num_rows:
             return {}
         fresh = self.once.first(self._contacts_group(unit), records)
-        rows = self._shape(fresh, CONTACTS, {"sender_code_id": unit.sender_code_id})
-        self._left_out[unit.sender_code_id] += fresh.num_rows - rows.num_rows
+        sender = unit.sender_code_id
+        if not self.plan.wanted & {CONTACTS.name, CONTACT_PROFILE_VALUES.name, CONSENT_EVENTS.name}:
+            return {}
+        rows = self._shown.rows(sender, fresh, self.plan.directory.rejects, opted_out=unit.opted_out)
+        self._left_out[sender] += fresh.num_rows - rows.num_rows
+        told = self._telling.of_contacts(unit, rows)
+        rows = self._shown.without_hash(rows, self.again.has(str(sender), rows["phone_number"]))
+        rows, fresh = self._changed(sender, rows, fresh)
         batch = {
-            CONTACTS.name: self._dates.fill(rows, unit.sender_code_id) if progress.looked_up() else rows,
+            CONTACTS.name: self._dates.fill(rows, sender) if progress.looked_up() else rows,
             CONTACT_PROFILE_VALUES.name: profile_values(
-                fresh, unit.sender_code_id, into_empty=self.settings.into_empty, rejects=self.plan.directory.rejects
+                fresh, sender, into_empty=self.settings.into_empty, rejects=self.plan.directory.rejects
             ),
-            CONSENT_EVENTS.name: self._telling.of_contacts(unit, rows),
+            CONSENT_EVENTS.name: told,
         }
         return self._wanted(batch)
+
+    def _changed(self, sender: int, rows: pa.Table, records: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The contacts that are to be written, and the records of those whose values are."""
+        if self.unchanged is None or rows.num_rows == 0 or CONTACTS.name not in self.plan.wanted:
+            return rows, records
+        written = self.once.has(written_of(sender), rows["phone_number"])
+        same = pc.and_not(self.unchanged.contacts(rows), written)
+        if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
+            with_values = pc.and_not(self.unchanged.values(rows, self._shown.values_of(rows, records)), written)
+            kept = rows["phone_number"].filter(with_values)
+            records = records.filter(pc.invert(pc.is_in(records["phoneNumber"], value_set=kept.combine_chunks())))
+            same = pc.and_(same, with_values)
+        rows = rows.filter(pc.invert(same))
+        self.once.add(written_of(sender), phone_keys(rows["phone_number"]))
+        return rows, records
+
+    def note_shown(self, unit: ContactUnit, records: pa.Table) -> None:
+        """Remember what a list tells of people who are about to be looked up."""
+        if CONTACTS.name in self.plan.wanted:
+            self._shown.note(unit.sender_code_id, records, opted_out=unit.opted_out)
 
     def looked_up(self, answers: Answers) -> Batch:
         """The rows that lookups brought, with what they tell of consents. Those people are not written from a list too;
@@ -146,7 +204,36 @@ class Rows:
             self.once.add(told_of(sender), phone_keys(told))
             there = pc.sum(pc.equal(found["sender_code_id"], sender)).as_py() if found is not None else 0
             self._unfit[sender] += len(some) - (there or 0)
-        return self._wanted(batch | {CONSENT_EVENTS.name: self._telling.of_lookups(batch)})
+            self.once.add(subscriptions_of(sender), keys_of(_of(sender, batch[SUBSCRIPTIONS.name]).select(STANDING)))
+        told = self._telling.of_lookups(batch)
+        return self._wanted(self._not_there(self._shown.hashed(batch, answers.again)) | {CONSENT_EVENTS.name: told})
+
+    def _not_there(self, batch: Batch) -> Batch:
+        """The rows that lookups have brought, without those that the warehouse holds as they are."""
+        if self.unchanged is None:
+            return batch
+        batch = dict(batch)
+        if SUBSCRIPTIONS.name in self.plan.wanted and (rows := batch[SUBSCRIPTIONS.name]).num_rows:
+            same = self.unchanged.rows(self._table(SUBSCRIPTIONS), rows)
+            batch[SUBSCRIPTIONS.name] = rows.filter(pc.invert(same))
+        rows = batch.get(CONTACTS.name)
+        if rows is None or rows.num_rows == 0 or CONTACTS.name not in self.plan.wanted:
+            return batch
+        same = pc.and_(self.unchanged.among(self._table(CONTACTS), rows), self.unchanged.contacts(rows))
+        if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
+            values = batch[CONTACT_PROFILE_VALUES.name]
+            key = ["sender_code_id", "phone_number"]
+            counts = values.filter(values["is_removed"].is_null()).group_by(key).aggregate([([], "count_all")])
+            there = rows.select(key).append_column("row", pa.array(range(rows.num_rows), INTEGER))
+            there = there.join(counts, keys=key, join_type="left outer").sort_by("row")
+            known = self.unchanged.values(rows, pc.fill_null(there["count_all"], 0).combine_chunks())
+            same = pc.and_(same, known)
+            kept = rows.filter(known).select(key)
+            batch[CONTACT_PROFILE_VALUES.name] = values.join(kept, keys=key, join_type="left anti")
+        batch[CONTACTS.name] = rows = rows.filter(pc.invert(same))
+        for (sender,), part in by_group(rows, ["sender_code_id"]):
+            self.once.add(written_of(int(sender)), phone_keys(part["phone_number"]))
+        return batch
 
     def _with_stops(self, batch: Batch) -> Batch:
         """The rows, where who stands among the opt-outs of this pull has said stop, whatever a lookup says of it."""
@@ -192,8 +279,11 @@ class Rows:
                 query = f"SELECT * FROM contacts WHERE {among} AND NOT opted_out AND {alive(CONTACTS)}"  # noqa: S608
                 for rows in held(query):
                     self._count_as_written(sender, rows["phone_number"])
-                    table = self.plan.directory.masks.table(CONTACTS)
-                    parts.append(whole(rows, table, opted_out=pa.scalar(True)))
+                    table = self._table(CONTACTS)
+                    self.once.add(written_of(sender), phone_keys(rows["phone_number"]))
+                    known = whole(rows, table, opted_out=pa.scalar(True))
+                    # No list has shown it so: whichever does next is news.
+                    parts.append(self._shown.without_hash(known, pa.repeat(True, known.num_rows)))
         return self._wanted({CONTACTS.name: pa.concat_tables(parts)}) if parts else {}
 
     def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
@@ -215,7 +305,9 @@ class Rows:
         if not pc.any(asked, min_count=0).as_py():
             return records.slice(0, 0)
         asked = pc.and_not(asked, self.once.has(contacts_of(sender), phones))
-        return self.once.first(asked_of(sender), records.filter(asked))
+        people = self.once.first(asked_of(sender), records.filter(asked))
+        self.note_shown(unit, people)
+        return people
 
     def not_written(self, people: Iterable[Person]) -> list[Person]:
         """Those of whom this pull has brought nothing yet."""
@@ -237,25 +329,22 @@ class Rows:
         place = {"sender_code_id": unit.sender_code_id, "phone_list_id": unit.phone_list_id}
         return self._shape(phones, LIST_MEMBERSHIPS, place | {"subscribed_from": start, "subscribed_before": end})
 
+    def _table(self, table: Table) -> Table:
+        return self.plan.directory.masks.table(table)
+
     def _shape(self, records: pa.Table, table: Table, given: dict[str, Any]) -> pa.Table:
         directory = self.plan.directory
-        return shape(records, directory.masks.table(table), self.settings.timezone, given, directory.rejects)
+        return shape(records, self._table(table), self.settings.timezone, given, directory.rejects)
 
     def _wanted(self, batch: Batch) -> Batch:
         return {name: rows for name, rows in batch.items() if name in self.plan.wanted}
 
-    def counts(self) -> dict[str, int]:
-        """By stream: how many of its rows were handed over."""
-        counts = {}
-        for unit in self.plan.streams.values():
-            sender = unit.sender_code_id
-            if isinstance(unit, ContactUnit):
-                counts[unit.stream] = self.once.count(unit.stream)
-            else:
-                counts[unit.stream] = self.once.count(opt_outs_of(sender))
-                handed_over = self.once.count(contacts_of(sender), stopped_contacts_of(sender))
-                counts[contacts_of(sender)] = handed_over - self._unfit[sender]
-        return counts
+    def seen(self, unit: Unit) -> dict[bool, int]:
+        """How many different rows of a unit's stream this pull has seen: by the half, of a list."""
+        if isinstance(unit, OptOutUnit):
+            return {True: self.once.count(opt_outs_of(unit.sender_code_id))}
+        every, stopped = self.once.count(unit.stream), self.once.count(out_of(unit.stream))
+        return {False: every - stopped, True: stopped}
 
     def contacts_handed(self) -> dict[int, int]:
         """By sender code: how many different contacts were handed over, at the least."""
@@ -267,25 +356,16 @@ class Rows:
             for sender in senders
         }
 
-    def recall(self, loads: list[str]) -> None:
-        """Count what earlier loads of the same pull have written as written."""
-        for (sender, phone_list), phones in written(LIST_MEMBERSHIPS, loads, ("phone_number",)):
-            self.once.add(ContactUnit(sender, phone_list, False, EVERYTHING).stream, keys_of(phones))
-        # Who was looked up for another table than contacts is to be found there.
-        wanted = [table for table in (CONTACTS, SUBSCRIPTIONS) if table.name in self.plan.wanted]
-        for table in wanted[:1]:
-            for (sender, *_), phones in written(table, loads, ("phone_number",)):
-                self._count_as_written(sender, phones["phone_number"])
-        for (sender,), rows in written(OPT_OUTS, loads, OPT_OUT_KEY):
-            self.once.add(opt_outs_of(sender), keys_of(rows))
-            self.once.add(stops_of(sender), phone_keys(rows["phone_number"]))
-
     def _contacts_group(self, unit: ContactUnit) -> str:
         """Whose contacts are written once. Who was written as reachable and then stopped is written again: the merge
         lets the stop win. Without such a merge the stop waits for the next pull, to which it is new.
         """
         twice = unit.opted_out and self.plan.keeps_the_stop
         return stopped_contacts_of(unit.sender_code_id) if twice else contacts_of(unit.sender_code_id)
+
+
+def _of(sender: int, rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.equal(rows["sender_code_id"], sender))
 
 
 def _phones(people: Iterable[Person], but: Collection[Person] = ()) -> pa.ChunkedArray:

@@ -124,7 +124,7 @@ def _that_fit(
     """The rows that belong into the table; the others are set aside, unless their records were when they came."""
     keys = [column for column in table.columns if column.key and rows[column.name].null_count]
     missing = {f"{column.source or column.name}: missing": rows[column.name].is_null() for column in keys}
-    before = _set_aside(records, table)
+    before = set_aside(records, table)
     if not missing and not unread and before is None:
         return rows
     if rejects is None:
@@ -154,7 +154,7 @@ def _says_stop(rows: pa.Table, table: Table) -> pa.ChunkedArray:
     return _any([], rows.num_rows)
 
 
-def _set_aside(records: pa.Table, table: Table) -> pa.ChunkedArray | None:
+def set_aside(records: pa.Table, table: Table) -> pa.ChunkedArray | None:
     """Which records were set aside for the table when they came, None if it is none."""
     if SET_ASIDE not in records.column_names:
         return None
@@ -183,7 +183,7 @@ def profile_values(
     all of its values is mentioned by the row that deletes. There is nothing to delete in an empty warehouse. A contact
     whose values could not be read as a whole is not mentioned: what is known of it stays.
     """
-    unread = _set_aside(records, CONTACT_PROFILE_VALUES)
+    unread = set_aside(records, CONTACT_PROFILE_VALUES)
     records = records if unread is None else records.filter(pc.invert(unread))
     lists = records[VALUES_FIELD].combine_chunks()
     if isinstance(lists, pa.ChunkedArray):

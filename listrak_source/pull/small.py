@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from listrak_source.pull import fingerprints, progress
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.groups import rows_of
+from listrak_source.pull.once import Once, keys_of
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records import from_groups
 from listrak_source.pull.shape import shape
 from listrak_source.pull.tables import LISTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
+from listrak_source.pull.unchanged import Unchanged
 
 SMALL = (SENDER_CODES, LISTS, PROFILE_FIELDS, TRANSACTIONAL_MESSAGES)
 
@@ -22,26 +26,32 @@ _Group = tuple[dict[str, int], list[Record]]
 class SmallTables:
     """The wanted small tables of one pull."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, unchanged: Unchanged | None) -> None:
         self._plan = plan
+        self._unchanged = unchanged
         self._seen: dict[str, pa.Array] = {}
 
-    def batch(self) -> Batch:
-        """Rows that are not as the last pull left them; all of them in a complete walk."""
-        return {table.name: self._rows(table) for table in SMALL if table.name in self._plan.wanted}
+    def batch(self, once: Once) -> Batch:
+        """Rows that are not as the last pull left them, or in a complete walk as the warehouse holds them. ``once``
+        learns which there are.
+        """
+        return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
 
     def remember(self) -> None:
         """The rows were taken: the next pull compares with them."""
         for name, hashes in self._seen.items():
             progress.remember_rows(name, hashes)
 
-    def _rows(self, table: Table) -> pa.Table:
+    def _rows(self, table: Table, once: Once) -> pa.Table:
         directory = self._plan.directory
         records, given = from_groups(_groups(table, directory), table, directory.rejects)
         rows = shape(records, table, directory.settings.timezone, given, directory.rejects)
         hashes = self._seen[table.name] = fingerprints.of(rows)
         known = progress.known_rows(table.name)
-        return rows if directory.settings.full else fingerprints.without(rows, hashes, known)
+        once.add(rows_of(table.name), keys_of(rows.select(table.key)))
+        if directory.settings.full:
+            return rows.filter(pc.invert(self._unchanged.rows(table, rows))) if self._unchanged else rows
+        return fingerprints.without(rows, hashes, known)
 
 
 def _groups(table: Table, directory: Directory) -> Iterable[_Group]:

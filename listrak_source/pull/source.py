@@ -14,7 +14,7 @@ from listrak_source.pull.gather import Batch
 from listrak_source.pull.held import at_once
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
-from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
+from listrak_source.pull.tables import OF_THE_PULL, SEEN_KEYS, TABLES, Table
 from listrak_source.pull.vouched import spare_consents
 from listrak_source.settings import resolve
 
@@ -60,13 +60,14 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
                 called.apply(resource, masks.table(TABLES[name]))
                 _also_set_aside(resource, called)
         for batch in loads.next(wanted, written):
-            yield {name: written.fitted(rows, masks.table(TABLES[name])) for name, rows in batch.items()}
+            yield {name: written.fitted(rows, masks.table(TABLES.get(name, SEEN_KEYS))) for name, rows in batch.items()}
 
     def table_of(table: Table) -> DltResource:
         def pick(batch: Batch) -> Iterator[Any]:
-            # Every table sees a batch: the first that is selected takes along what was set aside.
-            if (rejected := batch.pop(REJECTED_ROWS.name, None)) is not None:
-                yield dlt.mark.with_table_name(rejected, REJECTED_ROWS.name)
+            # Every table sees a batch: the first that is selected takes along what the pull tells of itself.
+            for own in OF_THE_PULL:
+                if (told := batch.pop(own.name, None)) is not None:
+                    yield dlt.mark.with_table_name(told, own.name)
             rows = batch.get(table.name)
             # No empty table: dlt's ADBC loader fails on a file without rows.
             if rows is not None and rows.num_rows:
@@ -74,13 +75,14 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
 
         return dlt.transformer(pick, data_from=walk, **masks.table(table).resource_hints())
 
-    return (walk, *(table_of(table) for table in TABLES.values() if table is not REJECTED_ROWS))
+    return (walk, *(table_of(table) for table in TABLES.values() if table not in OF_THE_PULL))
 
 
 def _also_set_aside(resource: DltResource, written: Dispositions) -> None:
-    """Let a table's resource carry ``rejected_rows`` too: what is set aside is loaded whichever tables are selected."""
-    aside = REJECTED_ROWS.resource_hints() | written.hints(REJECTED_ROWS)
-    name = aside.pop("name")
-    # dlt starts from the hints of the resource's own table: its columns and keys go first.
-    resource.apply_hints(name, columns={}, primary_key="", merge_key="", create_table_variant=True)
-    resource.apply_hints(name, **aside, create_table_variant=True)
+    """Let a table's resource carry what a pull tells of itself too: that is loaded whichever tables are selected."""
+    for own in OF_THE_PULL:
+        aside = own.resource_hints() | written.hints(own)
+        name = aside.pop("name")
+        # dlt starts from the hints of the resource's own table: its columns and keys go first.
+        resource.apply_hints(name, columns={}, primary_key="", merge_key="", create_table_variant=True)
+        resource.apply_hints(name, **aside, create_table_variant=True)

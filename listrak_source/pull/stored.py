@@ -64,7 +64,7 @@ def check() -> None:
             for moment in of_resource.get("watermarks", {}).values():
                 datetime.fromisoformat(moment)
         if pending := state.get("pending"):
-            Pending(**pending).began  # noqa: B018 - that it can be read
+            Pending.of(pending).began  # noqa: B018 - that it can be read
     except (AttributeError, TypeError, ValueError) as error:
         raise StateError(f"{type(error).__name__}, {error}") from error
 

@@ -1,31 +1,42 @@
 """What a complete walk no longer found is marked as removed, once the walk is proved complete and all of it is loaded.
 
-A complete walk writes every row that it finds. The rows that none of its loads wrote are asked about by themselves (see
-``removals``), where the walk is proved (see ``proof``). Who moved since the walk began may have been missed in between,
-and is left to the next walk.
+The rows that the warehouse holds and the walk has not seen are asked about by themselves (see ``removals``), where the
+walk is proved (see ``proof``). Who moved since the walk began may have been missed in between, and is left to the next
+walk. What the walk has seen, and whether that is proved, is told in ``walks``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import reduce
 from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import events, fingerprints, progress
+from listrak_source.pull import events, fingerprints, progress, seen_keys
 from listrak_source.pull import pending as pendings
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.groups import (
+    contacts_of,
+    opt_outs_of,
+    rows_of,
+    stopped_contacts_of,
+    stops_of,
+    subscriptions_of,
+)
 from listrak_source.pull.held import at_once, by_group, columns_of, held, texts, whole
 from listrak_source.pull.older_forms import replaced
-from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.proof import PEOPLE, Proof
 from listrak_source.pull.reading import read
-from listrak_source.pull.removals import REPLACED, Removals
+from listrak_source.pull.removals import Removals
+from listrak_source.pull.rows import OPT_OUT_KEY, STANDING, Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SMALL
 from listrak_source.pull.tables import (
@@ -37,21 +48,21 @@ from listrak_source.pull.tables import (
     PHONE_RAW,
     REMOVED_AT,
     SENDER_CODES,
+    SUBSCRIPTIONS,
     TABLES,
     TIMESTAMP,
+    WALKS,
     Table,
 )
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.windows import Window, since
+from listrak_source.pull.windows import EVERYTHING, Window, since
 
-_WRITTEN = "was_written"
-"""A column beside a contact's key: whether the walk wrote it all the same."""
-
-_SEEN = """ LEFT JOIN (
-    SELECT DISTINCT sender_code_id AS seen_sender, phone_number AS seen_phone FROM {seen_in}
-    WHERE _dlt_load_id IN ({loads})
-) AS seen ON seen_sender = {table}.sender_code_id AND seen_phone = {table}.phone_number"""
-"""Beside a row of a person: whether the walk has seen the person in a table. A join, as below."""
+_HANDED = "was_handed"
+"""A column beside a contact's key: whether the walk has seen it all the same, on no list."""
+_NAMED = 1000
+"""Phone numbers that one query names."""
+_FEW = 20_000
+"""Of so many people the rows are asked for by their numbers; of more, all are gone through."""
 
 _UNTOLD = f"""
 SELECT marked.* FROM list_memberships AS marked LEFT JOIN (
@@ -70,9 +81,12 @@ subquery to the rows around it; and one that finds nothing gives empty texts in 
 class Sweep:
     """The last load of a complete walk."""
 
-    def __init__(self, plan: Plan, pending: Pending) -> None:
+    def __init__(self, plan: Plan, pending: Pending, rows: Rows) -> None:
+        """``rows`` know what the walk has seen."""
         self.plan = plan
         self.pending = pending
+        self._rows = rows
+        self._once = rows.once
         self.settings = plan.directory.settings
         self.moved = Once()
         """Who moved since the walk began, by sender code."""
@@ -80,8 +94,10 @@ class Sweep:
         """Streams and tables of which nothing is marked, and why."""
         self._streams: list[str] = []
         """Those that are gone."""
-        self._unlisted = "FALSE"
-        """The condition for people whom the walk wrote though they are on no list: lookups brought them."""
+        self._unlisted = Once()
+        """People whom the walk has seen on no list, by sender code: lookups brought them. They are gone."""
+        self._gone_people: dict[str, set[str]] = defaultdict(set)
+        """By table: phone numbers of rows that are gone."""
         self._removals = Removals(plan)
 
     def batches(self) -> Iterator[Batch]:
@@ -94,12 +110,16 @@ class Sweep:
             scopes = proof.scopes()
             lacking = {name: list(self._not_found(TABLES[name], scope)) for name, scope in scopes.items()}
         for name, parts in lacking.items():
-            if TABLES[name] in PEOPLE[1:] and self._unlisted != "FALSE":
-                parts = list(self._not_found(TABLES[name], scopes[name]))
+            table = TABLES[name]
+            if table in PEOPLE[1:] and self._unlisted:
+                parts = list(self._not_found(table, scopes[name]))
             for rows in parts:
-                gone = self._removals.judge(TABLES[name], rows)
-                if name == CONTACTS.name:
-                    self._note_unlisted(gone.filter(gone[_WRITTEN]))
+                gone = self._removals.judge(table, rows)
+                if "phone_number" in table.key:
+                    self._gone_people[name].update(gone["phone_number"].to_pylist())
+                if table is CONTACTS:
+                    for (sender,), part in by_group(gone.filter(gone[_HANDED]), ["sender_code_id"]):
+                        self._unlisted.add(str(sender), phone_keys(part["phone_number"]))
         self._removals.decide()
         for name, scope in scopes.items():
             table = TABLES[name]
@@ -113,6 +133,11 @@ class Sweep:
             for rows in held(_UNTOLD) if REMOVED_AT.name in columns_of(LIST_MEMBERSHIPS) else ():
                 marked = whole(rows, LIST_MEMBERSHIPS)
                 yield {CONSENT_EVENTS.name: events.of_removed(LIST_MEMBERSHIPS, marked, self.plan.now)}
+        yield {WALKS.name: self._walks()}
+
+    def kept(self) -> Iterator[pa.Table]:
+        """Rows of ``seen_keys``: those that take away what the walk has kept."""
+        yield from seen_keys.emptied(self.pending.tasks)
 
     def end(self) -> None:
         """The marks were taken: the walk is at its end."""
@@ -162,16 +187,82 @@ class Sweep:
             yield reading.unit, reading.records
 
     def _not_found(self, table: Table, scope: str) -> Iterator[pa.Table]:
-        """The keys of rows that no list shows any more, of people who have not moved meanwhile."""
-        if REMOVED_AT.name in columns_of(table):
-            names = [*table.key, *({PHONE_RAW.name} & columns_of(table))]
-            keys = ", ".join(f"{table.name}.{name} AS {name}" for name in names)
+        """The keys of rows that the walk has not seen, of people who have not moved meanwhile."""
+        if REMOVED_AT.name not in columns_of(table):
+            return
+        names = ", ".join([*table.key, *({PHONE_RAW.name} & columns_of(table))])
+        query = f"SELECT {names} FROM {table.name} WHERE ({scope}) AND removed_at IS NULL"  # noqa: S608 - our own names
+        for known in held(query):
+            rows = known.filter(pc.invert(self._seen(table, known)))
+            if rows.num_rows == 0:
+                continue
+            if "phone_number" in table.key:
+                rows = self._still(rows)
             if table is CONTACTS:
-                keys += f", contacts._dlt_load_id IN ({texts(self.pending.loads)}) AS {_WRITTEN}"
-            if table is OPT_OUTS:
-                keys += f", coalesce(seen_phone, '') <> '' AS {REPLACED}"
-            for rows in self._found(table, keys, f"({scope}) AND {table.name}.removed_at IS NULL"):
-                yield replaced(rows, table, self.pending.loads)
+                rows = rows.append_column(_HANDED, self._by(["sender_code_id"], rows, self._is_handed))
+            yield replaced(rows, table, self._has_instead)
+
+    def _seen(self, table: Table, rows: pa.Table) -> pa.Array:
+        """Which of the rows the walk has seen, as booleans."""
+        if table in SMALL:
+            return self._once.has_keys(rows_of(table.name), keys_of(rows.select(table.key)))
+        if table is LIST_MEMBERSHIPS:
+            return self._by(["sender_code_id", "phone_list_id"], rows, self._is_on_list)
+        if table is OPT_OUTS:
+            return self._by(["sender_code_id"], rows, self._is_listed_stop)
+        if table is CONTACTS:
+            return self._by(["sender_code_id"], rows, self._is_on_any_list)
+        seen = self._is_told if table is SUBSCRIPTIONS else self._is_handed
+        unlisted = self._by(["sender_code_id"], rows, self._is_unlisted)
+        return pc.and_not(self._by(["sender_code_id"], rows, seen), unlisted)
+
+    def _has_instead(self, table: Table, rows: pa.Table) -> pa.Array:
+        """Instead of which of the rows the walk has seen another: a stop stands there once, whatever its date."""
+        if table is OPT_OUTS:
+            return self._by(["sender_code_id"], rows, self._has_stop)
+        return self._seen(table, rows)
+
+    def _by(self, names: list[str], rows: pa.Table, has: Callable[[tuple[int, ...], pa.Table], pa.Array]) -> pa.Array:
+        """The answer of ``has`` for each group of rows with the same values in a few columns, as booleans."""
+        found = pa.repeat(pa.scalar(False), rows.num_rows)
+        for group in rows.select(names).group_by(names).aggregate([]).to_pylist():
+            here = reduce(pc.and_, (pc.equal(rows[name], group[name]) for name in names))
+            key = tuple(int(group[name]) for name in names)
+            found = pc.replace_with_mask(found, one_array(here), one_array(has(key, rows.filter(here))))
+        return found
+
+    def _is_on_list(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        sender, phone_list = key
+        return self._once.has(ContactUnit(sender, phone_list, False, EVERYTHING).stream, rows["phone_number"])
+
+    def _is_listed_stop(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        return self._once.has_keys(opt_outs_of(*key), keys_of(rows.select(OPT_OUT_KEY)))
+
+    def _has_stop(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        return self._once.has(stops_of(*key), rows["phone_number"])
+
+    def _is_handed(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        phones = rows["phone_number"]
+        return pc.or_(self._once.has(contacts_of(*key), phones), self._once.has(stopped_contacts_of(*key), phones))
+
+    def _is_on_any_list(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        """Who was handed over, and not by lookups alone."""
+        handed = self._is_handed(key, rows)
+        doubtful = one_array(pc.and_(handed, self._once.has(stopped_contacts_of(*key), rows["phone_number"])))
+        phones = rows["phone_number"].filter(doubtful)
+        if len(phones) == 0:
+            return handed
+        listed = pa.repeat(pa.scalar(False), len(phones))
+        for unit in self.plan.streams.values():
+            if isinstance(unit, ContactUnit) and unit.sender_code_id == key[0]:
+                listed = pc.or_(listed, self._once.has(unit.stream, phones))
+        return pc.replace_with_mask(one_array(handed), doubtful, one_array(listed))
+
+    def _is_told(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        return self._once.has_keys(subscriptions_of(*key), keys_of(rows.select(STANDING)))
+
+    def _is_unlisted(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        return self._unlisted.has(str(key[0]), rows["phone_number"])
 
     def _gone(self, table: Table, scope: str) -> Iterator[pa.Table]:
         """The rows that are to be marked, marked."""
@@ -179,7 +270,10 @@ class Sweep:
             return
         # Of a few, once more what an earlier sweep has marked: it may have been cut short before its state was kept.
         condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
-        parts: Iterable[pa.Table] = self._found(table, f"{table.name}.*", condition)
+        parts: Iterable[pa.Table] = chain.from_iterable(
+            held(f"SELECT * FROM {table.name} WHERE ({condition}){among}")  # noqa: S608 - our own names
+            for among in self._among(table)
+        )
         if table.merge_key:
             # What is replaced as a whole is handed over as a whole.
             parts = [pa.concat_tables(every)] if (every := list(parts)) else []
@@ -191,34 +285,40 @@ class Sweep:
             if rows.num_rows:
                 yield whole(rows, table, **{REMOVED_AT.name: now})
 
-    def _found(self, table: Table, columns: str, condition: str) -> Iterator[pa.Table]:
-        """Rows that the walk did not write, or of which it knows more than that."""
-        loads, joined = texts(self.pending.loads), ""
-        missing = f"{table.name}._dlt_load_id NOT IN ({loads})"
-        if table is OPT_OUTS:
-            # Who said stop again since stands there once, with the newer date.
-            joined = _SEEN.format(loads=loads, table=table.name, seen_in=OPT_OUTS.name)
-        elif table is CONTACTS and LIST_MEMBERSHIPS.name in self.plan.wanted and columns_of(LIST_MEMBERSHIPS):
-            # A lookup writes also who is on no list any more: for a new stop, say.
-            joined = _SEEN.format(loads=loads, table=table.name, seen_in=LIST_MEMBERSHIPS.name)
-            missing = f"({missing} OR coalesce(seen_phone, '') = '')"
-        elif table in PEOPLE:
-            missing = f"({missing} OR {self._unlisted})"
-        query = f"SELECT {columns} FROM {table.name}{joined} WHERE {missing} AND ({condition})"  # noqa: S608
-        for rows in held(query):
-            yield self._still(rows) if "phone_number" in rows.column_names else rows
-
-    def _note_unlisted(self, gone: pa.Table) -> None:
-        for (sender,), part in by_group(gone, ["sender_code_id"]):
-            people = f"(sender_code_id = {sender} AND phone_number IN ({texts(part['phone_number'].to_pylist())}))"
-            self._unlisted = people if self._unlisted == "FALSE" else f"{self._unlisted} OR {people}"
+    def _among(self, table: Table) -> Iterator[str]:
+        """Conditions that together let through the rows of a table that are gone, and perhaps others."""
+        people = sorted(self._gone_people.get(table.name, ()))
+        if not people or len(people) > _FEW:
+            yield ""
+            return
+        for start in range(0, len(people), _NAMED):
+            yield f" AND phone_number IN ({texts(people[start : start + _NAMED])})"
 
     def _still(self, rows: pa.Table) -> pa.Table:
         """Without those who moved meanwhile."""
-        parts = []
-        for (sender,), part in by_group(rows, ["sender_code_id"]):
-            parts.append(part.filter(pc.invert(self.moved.has(str(sender), part["phone_number"]))))
-        return pa.concat_tables(parts)
+        return rows.filter(pc.invert(self._by(["sender_code_id"], rows, self._has_moved)))
+
+    def _has_moved(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
+        return self.moved.has(str(key[0]), rows["phone_number"])
+
+    # what is told of the walk
+
+    def _walks(self) -> pa.Table:
+        """Rows of ``walks``."""
+        ended = self.plan.directory.client.server_time or self.plan.now
+        tables = ", ".join(sorted(self.plan.wanted))
+        rows = []
+        for stream in self.pending.swept or ():
+            if (unit := self.plan.streams.get(stream)) is None:
+                continue  # a list that was deleted since the walk
+            why = self._unproved.get(stream) or self._unproved.get(f"contacts/{unit.sender_code_id}/")
+            phone_list = unit.phone_list_id if isinstance(unit, ContactUnit) else 0
+            for opted_out, count in self._rows.seen(unit).items():
+                key = (unit.sender_code_id, phone_list, opted_out, self.plan.now)
+                rows.append((*key, max(ended, self.plan.now), count, why is None, why, tables))
+        columns = list(zip(*rows, strict=True)) or [()] * len(WALKS.columns)
+        arrays = [pa.array(list(column), field.type) for column, field in zip(columns, WALKS.schema, strict=True)]
+        return pa.table(arrays, schema=WALKS.schema)
 
 
 def _streams_of(table: Table, rows: pa.Table) -> list[str]:

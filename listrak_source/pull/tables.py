@@ -97,6 +97,17 @@ def _field_id() -> Column:
     return Column("segmentation_field_id", INTEGER, "The profile field.", "segmentationFieldId", key=True)
 
 
+RECORD_HASH = Column(
+    "record_hash",
+    INTEGER,
+    "A hash of the record as a list showed it last: who has the same is not written. Empty: written when seen next.",
+)
+VALUES_HASH = Column(
+    "values_hash",
+    INTEGER,
+    "The same of the contact's profile values; empty where they were not read, or not as a whole.",
+)
+
 SENDER_CODES = Table(
     "sender_codes",
     "The numbers that send text messages.",
@@ -192,6 +203,8 @@ CONTACTS = Table(
             "unsubscribeDate",
             ends=True,
         ),
+        RECORD_HASH,
+        VALUES_HASH,
         REMOVED_AT,
     ),
     # One load may see a contact on two lists, before and after a stop: the stop wins.
@@ -289,6 +302,38 @@ REJECTED_ROWS = Table(
     append_only=True,
 )
 
+WALKS = Table(
+    "walks",
+    "Complete walks that came to their end: one row for each list and half, and for each sender code's opt-outs.",
+    (
+        _sender_code_id(),
+        Column("phone_list_id", INTEGER, "The list; 0 for the sender code's opt-outs.", key=True),
+        Column("opted_out", BOOLEAN, "Which half of the list: who has said stop, or who can be reached.", key=True),
+        Column("began_at", TIMESTAMP, "When the walk began, by Listrak's clock.", key=True),
+        Column("ended_at", TIMESTAMP, "When it had read everything, by Listrak's clock."),
+        Column("rows_seen", INTEGER, "How many different rows it has seen there."),
+        Column("proved", BOOLEAN, "Whether it is known to have seen all of them."),
+        Column("reason", TEXT, "Why it is not; empty where it is."),
+        Column("tables", TEXT, "The tables that the walk was for."),
+    ),
+    append_only=True,
+)  # fmt: skip
+
+SEEN_KEYS = Table(
+    "seen_keys",
+    "What a pull over several loads has seen so far, packed: empty when it is done.",
+    (
+        Column("task", TEXT, "A digest of what the pull reads.", key=True),
+        Column("load_id", TEXT, "The load that brought it.", key=True),
+        Column("seen_in", TEXT, "Where it was seen.", key=True),
+        Column("part", INTEGER, "The number of the part.", key=True),
+        Column("keys", TEXT, "Keys of eight bytes, sorted, as differences, compressed, in base64."),
+        Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
+    ),
+    written_once=False,
+    merge_hints={"is_removed": {"hard_delete": True}},
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -303,6 +348,10 @@ TABLES: dict[str, Table] = {
         SUBSCRIPTIONS,
         CONSENT_EVENTS,
         REJECTED_ROWS,
+        WALKS,
     )
 }
-"""Every table of the pull, by name."""
+"""Every table of the pull, by name, but for :data:`SEEN_KEYS`, which is a pull's own affair."""
+
+OF_THE_PULL = (REJECTED_ROWS, WALKS, SEEN_KEYS)
+"""The tables in which a pull tells of itself: they come with whichever tables are selected."""

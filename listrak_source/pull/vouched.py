@@ -25,7 +25,9 @@ from listrak_source.pull.tables import (
     CONSENT_EVENTS,
     CONTACT_PROFILE_VALUES,
     CONTACTS,
+    OF_THE_PULL,
     REJECTED_ROWS,
+    SEEN_KEYS,
     SUBSCRIPTIONS,
     TABLES,
     TEXT,
@@ -52,15 +54,19 @@ class Vouched:
 
     def __init__(self, wanted: frozenset[str]) -> None:
         self._tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
+        of_the_pull = [table for table in OF_THE_PULL if table is not REJECTED_ROWS]
         self._handed: Counts = {}
         self._there: Counts = {table.name: Counter(_vouched(table) or {}) for table in self._tables}
         self.lacking: dict[str, set[str]] = {}
         """By table: what it lacks, a column or everything."""
         # What was extracted and waits to be loaded is vouched for, and not there yet.
         if not held.running().has_pending_data:
-            self._there, self.lacking = _found([table for table in self._tables if held.has_rows(table)])
-        held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(TABLES[name]))
-        self.short = {table.name: short for table in self._tables if (short := self._short(table))}
+            self._there, self.lacking = _found(
+                [table for table in (*self._tables, *of_the_pull) if held.has_rows(table)]
+            )
+        held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(_table(name)))
+        every = (*self._tables, *of_the_pull)
+        self.short = {table.name: short for table in every if (short := self._short(table))}
         """By table: the sender codes of which rows are gone."""
 
     def goes_on(self, handed: Mapping[str, Mapping[str, int]]) -> None:
@@ -103,7 +109,7 @@ class Vouched:
         """Forget how far what is gone was read; returns sentences that say so."""
         told = []
         for name in self.short:
-            table = TABLES[name]
+            table = _table(name)
             dlt.current.resource_state(name).pop("vouched", None)
             progress.forget_rows(name, self.short[name])
             if table is SUBSCRIPTIONS:
@@ -141,7 +147,7 @@ def spare_consents() -> None:
         return
     source = dlt.current.source()
     chosen = set(source.selected_resources) & TABLES.keys()
-    if CONSENT_EVENTS.name in chosen and chosen != TABLES.keys() - {REJECTED_ROWS.name}:
+    if CONSENT_EVENTS.name in chosen and chosen != TABLES.keys() - {table.name for table in OF_THE_PULL}:
         return
     for kind in _DROPPED:
         for table in [table for table in state.get(kind, ()) if table["name"] == CONSENT_EVENTS.name]:
@@ -156,6 +162,10 @@ def _vouched(table: Table) -> dict[str, int] | None:
     """How many rows the state says that a table has; None where it says nothing."""
     found: dict[str, int] | None = dlt.current.resource_state(table.name).get("vouched")
     return found
+
+
+def _table(name: str) -> Table:
+    return TABLES.get(name) or SEEN_KEYS
 
 
 def _state_before() -> dict[str, Any]:

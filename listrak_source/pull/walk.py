@@ -25,13 +25,15 @@ from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.storages.load_package import load_package_state
 
-from listrak_source.pull import fingerprints, progress
+from listrak_source.pull import fingerprints, progress, seen_keys
 from listrak_source.pull.asking import Asking
 from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.groups import asked_of
 from listrak_source.pull.lookups import Person, look_up
-from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.once import phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.phones import raw_phones
 from listrak_source.pull.plan import LOOKED_UP, Plan
@@ -68,28 +70,33 @@ class Walk:
     def __init__(self, plan: Plan, pending: Pending) -> None:
         self.plan = plan
         self.pending = pending
-        self.rows = Rows(plan)
-        self.small = SmallTables(plan)
+        self.rows = Rows(plan, pending.doubted)
+        self.small = SmallTables(plan, self.rows.unchanged)
         self.settings = plan.directory.settings
-        self.asking = Asking(plan, pending.loads)
+        self.asking = Asking(plan)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
         self.seen: dict[Unit, list[pa.Table]] = defaultdict(list)
         """By unit: fingerprints of its rows, for the next pull, and whose they are."""
-        self.again = Once()
-        """Who is to be looked up by the next pull too, by sender code."""
         self.known: dict[str, dict[str, pa.Array]] = {}
         """By stream and unit: fingerprints of the last pull."""
         self.goes_on = bool(pending.loads)
         """Whether another process began this pull. What it saw of the last days is not known here."""
+        self.asked = 0
+        """Who was asked about by another process."""
         pending.moved_over |= self.goes_on
+        if self.goes_on:
+            # Counts what earlier loads have seen as seen.
+            found = seen_keys.recall(self.rows.once, pending.task, pending.loads)
+            senders = {unit.sender_code_id for unit in plan.streams.values()}
+            self.asked = sum(self.rows.once.count(asked_of(sender)) for sender in senders)
+            if found != pending.seen:
+                pending.unproved |= dict.fromkeys(plan.streams, "not all that it had seen was there when it went on")
 
     def steps(self) -> Iterator[Step]:
         """Read, and yield rows. When all of them are taken, state moves by :meth:`save` and :meth:`advance`."""
-        if self.goes_on:
-            self.rows.recall(self.pending.loads)
-        else:
-            yield Step(self.small.batch())
+        if not self.goes_on:
+            yield Step(self.small.batch(self.rows.once))
         yield from self._read_last_opt_outs()
         yield from self._read_opt_outs_again()
         yield from self._read_changing()
@@ -212,16 +219,16 @@ class Walk:
     def _look_up(self, people: list[Person], *, on_list: bool = False) -> Iterator[Step]:
         if people:
             progress.note_lookups()
-            self.asking.begin(len(self.changed))
+            self.asking.begin(len(self.changed), self.asked)
         for answers in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
             if on_list and answers.again:
                 self.pending.unproved[SUBSCRIPTIONS.name] = "Listrak did not tell of everybody on its lists"
             for one in answers.again:
-                self.again.add(str(one.sender_code_id), phone_keys(pa.chunked_array([[one.phone_number]])))
+                self.rows.again.add(str(one.sender_code_id), phone_keys(pa.chunked_array([[one.phone_number]])))
             yield Step(self.rows.looked_up(answers), len(answers.asked) * LOOKUP, counts=True)
             while self.rows.doubted:
                 sender, phones = self.rows.doubted.pop()
-                self.again.add(str(sender), phone_keys(phones))
+                self.rows.again.add(str(sender), phone_keys(phones))
             yield Step(self.rows.stopped(answers))
 
     # reading
@@ -235,6 +242,8 @@ class Walk:
         return records if before is None else without(records, hashes, before)
 
     def _note_changed(self, unit: Unit, records: pa.Table) -> None:
+        if isinstance(unit, ContactUnit):
+            self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
 
     def _hashed(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Array]]:
@@ -270,10 +279,15 @@ class Walk:
 
     # state
 
+    def kept(self) -> pa.Table:
+        """Rows of ``seen_keys``: what was seen since the last of them."""
+        before = self.rows.once.kept()
+        rows = seen_keys.added(self.rows.once, self.pending.task, str(load_package_state()["load_id"]))
+        self.pending.seen += self.rows.once.kept() - before
+        return rows
+
     def save(self) -> None:
-        """Keep in the state of the running load how far the pull is, what is in doubt, and for the sweep the counts."""
-        if self.pending.swept is not None:
-            self.pending.counts = self.rows.counts()
+        """Keep in the state of the running load how far the pull is, and what is in doubt."""
         self.pending.unproved |= self.plan.directory.doubts()
         self.small.remember()
         self.pending.save()
@@ -297,7 +311,7 @@ class Walk:
             # the next pull.
             if self.plan.is_read_again(unit) and not self.goes_on:
                 for rows in parts:
-                    again = self.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
+                    again = self.rows.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
                     seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
         failures = self.plan.directory.failures
         for stream in failures.errors:

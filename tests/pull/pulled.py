@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 
 from listrak_source.pull.tables import TABLES
-from tests.pull.warehouse import Rows
+from tests.pull.warehouse import HASHES, Rows
 
 Tables = dict[str, Rows]
 Person = tuple[int, str]
@@ -41,7 +41,7 @@ def read(connection: duckdb.DuckDBPyConnection) -> Tables:
             for row in connection.execute(f"SELECT * FROM listrak_sms.{name}").to_arrow_table().to_pylist():
                 key = tuple(_utc(row[column]) for column in table.key)
                 assert key not in tables[name], f"{name} holds {key} twice"
-                tables[name][key] = {column: _utc(value) for column, value in row.items()}
+                tables[name][key] = {column: _utc(value) for column, value in row.items() if column not in HASHES}
     return tables
 
 
