@@ -130,6 +130,8 @@ class _Some:
         """``go_on`` is called when the rows of a load were taken that is not the walk's last."""
         self._walk, self._steps, self._vouched, self._go_on = walk, steps, vouched, go_on
         self._is_last = False
+        self._has_values = False
+        """Whether profile values are among the rows."""
 
     def batches(self) -> Iterator[Batch]:
         """Yield rows until the load is full, or the walk is at its end."""
@@ -139,6 +141,8 @@ class _Some:
             work += step.work if step.counts or not walk.goes_on else 0
             if step.batch:
                 self._vouched.note_handed(step.batch)
+                values = step.batch.get(CONTACT_PROFILE_VALUES.name)
+                self._has_values |= values is not None and values.num_rows > 0
                 yield step.batch
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
@@ -157,7 +161,7 @@ class _Some:
     def end(self) -> None:
         """All rows were taken: move the state that vouches for them."""
         walk = self._walk
-        if CONTACT_PROFILE_VALUES.name in walk.plan.wanted and CONTACTS.name not in walk.plan.wanted:
+        if self._has_values and CONTACTS.name not in walk.plan.wanted:
             progress.note_values_apart(str(load_package_state()["load_id"]))
         walk.pending.handed = self._vouched.save(walk.rows.contacts_handed())
         if not self._is_last:
@@ -166,7 +170,7 @@ class _Some:
             return
         walk.advance()
         if walk.settings.full:
-            walk.pending.swept = sorted(walk.plan.streams)
+            walk.pending.swept = sorted(walk.plan.streams.keys() - walk.plan.directory.failures.errors.keys())
             walk.pending.positions = {}
             walk.save()
             self._go_on()

@@ -26,7 +26,7 @@ from listrak_source.pull.groups import (
 from listrak_source.pull.held import alive, by_group, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements
 from listrak_source.pull.lookups import Answers, Person
-from listrak_source.pull.once import Once, keys_of, phone_keys
+from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.shown import Shown
@@ -173,16 +173,18 @@ class Rows:
 
     def _changed(self, sender: int, rows: pa.Table, records: pa.Table) -> tuple[pa.Table, pa.Table]:
         """The contacts that are to be written, and the records of those whose values are."""
-        if self.unchanged is None or rows.num_rows == 0 or CONTACTS.name not in self.plan.wanted:
+        if self.unchanged is None or rows.num_rows == 0:
             return rows, records
         written = self.once.has(written_of(sender), rows["phone_number"])
-        same = pc.and_not(self.unchanged.contacts(rows), written)
+        same = pa.repeat(pa.scalar(True), rows.num_rows)
+        if CONTACTS.name in self.plan.wanted:
+            same = self.unchanged.contacts(rows)
         if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
             with_values = pc.and_not(self.unchanged.values(rows, self._shown.values_of(rows, records)), written)
             kept = rows["phone_number"].filter(with_values)
-            records = records.filter(pc.invert(pc.is_in(records["phoneNumber"], value_set=kept.combine_chunks())))
+            records = records.filter(pc.invert(pc.is_in(records["phoneNumber"], value_set=one_array(kept))))
             same = pc.and_(same, with_values)
-        rows = rows.filter(pc.invert(same))
+        rows = rows.filter(pc.invert(pc.and_not(same, written)))
         self.once.add(written_of(sender), phone_keys(rows["phone_number"]))
         return rows, records
 
@@ -206,6 +208,8 @@ class Rows:
             self._unfit[sender] += len(some) - (there or 0)
             self.once.add(subscriptions_of(sender), keys_of(_of(sender, batch[SUBSCRIPTIONS.name]).select(STANDING)))
         told = self._telling.of_lookups(batch)
+        if self.unchanged and told.num_rows:
+            told = told.filter(pc.invert(self.unchanged.events_among(told)))
         return self._wanted(self._not_there(self._shown.hashed(batch, answers.again)) | {CONSENT_EVENTS.name: told})
 
     def _not_there(self, batch: Batch) -> Batch:
@@ -217,9 +221,11 @@ class Rows:
             same = self.unchanged.rows(self._table(SUBSCRIPTIONS), rows)
             batch[SUBSCRIPTIONS.name] = rows.filter(pc.invert(same))
         rows = batch.get(CONTACTS.name)
-        if rows is None or rows.num_rows == 0 or CONTACTS.name not in self.plan.wanted:
+        if rows is None or rows.num_rows == 0:
             return batch
-        same = pc.and_(self.unchanged.among(self._table(CONTACTS), rows), self.unchanged.contacts(rows))
+        same = pa.repeat(pa.scalar(True), rows.num_rows)
+        if CONTACTS.name in self.plan.wanted:
+            same = pc.and_(self.unchanged.among(self._table(CONTACTS), rows), self.unchanged.contacts(rows))
         if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
             values = batch[CONTACT_PROFILE_VALUES.name]
             key = ["sender_code_id", "phone_number"]

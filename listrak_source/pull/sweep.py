@@ -306,11 +306,12 @@ class Sweep:
     def _walks(self) -> pa.Table:
         """Rows of ``walks``."""
         ended = self.plan.directory.client.server_time or self.plan.now
-        tables = ", ".join(sorted(self.plan.wanted))
+        tables = ",".join(sorted(self.plan.wanted))
         rows = []
-        for stream in self.pending.swept or ():
-            if (unit := self.plan.streams.get(stream)) is None:
-                continue  # a list that was deleted since the walk
+        tried = {*(self.pending.swept or ()), *self._unproved}
+        for stream, unit in self.plan.streams.items():
+            if stream not in tried or not self.plan.tables_of(unit):
+                continue
             why = self._unproved.get(stream) or self._unproved.get(f"contacts/{unit.sender_code_id}/")
             phone_list = unit.phone_list_id if isinstance(unit, ContactUnit) else 0
             for opted_out, count in self._rows.seen(unit).items():

@@ -11,7 +11,7 @@ written again, is who
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -95,16 +95,26 @@ class Unchanged:
                 self._once.add(CONSENT_EVENTS.name, keys_of(found.select(key)))
         return self._once.has_keys(CONSENT_EVENTS.name, keys_of(rows.select(key)))
 
+    def events_among(self, rows: pa.Table) -> pa.Array:
+        """Which of a few consent events are there, as booleans."""
+        key, known = CONSENT_EVENTS.key, Once()
+        for found in self._among(CONSENT_EVENTS, ", ".join(key), rows):
+            known.add("events", keys_of(found.select(key)))
+        return known.has_keys("events", keys_of(rows.select(key)))
+
     def among(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of a few rows of people are there, the same in each column, as booleans."""
         known = Once()
-        if columns_of(table) and table.name not in self._doubted:
-            phones = pc.unique(rows["phone_number"]).to_pylist()
-            for start in range(0, len(phones), _AT_ONCE):
-                some = f"{self._scope} AND phone_number IN ({texts(phones[start : start + _AT_ONCE])})"
-                for found in held(f"SELECT * FROM {table.name} WHERE {some} AND {alive(table)}"):  # noqa: S608
-                    known.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
+        for found in self._among(table, "*", rows):
+            known.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
         return self._unless_due(rows, known.has_keys(table.name, self._hasher.of(rows, table)))
+
+    def _among(self, table: Table, columns: str, rows: pa.Table) -> Iterator[pa.Table]:
+        """What is there of the people of some rows."""
+        phones = pc.unique(rows["phone_number"]).to_pylist() if columns_of(table) else []
+        for start in range(0, len(phones), _AT_ONCE):
+            some = f"{self._scope} AND phone_number IN ({texts(phones[start : start + _AT_ONCE])})"
+            yield from held(f"SELECT {columns} FROM {table.name} WHERE {some} AND {alive(table)}")  # noqa: S608
 
     # what is there
 

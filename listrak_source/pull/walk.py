@@ -314,15 +314,14 @@ class Walk:
                     again = self.rows.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
                     seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
         failures = self.plan.directory.failures
-        for stream in failures.errors:
-            # Its watermarks stay.
-            self.plan.streams.pop(stream, None)
+        # Of what could not be read the watermarks stay.
+        streams = {name: unit for name, unit in self.plan.streams.items() if name not in failures.errors}
         self.pending.unproved |= self.plan.directory.doubts()
-        read = {stream for stream, unit in self.plan.streams.items() if self.plan.readers_of(unit)}
+        read = {stream for stream, unit in streams.items() if self.plan.readers_of(unit)}
         progress.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
-        for stream, unit in self.plan.streams.items():
+        for stream, unit in streams.items():
             windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
             progress.remember(stream, self.plan.now, windows)
             doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
