@@ -18,7 +18,8 @@ from listrak_source.pull.tables import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
 _LATEST = """
 SELECT sender_code_id, phone_list_id, phone_number, event, event_at FROM (
     SELECT *, row_number() OVER (
-        PARTITION BY sender_code_id, phone_list_id, phone_number ORDER BY event_at DESC, observed_at DESC
+        PARTITION BY sender_code_id, phone_list_id, phone_number
+        ORDER BY event_at DESC, observed_at DESC, CASE WHEN event = 'opted_out' THEN 0 ELSE 1 END
     ) AS latest FROM consent_events {among}
 ) AS events WHERE latest = 1
 """

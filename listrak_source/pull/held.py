@@ -62,6 +62,15 @@ def has_rows(table: Table) -> bool:
     return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
 
 
+def is_ours(table: Table) -> bool:
+    """Whether the table is there, and the running pipeline knows of it. If it does not, the rows are of a first load
+    that was killed: dlt learns of a table by rows that it is handed, so none of them may be left out.
+    """
+    pipeline = running()
+    known: dict[str, Any] = pipeline.default_schema.tables.get(table.name, {}) if pipeline.default_schema_name else {}
+    return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
+
+
 def leave_out(names: Iterable[str]) -> None:
     """From now on these tables count as gone in the running load."""
     _this_load().left_out.update(names)

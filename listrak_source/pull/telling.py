@@ -112,9 +112,15 @@ class Telling:
         else:
             among = self._consents.opted_out_among(unit.sender_code_id, rows["phone_number"])
             stopped = pc.is_in(rows["phone_number"], value_set=among["phone_number"].combine_chunks())
+        sender = unit.sender_code_id
         if unit.opted_out:
-            return events.of_contacts(rows.filter(pc.invert(stopped)), now, events.OPTED_OUT)
-        return events.of_contacts(rows.filter(stopped), now, events.OPTED_IN)
+            # Whom the other half has shown as well has said stop all the same: of one moment, that is what counts.
+            again = self._once.has(_back(sender), rows["phone_number"])
+            return events.of_contacts(rows.filter(pc.or_(pc.invert(stopped), again)), now, events.OPTED_OUT)
+        # Whose stop this pull has seen as well is not back because a list says so.
+        back = self._once.unseen(stops_of(sender), rows.filter(stopped))
+        self._once.add(_back(sender), phone_keys(back["phone_number"]))
+        return events.of_contacts(back, now, events.OPTED_IN)
 
     def _came_back(self, rows: pa.Table, latest: pa.Table) -> pa.Table:
         """Events of contacts who are reachable though their last known stop is later than their subscribe date."""
@@ -145,6 +151,11 @@ class Telling:
             untold = self._once.unseen(_by_list(stream), part)
             parts.append(self._once.first(_by_lookup(stream), untold, ("phone_number",)))
         return events.of_returns(pa.concat_tables(parts), self._plan.now)
+
+
+def _back(sender_code_id: int) -> str:
+    """The group of those of whom a list has told that they are reachable again."""
+    return f"back, by lists of {sender_code_id}"
 
 
 def _by_list(stream: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.held import alive, by_group, columns_of, held, raw, texts, whole
+from listrak_source.pull.held import alive, by_group, columns_of, held, is_ours, raw, texts, whole
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.record_hash import Hasher
 from listrak_source.pull.tables import (
@@ -80,7 +80,7 @@ class Unchanged:
 
     def rows(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which rows of a table are there, the same in each column, as booleans."""
-        if self._begins(table.name) and columns_of(table):
+        if self._begins(table.name) and is_ours(table):
             scope = self._scope if "sender_code_id" in table.key else "TRUE"
             for found in held(f"SELECT * FROM {table.name} WHERE {scope} AND {alive(table)}"):  # noqa: S608
                 self._once.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
@@ -89,7 +89,7 @@ class Unchanged:
     def events(self, rows: pa.Table) -> pa.Array:
         """Which stops are told already among the consent events, as booleans."""
         key = CONSENT_EVENTS.key
-        if self._begins(CONSENT_EVENTS.name) and columns_of(CONSENT_EVENTS):
+        if self._begins(CONSENT_EVENTS.name) and is_ours(CONSENT_EVENTS):
             some = f"{self._scope} AND phone_list_id = 0 AND event = 'opted_out'"
             for found in held(f"SELECT {', '.join(key)} FROM consent_events WHERE {some}"):  # noqa: S608
                 self._once.add(CONSENT_EVENTS.name, keys_of(found.select(key)))
@@ -111,7 +111,7 @@ class Unchanged:
 
     def _among(self, table: Table, columns: str, rows: pa.Table) -> Iterator[pa.Table]:
         """What is there of the people of some rows."""
-        phones = pc.unique(rows["phone_number"]).to_pylist() if columns_of(table) else []
+        phones = pc.unique(rows["phone_number"]).to_pylist() if is_ours(table) else []
         for start in range(0, len(phones), _AT_ONCE):
             some = f"{self._scope} AND phone_number IN ({texts(phones[start : start + _AT_ONCE])})"
             yield from held(f"SELECT {columns} FROM {table.name} WHERE {some} AND {alive(table)}")  # noqa: S608
@@ -134,13 +134,13 @@ class Unchanged:
 
     def _read_contacts(self) -> None:
         names = {RECORD_HASH.name, VALUES_HASH.name, PHONE_RAW.name} & columns_of(CONTACTS)
-        if RECORD_HASH.name not in names:
+        if RECORD_HASH.name not in names or not is_ours(CONTACTS):
             return
         which = ", ".join(sorted(names - {VALUES_HASH.name}))
         query = f"SELECT {which} FROM contacts WHERE {self._scope} AND {alive(CONTACTS)}"  # noqa: S608 - our own names
         for found in held(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
             self._once.add("records", _record_keys(found))
-        if VALUES_HASH.name in names and columns_of(CONTACT_PROFILE_VALUES):
+        if VALUES_HASH.name in names and is_ours(CONTACT_PROFILE_VALUES):
             self._read_values()
 
     def _read_values(self) -> None:
@@ -164,7 +164,7 @@ class Unchanged:
             )
 
     def _read_memberships(self) -> None:
-        if not columns_of(LIST_MEMBERSHIPS):
+        if not is_ours(LIST_MEMBERSHIPS):
             return
         names = ", ".join(("sender_code_id", "phone_list_id", *_PLACED))
         query = f"SELECT {names} FROM list_memberships WHERE {self._scope} AND {alive(LIST_MEMBERSHIPS)}"  # noqa: S608
@@ -176,7 +176,7 @@ class Unchanged:
                 self._once.add(_placed(stream), keys_of(placed.select(_PLACED)))
 
     def _read_due(self) -> None:
-        if not columns_of(CONTACTS):
+        if not is_ours(CONTACTS):
             return
         for table, at in _PUSHED:
             query = (

@@ -64,7 +64,8 @@ def of(store: Store, sync: Sync, targets: list[Target]) -> str:
 def _since(store: Store, sync: Sync) -> Callable[[Target], str]:
     """By target, SQL: what was confirmed (``p``) is newer than what a pull has brought of it with the contact (``c``).
 
-    A load's id is the moment when it began. A table that a pull left out is as old as its own last load.
+    A load's id is the moment when it began. A table that a pull left out is as old as its own last load. Values that
+    came with the contact have their hash in its row, also where there are none.
     """
     tables = {"is_profile": "contact_profile_values", "is_list": "list_memberships"}
     latest = {
@@ -73,11 +74,14 @@ def _since(store: Store, sync: Sync) -> Callable[[Target], str]:
         if table in store.tables
     }
 
+    with_hash = "values_hash" in store.tables["contacts"]
+
     def of(target: Target) -> str:
         newer = "c._dlt_load_id IS NULL OR p.confirmed_at > CAST(c._dlt_load_id AS DOUBLE)"
         kind = next((kind for kind in tables if getattr(target, kind)), None)
         if kind:
-            newer += f" OR p.confirmed_at > {float(latest.get(kind) or 0.0)!r}"
+            left_out = "c.values_hash IS NULL AND " if kind == "is_profile" and with_hash else ""
+            newer += f" OR ({left_out}p.confirmed_at > {float(latest.get(kind) or 0.0)!r})"
         return f"({newer})"
 
     return of

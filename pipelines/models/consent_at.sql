@@ -9,7 +9,9 @@ FROM (
     SELECT
         *,
         row_number() OVER (
-            PARTITION BY sender_code_id, phone_list_id, phone_number ORDER BY event_at DESC, observed_at DESC
+            PARTITION BY sender_code_id, phone_list_id, phone_number
+            -- Of one moment, a stop is what counts.
+            ORDER BY event_at DESC, observed_at DESC, CASE WHEN event = 'opted_out' THEN 0 ELSE 1 END
         ) AS latest
     FROM consent_events
     WHERE event_at <= CAST('{moment}' AS TIMESTAMP WITH TIME ZONE)

@@ -200,6 +200,35 @@ def test_an_edit_at_listrak_that_a_pull_has_seen_is_planned_again(in_duckdb: Pus
     assert in_duckdb.plan(sync).counts["imports"] == 1
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("left", ["nothing", "another"])
+def test_what_was_confirmed_and_is_undone_at_listrak_is_planned_again(in_duckdb: Pushing, left: str) -> None:
+    """The walk that sees it finds everybody else as they were, so it writes that contact alone, and of one without
+    values only that there are none."""
+    sync, text = tiers(in_duckdb), in_duckdb.field("Text")
+    (phone, *_) = in_duckdb.phones(1)
+    before = in_duckdb.contact(phone)["values"]
+    in_duckdb.apply(sync)
+    in_duckdb.warehouse.pull(full=True)
+    assert in_duckdb.plan(sync).is_empty
+    in_duckdb.world.edit(
+        phone, {"segmentationFieldValues": [{"segmentationFieldId": text.field_id, "value": "edited"}]}
+    )
+    in_duckdb.apply(tiers(in_duckdb, ["other", *VALUES[1:]]))
+    kept = before.keys() - {text.field_id} if left == "another" else set()
+    in_duckdb.world.edit(
+        phone,
+        {
+            "segmentationFieldValues": [
+                {"segmentationFieldId": one, "value": ""} for one in in_duckdb.contact(phone)["values"].keys() - kept
+            ]
+        },
+    )
+    counts = in_duckdb.warehouse.pull(full=True)
+    assert counts["contacts"] == 1
+    assert in_duckdb.plan(tiers(in_duckdb, ["other", *VALUES[1:]])).counts["imports"] == 1
+
+
 def test_only_the_plan_that_was_looked_at(in_duckdb: Pushing) -> None:
     sync = tiers(in_duckdb)
     seen = in_duckdb.plan(sync).hash

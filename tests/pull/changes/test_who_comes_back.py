@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.pull.asking import Somebody
@@ -14,6 +15,7 @@ from tests.pull.changes.walking import (
     profile,
     wrote,
 )
+from tests.pull.consent_state import consent_at
 from tests.pull.warehouse import Warehouse
 
 # -- who comes back with the same record -------------------------------------------------------------------------------
@@ -127,6 +129,8 @@ def test_the_stop_wins_where_a_walk_sees_a_contact_in_both_halves(
     still.reachable.add(still.since[person], person)
     for news in (before == "reachable", False):
         found = wrote(warehouse, lookups="none")
+        with duckdb.connect(str(warehouse.database)) as connection:
+            assert someone.key in consent_at(connection, world.clock.now()).stopped
         assert warehouse.rows("contacts")[someone.key]["opted_out"] is True
         # Who stands in both halves is written each time: the stop after the other record.
         assert found.get("contacts", set()) >= ({someone.key} if news else set())
