@@ -23,15 +23,19 @@ def unknown(rows: pa.Table, table: Table) -> pa.Table:
         return rows
     key = list(table.key)
     # By a text: what a date looks like in a query differs from destination to destination.
-    name = next(name for name in key if table.schema.field(name).type == TEXT)
-    values = pc.unique(rows[name])
-    among = f"IN ({texts(values.to_pylist())})"
-    if len(values) > _NAMED:
-        bounds = pc.min_max(values).as_py()
-        among = f"BETWEEN {texts([bounds['min']])} AND {texts([bounds['max']])}"
-    for known in _keys(table, f"{name} {among}"):
+    name = next((name for name in key if table.schema.field(name).type == TEXT), None)
+    for known in _keys(table, _among(name, rows) if name else "TRUE"):
         rows = rows.join(known, keys=key, join_type="left anti")
     return rows
+
+
+def _among(name: str, rows: pa.Table) -> str:
+    """The condition for rows whose text in a column is one of those that ``rows`` have, or lies between them."""
+    values = pc.unique(rows[name])
+    if len(values) <= _NAMED:
+        return f"{name} IN ({texts(values.to_pylist())})"
+    bounds = pc.min_max(values).as_py()
+    return f"{name} BETWEEN {texts([bounds['min']])} AND {texts([bounds['max']])}"
 
 
 def replacing(rows: pa.Table, table: Table) -> pa.Table:

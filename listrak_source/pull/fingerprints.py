@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 import duckdb
@@ -42,37 +41,6 @@ def of(rows: pa.Table) -> pa.Array:
     return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
 
 
-def of_each(readings: Iterable[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
-    """The same readings in the same order, each with its rows' fingerprints.
-
-    Windows are many and small, and a query costs more than a small window does: some wait for each other.
-    """
-    waiting: list[tuple[T, pa.Table]] = []
-    for reading in readings:
-        waiting.append(reading)
-        if sum(rows.num_rows for _, rows in waiting) >= _TOGETHER:
-            yield from _of_all(waiting)
-            waiting = []
-    if waiting:
-        yield from _of_all(waiting)
-
-
-def _of_all(readings: list[tuple[T, pa.Table]]) -> Iterator[tuple[T, pa.Table, pa.Array]]:
-    by_schema: dict[str, list[int]] = {}
-    for index, (_, rows) in enumerate(readings):
-        by_schema.setdefault(str(rows.schema), []).append(index)
-    hashes: dict[int, pa.Array] = {}
-    # A row must have the same fingerprint in whatever company it is read: no column may come from another table.
-    for indexes in by_schema.values():
-        together = of(pa.concat_tables([readings[index][1] for index in indexes]))
-        start = 0
-        for index in indexes:
-            hashes[index] = together.slice(start, readings[index][1].num_rows)
-            start += len(hashes[index])
-    for index, (unit, rows) in enumerate(readings):
-        yield unit, rows, hashes[index]
-
-
 def pack(hashes: pa.Array) -> str:
     """Hashes as text, for dlt's state."""
     distinct = pc.unique(hashes)
@@ -84,8 +52,3 @@ def unpack(text: str) -> pa.Array:
     """The hashes that :func:`pack` wrote."""
     raw = base64.b64decode(text)
     return pa.Array.from_buffers(HASH, len(raw) // _BYTES, [None, pa.py_buffer(raw)])
-
-
-def without(rows: pa.Table, hashes: pa.Array, known: pa.Array) -> pa.Table:
-    """The rows whose hash is not among the known ones."""
-    return rows.filter(pc.invert(pc.is_in(hashes, value_set=known)))

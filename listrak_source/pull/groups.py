@@ -51,3 +51,8 @@ def rows_of(table: str) -> str:
 def out_of(stream: str) -> str:
     """The group of those on a list who have said stop."""
     return f"out of {stream}"
+
+
+def shown_in(place: str) -> str:
+    """The group of what a window has shown to a complete walk, by hashes of records."""
+    return f"shown in {place}"

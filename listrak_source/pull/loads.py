@@ -46,6 +46,7 @@ class Loads:
         :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings.
         """
         if not self._waits(wanted):
+            progress.drop_older()
             progress.check_masks(Masks.of(self.settings).mark)
             progress.check_zone(self.settings.timezone)
             self.vouched = Vouched(wanted)
@@ -53,6 +54,7 @@ class Loads:
     def next(self, wanted: frozenset[str], written: Dispositions) -> Iterator[Batch]:
         """Yield the rows of the load that runs now, for the ``wanted`` tables. Before, :meth:`look`."""
         plan, begun = self._go_on(wanted, written)
+        self.vouched.have_made_again()
         part = self._part(plan, begun)
         rejects = plan.directory.rejects
         for batch in gathered(part.batches()):
@@ -88,7 +90,7 @@ class Loads:
         begun = before if before and goes_on else anew
         if begun is anew:
             given_up = pending()
-            anew.given_up = sorted({*given_up.given_up, given_up.task} - {task}) if given_up else []
+            anew.given_up = sorted({*pendings.left_over(), *([*given_up.given_up, given_up.task] if given_up else ())})
             anew.doubted = sorted(self.vouched.short)
         self.vouched.goes_on(begun.handed)
         if found_gone:
@@ -144,6 +146,8 @@ class _Some:
                 values = step.batch.get(CONTACT_PROFILE_VALUES.name)
                 self._has_values |= values is not None and values.num_rows > 0
                 yield step.batch
+            if step.settles:
+                walk.rows.once.settle()
             if step.unit is not None:
                 walk.pending.positions[place_of(step.unit)] = step.position
             if most and work >= most:
@@ -151,12 +155,12 @@ class _Some:
         self._is_last = True
 
     def kept(self) -> Iterator[pa.Table]:
-        """Rows of ``seen_keys``: with the last load of a pull, those that take away what the others have kept."""
+        """Rows of ``seen_keys``; with the first of them, those that take away what earlier pulls have left."""
         walk = self._walk
         if not self._is_last or walk.settings.full:
             yield walk.kept()
-        elif walk.pending.loads or walk.pending.given_up:
-            yield from seen_keys.emptied(walk.pending.tasks)
+        if not walk.pending.loads:
+            yield from seen_keys.emptied(walk.pending.given_up)
 
     def end(self) -> None:
         """All rows were taken: move the state that vouches for them."""
@@ -175,4 +179,4 @@ class _Some:
             walk.save()
             self._go_on()
         else:
-            pendings.forget(taken_up=walk.pending.moved_over)
+            pendings.forget(walk.pending)

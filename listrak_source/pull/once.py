@@ -24,14 +24,20 @@ class Once:
         self._written: dict[str, list[pa.Array]] = defaultdict(list)
         self._kept: dict[str, int] = defaultdict(int)
         """By group: how many of its parts :meth:`new` has given."""
+        self._settled: dict[str, int] = {}
+        """By group: how many of its parts are of rows that were handed over."""
+
+    def settle(self) -> None:
+        """All that was added so far is of rows that were handed over."""
+        self._settled = {group: len(parts) for group, parts in self._written.items()}
 
     def new(self) -> dict[str, pa.Array]:
-        """By group: the keys that were added since this was asked for the last time."""
+        """By group: the settled keys that were added since this was asked for the last time."""
         found = {}
-        for group, parts in self._written.items():
-            if len(parts) > self._kept[group]:
-                found[group] = pa.concat_arrays(parts[self._kept[group] :])
-                self._kept[group] = len(parts)
+        for group, settled in self._settled.items():
+            if settled > self._kept[group]:
+                found[group] = pa.concat_arrays(self._written[group][self._kept[group] : settled])
+                self._kept[group] = settled
         return found
 
     def kept(self) -> int:

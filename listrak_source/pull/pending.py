@@ -13,12 +13,14 @@ from datetime import datetime
 from typing import Any
 
 import dlt
+import duckdb
 from dlt.common.storages.load_package import load_package_state
 
 _NAME = "pending"
 _VERSION = 2
-"""Another version does not go on with what this one has begun."""
+"""Another version does not go on with what this one has begun; nor does another DuckDB, which may hash otherwise."""
 _TAKEN_UP = "taken_up"
+_HAS_SEEN = "has_seen"
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Pending:
     seen: int = 0
     """How many keys its loads have put into ``seen_keys``."""
     given_up: list[str] = field(default_factory=list)
-    """Tasks that were begun before and are not gone on with: what they have kept goes with this one's."""
+    """Tasks that are done or not gone on with: what they have kept goes with the first load of this pull."""
     doubted: list[str] = field(default_factory=list)
     """Tables of which rows were gone when it began."""
     unproved: dict[str, str] = field(default_factory=dict)
@@ -54,11 +56,6 @@ class Pending:
     """Whether what lookups brought was gone when it began."""
     swept: list[str] | None = None
     """Once the walk is at its end: its streams, for the sweep that is left to do."""
-
-    @property
-    def tasks(self) -> list[str]:
-        """Whose keys stand in ``seen_keys``, at the most."""
-        return [self.task, *self.given_up]
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Pending:
@@ -84,18 +81,31 @@ def pending() -> Pending | None:
     return Pending.of(state) if state else None
 
 
-def forget(*, taken_up: bool = False) -> None:
-    """The pull is at its end, or given up; ``taken_up`` where another process had begun it."""
+def forget(pull: Pending) -> None:
+    """The pull is at its end."""
     state = dlt.current.source_state()
     state.pop(_NAME, None)
-    state[_TAKEN_UP] = taken_up
+    state[_TAKEN_UP] = pull.moved_over
+    state[_HAS_SEEN] = [pull.task] if pull.seen else []
+
+
+def left_over() -> list[str]:
+    """The tasks of earlier pulls that may have left something in ``seen_keys``."""
+    found: list[str] = dlt.current.source_state().get(_HAS_SEEN, [])
+    return found
+
+
+def has_seen(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> list[str]:
+    """The same, of a pipeline that is not running."""
+    found: list[str] = pipeline.state.get("sources", {}).get(source, {}).get(_HAS_SEEN, [])
+    return found
 
 
 def task_of(**what: Any) -> str:
     """A digest of what a pull is to read, and of how it remembers what it has seen."""
-    return hashlib.sha256(json.dumps(what | {"version": _VERSION}, sort_keys=True, default=str).encode()).hexdigest()[
-        :16
-    ]
+    return hashlib.sha256(
+        json.dumps(what | {"version": [_VERSION, duckdb.__version__]}, sort_keys=True, default=str).encode()
+    ).hexdigest()[:16]
 
 
 def was_taken_up(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:

@@ -23,7 +23,7 @@ from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
 CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of Listrak's servers may differ by as much; windows overlap by more."""
 MOST_REMEMBERED = 50_000
-"""Rows of one window that are remembered, at the most: it bounds the state, which every run sends to the warehouse."""
+"""Ids or keys that are kept, at the most: it bounds the state, which every run sends to the warehouse."""
 
 MOST_REMARKS = 20
 """Sentences about one pull that are kept."""
@@ -79,7 +79,6 @@ def forget(streams: Iterable[str]) -> None:
     """What is gone was never read: should it come back, all readers start from its own beginning."""
     readers = [LOOKUPS, *dlt.current.source_state().get("resources", {})]
     for stream in streams:
-        _remembered().pop(stream, None)
         for reader in readers:
             for which in ("watermarks", _BEFORE):
                 _watermarks(reader, which).pop(stream, None)
@@ -88,46 +87,16 @@ def forget(streams: Iterable[str]) -> None:
 def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
     """Rows of a table are gone: of these sender codes it was never read. A small table is read whole anyway."""
     state = dlt.current.resource_state(table)
-    for name in ("rows", "ids"):
-        state.pop(name, None)
+    state.pop("ids", None)
     gone = set(sender_codes)
     for stream in [stream for stream in state.get("watermarks", {}) if stream.split("/")[1] in gone]:
         del state["watermarks"][stream]
         state.get(_BEFORE, {}).pop(stream, None)
-        _remembered().pop(stream, None)
 
 
 def sender_codes(table: str) -> set[str]:
     """The sender codes of which a table was read."""
     return {stream.split("/")[1] for stream in dlt.current.resource_state(table).get("watermarks", {})}
-
-
-def known(readers: Iterable[str], stream: str) -> dict[str, pa.Array]:
-    """Fingerprints of the rows that the last pull saw, by window, if every reader stands where that pull left it."""
-    kept = _remembered().get(stream)
-    if not kept or {_watermarks(reader).get(stream) for reader in readers} != {kept["as_of"]}:
-        return {}
-    return {name: fingerprints.unpack(text) for name, text in kept["windows"].items()}
-
-
-def remember(stream: str, now: datetime, seen: dict[str, pa.Array]) -> None:
-    """Keep the fingerprints of a pull's windows for the next one, but for those of too many rows."""
-    windows = {}
-    for name, hashes in seen.items():
-        if 0 < len(hashes) <= MOST_REMEMBERED:
-            windows[name] = fingerprints.pack(hashes)
-    _remembered()[stream] = {"as_of": now.isoformat(), "windows": windows}
-
-
-def known_rows(table: str) -> pa.Array:
-    """The fingerprints of the rows of a small table that the last pull saw."""
-    state = dlt.current.resource_state(table)
-    return fingerprints.unpack(state["rows"]) if "rows" in state else _NONE
-
-
-def remember_rows(table: str, hashes: pa.Array) -> None:
-    """Keep the fingerprints of all rows of a small table for the next pull."""
-    dlt.current.resource_state(table)["rows"] = fingerprints.pack(hashes)
 
 
 def values_apart() -> str:
@@ -165,12 +134,20 @@ def note_fields(columns: dict[str, dict[str, str]]) -> None:
         dlt.current.source_state()["fields"] = known
 
 
+def drop_older() -> None:
+    """Drop what an earlier version has kept in the state: which rows it had seen."""
+    state = dlt.current.source_state()
+    state.pop("remembered", None)
+    for of_resource in state.get("resources", {}).values():
+        of_resource.pop("rows", None)
+
+
 def check_masks(mark: str) -> None:
     """Note the masks of this pull, by their mark. Raises :class:`ConfigurationError` if the last pull had others:
     what it wrote in clear would stay, and what it hashed with another key would join nothing.
     """
     state = dlt.current.source_state()
-    if state.setdefault("masks", "" if state.get("remembered") else mark) != mark:
+    if state.setdefault("masks", "" if places() else mark) != mark:
         raise ConfigurationError(
             "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
             "give it what it had, or pull into a new dataset"
@@ -297,7 +274,3 @@ def _watermarks(reader: str, which: str = "watermarks") -> dict[str, str]:
     # A table's watermarks stand with its resource, so that dlt's refresh of the table resets them too.
     state = dlt.current.source_state() if reader == LOOKUPS else dlt.current.resource_state(reader)
     return cast("dict[str, str]", state.setdefault(which, {}))
-
-
-def _remembered() -> dict[str, dict[str, Any]]:
-    return cast("dict[str, dict[str, Any]]", dlt.current.source_state().setdefault("remembered", {}))

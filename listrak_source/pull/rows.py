@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from listrak_source.pull.groups import (
     contacts_of,
     opt_outs_of,
     out_of,
+    shown_in,
     stopped_contacts_of,
     stops_of,
     subscriptions_of,
@@ -27,7 +29,8 @@ from listrak_source.pull.held import alive, by_group, columns_of, held, texts, w
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements
 from listrak_source.pull.lookups import Answers, Person
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
-from listrak_source.pull.plan import Plan
+from listrak_source.pull.plan import LOOKED_UP, Plan
+from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.shape import profile_values, shape
 from listrak_source.pull.shown import Shown
 from listrak_source.pull.tables import (
@@ -37,13 +40,14 @@ from listrak_source.pull.tables import (
     INTEGER,
     LIST_MEMBERSHIPS,
     OPT_OUTS,
+    RECORD_HASH,
     SUBSCRIPTIONS,
     TEXT,
     Table,
 )
 from listrak_source.pull.telling import Telling
 from listrak_source.pull.unchanged import Unchanged
-from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
+from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit, place_of
 
 OPT_OUT_KEY = ("phone_number", "opt_out_date")
 STANDING = ("phone_number", "phone_list_id")
@@ -58,13 +62,16 @@ class Rows:
         self.settings = plan.directory.settings
         self.once = Once()
         """What this pull has seen, by group."""
+        self._asked = Once()
+        """Who was looked up, or is about to be."""
         self.again = Once()
         """Who is to be looked up by the next pull too, by sender code."""
         senders = sorted({unit.sender_code_id for unit in plan.streams.values()})
         self.unchanged: Unchanged | None = None
-        """What need not be written; None where little is read but what is new."""
-        if plan.whole and not self.settings.into_empty:
-            self.unchanged = Unchanged(senders, plan.directory.hasher, frozenset(doubted), progress.values_apart())
+        """What is there as it is; None where nothing is."""
+        if not self.settings.into_empty:
+            hasher, apart = plan.directory.hasher, progress.values_apart()
+            self.unchanged = Unchanged(senders, hasher, frozenset(doubted), apart, everybody=bool(plan.whole))
         self._shown = Shown(plan)
         self._known_opt_outs = Once()
         self._dates = ContactDates()
@@ -79,6 +86,82 @@ class Rows:
         self._left_out: Counter[int] = Counter()
         """By sender code: whose record on a list did not."""
 
+    def look_at(self, read: Iterable[pa.Table]) -> None:
+        """Ask the warehouse now about all whom some records are of."""
+        phones = [records["phoneNumber"] for records in read if records.num_rows]
+        if self.unchanged and phones:
+            chunks = [chunk for column in phones for chunk in column.chunks]
+            self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
+
+    def news(self, unit: Unit, records: pa.Table) -> pa.Table:
+        """The records of a window that the warehouse does not hold as the window shows them: contacts with another
+        hash, memberships that this same window has not placed, stops with another date.
+        """
+        if records.num_rows == 0:
+            return records
+        if isinstance(unit, OptOutUnit):
+            rows, known = self._known_stops(unit, records)
+        else:
+            rows, known = self._known_contacts(unit, records)
+        if known is None:
+            return records
+        # Whoever has two records has news if one of them is.
+        old, new = rows["phone_number"].filter(known), rows["phone_number"].filter(pc.invert(known))
+        phones = records["phoneNumber"]
+        is_old = pc.and_not(pc.is_in(phones, value_set=one_array(old)), pc.is_in(phones, value_set=one_array(new)))
+        return records.filter(pc.invert(is_old))
+
+    def _known_stops(self, unit: OptOutUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
+        sender, table = unit.sender_code_id, self._table(OPT_OUTS)
+        rows = shape(records, table, self.settings.timezone, {"sender_code_id": sender}, self._aside())
+        self._note_shown_in(unit, self.plan.directory.hasher.of(rows, table))
+        known = None
+        if self.unchanged and OPT_OUTS.name in self.plan.wanted:
+            known = self.unchanged.rows(table, rows)
+        if self.unchanged and LOOKED_UP & self.plan.wanted:
+            stopped = self.unchanged.stopped(rows)
+            known = stopped if known is None else pc.and_(known, stopped)
+        return rows, known
+
+    def _known_contacts(self, unit: ContactUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
+        rows = self._shown.rows(unit.sender_code_id, records, self._aside(), opted_out=unit.opted_out)
+        self._note_shown_in(unit, one_array(rows[RECORD_HASH.name]))
+        if self.unchanged is None:
+            return rows, None
+        found = []
+        if LIST_MEMBERSHIPS.name in self.plan.wanted:
+            found.append(
+                self.unchanged.on_list(
+                    unit, self._on_list(unit, rows.select(["phone_number"]).rename_columns(["phoneNumber"]))
+                )
+            )
+        if CONTACTS.name in self.plan.wanted:
+            found.append(self.unchanged.contacts(rows, in_any_form=True))
+        if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
+            found.append(self.unchanged.values(rows, self._shown.values_of(rows, records)))
+        return rows, reduce(pc.and_, found) if found else None
+
+    def _note_shown_in(self, unit: Unit, hashes: pa.Array) -> None:
+        if self.settings.full:
+            self.once.add(shown_in(place_of(unit)), hashes)
+
+    def moved_since(self, unit: Unit, records: pa.Table) -> pa.Table:
+        """The records of a window that it did not show when the walk began."""
+        if isinstance(unit, OptOutUnit):
+            table = self._table(OPT_OUTS)
+            given = {"sender_code_id": unit.sender_code_id}
+            rows = shape(records, table, self.settings.timezone, given, self._aside())
+            hashes = self.plan.directory.hasher.of(rows, table)
+        else:
+            rows = self._shown.rows(unit.sender_code_id, records, self._aside(), opted_out=unit.opted_out)
+            hashes = one_array(rows[RECORD_HASH.name])
+        seen = rows["phone_number"].filter(self.once.has_keys(shown_in(place_of(unit)), hashes))
+        return records.filter(pc.invert(pc.is_in(records["phoneNumber"], value_set=one_array(seen))))
+
+    def _aside(self) -> Rejects:
+        """Where records go that do not fit, where that is told elsewhere."""
+        return Rejects(bounds=self.plan.directory.rejects.bounds)
+
     def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
         if not records.num_rows:
@@ -89,7 +172,7 @@ class Rows:
         told = self._telling.of_opt_outs(rows)
         if self.unchanged and rows.num_rows:
             rows = rows.filter(pc.invert(self.unchanged.rows(self._table(OPT_OUTS), rows)))
-            told = told.filter(pc.invert(self.unchanged.events(told)))
+            told = told.filter(pc.invert(self.unchanged.events(told))) if told.num_rows else told
         return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: told})
 
     def unknown_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> pa.Table:
@@ -210,7 +293,9 @@ class Rows:
         told = self._telling.of_lookups(batch)
         if self.unchanged and told.num_rows:
             told = told.filter(pc.invert(self.unchanged.events_among(told)))
-        return self._wanted(self._not_there(self._shown.hashed(batch, answers.again)) | {CONSENT_EVENTS.name: told})
+        waiting = {(one.sender_code_id, one.phone_number) for one in answers.again}
+        waiting |= {(sender, phone) for sender, phones in self.doubted for phone in phones.to_pylist()}
+        return self._wanted(self._not_there(self._shown.hashed(batch, waiting)) | {CONSENT_EVENTS.name: told})
 
     def _not_there(self, batch: Batch) -> Batch:
         """The rows that lookups have brought, without those that the warehouse holds as they are."""
@@ -311,7 +396,7 @@ class Rows:
         if not pc.any(asked, min_count=0).as_py():
             return records.slice(0, 0)
         asked = pc.and_not(asked, self.once.has(contacts_of(sender), phones))
-        people = self.once.first(asked_of(sender), records.filter(asked))
+        people = self._asked.first(asked_of(sender), records.filter(asked))
         self.note_shown(unit, people)
         return people
 

@@ -9,7 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
-from listrak_source.pull import stored
+from listrak_source.pull import seen_keys, stored
 from listrak_source.pull.compact import settle
 from listrak_source.pull.dispositions import merge_in_transactions
 from listrak_source.pull.exclusive import alone, is_empty
@@ -71,6 +71,8 @@ def _load(
                 stored.prune(pipeline)
         unfinished = left_over or is_unfinished(pipeline)
         goes_on = unfinished or was_taken_up(pipeline)
+        if not unfinished and info is not None and info.loads_ids:
+            seen_keys.clear(pipeline)
         yield info, goes_on
         if goes_on and not unfinished:
             # It was planned for the moment when it began. What happened since is read now, not only by the next pull.

@@ -1,7 +1,7 @@
 """What a pull over several loads has seen so far, kept in the warehouse: with each load the keys that it added.
 
 So another process that goes on knows what was seen, whether it was written or left out for it has not changed. When the
-pull is at its end, its rows go.
+last load of the pull has come in, its rows go: not with it, for killed in between the next process would miss them.
 """
 
 from __future__ import annotations
@@ -9,12 +9,18 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any, cast
 
+import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common import logger
+from dlt.destinations.exceptions import DatabaseException
 
+from listrak_source.pull.dispositions import FILESYSTEM
 from listrak_source.pull.held import columns_of, held, texts
 from listrak_source.pull.once import KEY, Once
+from listrak_source.pull.pending import has_seen
 from listrak_source.pull.tables import SEEN_KEYS
 
 _PART = 30_000
@@ -61,6 +67,23 @@ def emptied(tasks: Collection[str]) -> Iterator[pa.Table]:
     for rows in held(query):
         if rows.num_rows:
             yield _table([(*row.values(), None, True) for row in rows.select(SEEN_KEYS.key).to_pylist()])
+
+
+def clear(pipeline: dlt.Pipeline) -> None:
+    """The last load of a pull has come in: take away what it has kept. Where that fails, the next pull does."""
+    tasks = has_seen(pipeline)
+    if not tasks or SEEN_KEYS.name not in pipeline.default_schema.tables:
+        return
+    try:
+        if pipeline.destination.destination_type == FILESYSTEM:
+            with pipeline.destination_client() as files:
+                cast("Any", files).truncate_tables([SEEN_KEYS.name])
+            return
+        with pipeline.sql_client() as client:
+            name = client.make_qualified_table_name(SEEN_KEYS.name)
+            client.execute_sql(f"DELETE FROM {name} WHERE task IN ({texts(tasks)})")  # noqa: S608 - our own names
+    except DatabaseException as error:
+        logger.warning(f"What the pull has seen stays in {SEEN_KEYS.name} until the next one: {error}")
 
 
 def _packed(keys: pa.Array) -> bytes:

@@ -6,13 +6,12 @@ the list knows whether it shows something new. Who was found on no list has that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.lookups import Person
 from listrak_source.pull.once import one_array
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records import VALUES_FIELD
@@ -49,13 +48,12 @@ class Shown:
             people = ((sender_code_id, phone) for phone in rows["phone_number"].to_pylist())
             self._noted |= zip(people, rows[_HASH].to_pylist(), strict=True)
 
-    def hashed(self, batch: Batch, again: Iterable[Person]) -> Batch:
-        """The rows that lookups have brought, with hashes; without, where they are to be asked ``again``."""
+    def hashed(self, batch: Batch, waiting: Collection[tuple[int, str]]) -> Batch:
+        """The rows that lookups have brought, with hashes; without, where the people are to be asked again."""
         rows = batch.get(CONTACTS.name)
         if rows is None or rows.num_rows == 0:
             return batch
         own = self._hasher.of_contacts(rows, self._table, pc.fill_null(rows["opted_out"], False)).to_pylist()
-        waiting = {(person.sender_code_id, person.phone_number) for person in again}
         keys = zip(rows["sender_code_id"].to_pylist(), rows["phone_number"].to_pylist(), strict=True)
         hashes = [
             None if key in waiting else self._noted.pop(key, its_own) for key, its_own in zip(keys, own, strict=True)

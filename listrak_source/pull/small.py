@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import fingerprints, progress
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import rows_of
@@ -29,29 +28,17 @@ class SmallTables:
     def __init__(self, plan: Plan, unchanged: Unchanged | None) -> None:
         self._plan = plan
         self._unchanged = unchanged
-        self._seen: dict[str, pa.Array] = {}
 
     def batch(self, once: Once) -> Batch:
-        """Rows that are not as the last pull left them, or in a complete walk as the warehouse holds them. ``once``
-        learns which there are.
-        """
+        """Rows that the warehouse does not hold as they are. ``once`` learns which there are."""
         return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
-
-    def remember(self) -> None:
-        """The rows were taken: the next pull compares with them."""
-        for name, hashes in self._seen.items():
-            progress.remember_rows(name, hashes)
 
     def _rows(self, table: Table, once: Once) -> pa.Table:
         directory = self._plan.directory
         records, given = from_groups(_groups(table, directory), table, directory.rejects)
         rows = shape(records, table, directory.settings.timezone, given, directory.rejects)
-        hashes = self._seen[table.name] = fingerprints.of(rows)
-        known = progress.known_rows(table.name)
         once.add(rows_of(table.name), keys_of(rows.select(table.key)))
-        if directory.settings.full:
-            return rows.filter(pc.invert(self._unchanged.rows(table, rows))) if self._unchanged else rows
-        return fingerprints.without(rows, hashes, known)
+        return rows.filter(pc.invert(self._unchanged.rows(table, rows))) if self._unchanged else rows
 
 
 def _groups(table: Table, directory: Directory) -> Iterable[_Group]:

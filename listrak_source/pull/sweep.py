@@ -16,9 +16,8 @@ from itertools import chain
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import events, fingerprints, progress, seen_keys
+from listrak_source.pull import events, progress
 from listrak_source.pull import pending as pendings
-from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import (
     contacts_of,
@@ -136,15 +135,15 @@ class Sweep:
         yield {WALKS.name: self._walks()}
 
     def kept(self) -> Iterator[pa.Table]:
-        """Rows of ``seen_keys``: those that take away what the walk has kept."""
-        yield from seen_keys.emptied(self.pending.tasks)
+        """Rows of ``seen_keys``: none. What the walk has kept is needed until this load has come in."""
+        yield from ()
 
     def end(self) -> None:
         """The marks were taken: the walk is at its end."""
         progress.forget(self._streams)
         progress.note_walk(self.plan.now, self._unproved)
         self._removals.remember()
-        pendings.forget(taken_up=self.pending.moved_over)
+        pendings.forget(self.pending)
 
     # what is gone
 
@@ -174,8 +173,7 @@ class Sweep:
         plan = self.plan
         days = [unit for unit in (*plan.changing, *plan.recent) if plan.is_read_again(unit)]
         for unit, records in chain(self._read(plan.last_opt_outs), self._read(days)):
-            before = progress.known(plan.readers_of(unit), unit.stream).get(unit.name)
-            yield unit, records if before is None else without(records, fingerprints.of(records), before)
+            yield unit, self._rows.moved_since(unit, records)
 
     def _read(self, units: list[AnyUnit]) -> Iterator[tuple[Unit, pa.Table]]:
         found, count = self.plan.directory, self.settings.page_size

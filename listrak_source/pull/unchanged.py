@@ -1,7 +1,8 @@
 """What the warehouse holds as it is: such rows are not written again.
 
-Asked once, when a pull reads whole lists: a hash or a key of each row that is there, eight bytes each. Left out, and so
-written again, is who
+A hash or a key of each row that is there, eight bytes each: of everybody where a pull reads whole lists, else of the
+people whom it meets. So no other memory tells a pull what is new in the last days, which each pull reads again. Left
+out, and so written again, is who
 
 - is marked as removed,
 - has no hash, for a lookup was refused, say, or an older version has written the row,
@@ -11,7 +12,7 @@ written again, is who
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,6 +36,8 @@ from listrak_source.pull.units import ContactUnit
 from listrak_source.pull.windows import EVERYTHING
 
 _PLACED = ("phone_number", "subscribed_from", "subscribed_before")
+_PERSON = ("sender_code_id", "phone_number")
+_PERSONS = pa.schema([("sender_code_id", INTEGER), ("phone_number", TEXT)])
 _AT_ONCE = 1000
 """Phone numbers that one query names."""
 _PUSHED = (("push_confirmed", "confirmed_at"), ("push_tried", "tried_at"))
@@ -44,35 +47,57 @@ _PUSHED = (("push_confirmed", "confirmed_at"), ("push_tried", "tried_at"))
 class Unchanged:
     """Of some sender codes, the rows of the running pipeline's warehouse."""
 
-    def __init__(self, senders: Sequence[int], hasher: Hasher, doubted: frozenset[str], values_from: str) -> None:
+    def __init__(
+        self, senders: Sequence[int], hasher: Hasher, doubted: frozenset[str], values_from: str, *, everybody: bool
+    ) -> None:
         """``doubted`` are tables of which rows are known to be gone. What ``values_hash`` says counts in rows of loads
-        after ``values_from``.
+        after ``values_from``. With ``everybody`` a table is read at the first question about it; else each question
+        is about the people whom it names.
         """
         self._scope = f"sender_code_id IN ({', '.join(map(str, senders)) or 'NULL'})"
         self._hasher = hasher
         self._doubted = doubted
         self._values_from = values_from
+        self._everybody = everybody
         self._once = Once()
         self._read: set[str] = set()
 
-    def contacts(self, rows: pa.Table) -> pa.Array:
-        """Which contacts are there with the same hash and the same form of their number, as booleans."""
-        if self._begins(CONTACTS.name):
-            self._read_contacts()
-        return self._unless_due(rows, self._once.has_keys("records", _record_keys(rows)))
+    def look_at(self, phones: pa.ChunkedArray, tables: Collection[str]) -> None:
+        """Ask now about all of these people: one question for many costs less than many questions."""
+        people = pa.table({"phone_number": phones})
+        self._know_due(people)
+        if {CONTACTS.name, CONTACT_PROFILE_VALUES.name} & set(tables):
+            self._know_contacts(people)
+        if LIST_MEMBERSHIPS.name in tables:
+            self._know_memberships(people)
+
+    def contacts(self, rows: pa.Table, *, in_any_form: bool = False) -> pa.Array:
+        """Which contacts are there with the same hash, as booleans; and with the same form of their number, unless
+        ``in_any_form``.
+        """
+        self._know_contacts(rows)
+        found = self._once.has_keys("records", _record_keys(rows))
+        if in_any_form:
+            hashes = one_array(rows[RECORD_HASH.name])
+            found = pc.or_(found, pc.or_(self._once.has_keys("records", hashes), self._once.has_keys("others", hashes)))
+        return self._unless_due(rows, found)
 
     def values(self, rows: pa.Table, counts: pa.Array) -> pa.Array:
         """Of which contacts the profile values are there with the same hash, and all of them: as many as ``counts``."""
-        if self._begins(CONTACTS.name):
-            self._read_contacts()
+        self._know_contacts(rows)
         hashes = rows[VALUES_HASH.name]
         found = self._once.has_keys("values", _values_keys(one_array(hashes), counts))
         return self._unless_due(rows, pc.and_(found, hashes.is_valid()))
 
+    def stopped(self, rows: pa.Table) -> pa.Array:
+        """Which rows are of contacts who are there as opted out, with nothing left to ask, as booleans."""
+        for where in self._wheres("stopped", rows):
+            self._read_stopped(where)
+        return self._unless_due(rows, self._once.has_keys("stopped", keys_of(rows.select(_PERSON))))
+
     def on_list(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
         """Which memberships are there, as booleans: placed in this window, if it is one."""
-        if self._begins(LIST_MEMBERSHIPS.name):
-            self._read_memberships()
+        self._know_memberships(rows)
         stream = unit.stream
         if unit.window == EVERYTHING:
             return self._unless_due(rows, self._once.has(stream, rows["phone_number"]))
@@ -80,17 +105,16 @@ class Unchanged:
 
     def rows(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which rows of a table are there, the same in each column, as booleans."""
-        if self._begins(table.name) and is_ours(table):
-            scope = self._scope if "sender_code_id" in table.key else "TRUE"
-            for found in held(f"SELECT * FROM {table.name} WHERE {scope} AND {alive(table)}"):  # noqa: S608
+        for where in self._wheres(table.name, rows) if self._is_there(table) else ():
+            for found in held(f"SELECT * FROM {table.name} WHERE {where} AND {alive(table)}"):  # noqa: S608
                 self._once.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
         return self._once.has_keys(table.name, self._hasher.of(rows, table))
 
     def events(self, rows: pa.Table) -> pa.Array:
         """Which stops are told already among the consent events, as booleans."""
         key = CONSENT_EVENTS.key
-        if self._begins(CONSENT_EVENTS.name) and is_ours(CONSENT_EVENTS):
-            some = f"{self._scope} AND phone_list_id = 0 AND event = 'opted_out'"
+        for where in self._wheres(CONSENT_EVENTS.name, rows) if self._is_there(CONSENT_EVENTS) else ():
+            some = f"{where} AND phone_list_id = 0 AND event = 'opted_out'"
             for found in held(f"SELECT {', '.join(key)} FROM consent_events WHERE {some}"):  # noqa: S608
                 self._once.add(CONSENT_EVENTS.name, keys_of(found.select(key)))
         return self._once.has_keys(CONSENT_EVENTS.name, keys_of(rows.select(key)))
@@ -111,85 +135,104 @@ class Unchanged:
 
     def _among(self, table: Table, columns: str, rows: pa.Table) -> Iterator[pa.Table]:
         """What is there of the people of some rows."""
-        phones = pc.unique(rows["phone_number"]).to_pylist() if is_ours(table) else []
-        for start in range(0, len(phones), _AT_ONCE):
-            some = f"{self._scope} AND phone_number IN ({texts(phones[start : start + _AT_ONCE])})"
-            yield from held(f"SELECT {columns} FROM {table.name} WHERE {some} AND {alive(table)}")  # noqa: S608
+        for where in self._of(rows["phone_number"]) if self._is_there(table) else ():
+            yield from held(f"SELECT {columns} FROM {table.name} WHERE {where} AND {alive(table)}")  # noqa: S608
 
     # what is there
 
-    def _begins(self, name: str) -> bool:
-        """Whether this is the first question about a table."""
-        is_new = name not in self._read
-        self._read.add(name)
-        return is_new
+    def _is_there(self, table: Table) -> bool:
+        """Whether what the table holds counts: not where some of it is gone."""
+        return table.name not in self._doubted and is_ours(table)
+
+    def _wheres(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """Conditions for what was not read yet, of all that ``name`` stands for, about these rows."""
+        if self._everybody or "phone_number" not in rows.column_names:
+            if name not in self._read:
+                self._read.add(name)
+                yield self._scope if "sender_code_id" in rows.column_names or self._everybody else "TRUE"
+            return
+        phones = pc.unique(rows["phone_number"])
+        new = phones.filter(pc.invert(self._once.has(f"read: {name}", phones)))
+        self._once.add(f"read: {name}", phone_keys(pa.chunked_array([new])))
+        yield from self._of(new)
+
+    def _of(self, phones: pa.Array | pa.ChunkedArray) -> Iterator[str]:
+        """Conditions that together are about some people."""
+        numbers = pc.unique(phones).to_pylist()
+        for start in range(0, len(numbers), _AT_ONCE):
+            yield f"{self._scope} AND phone_number IN ({texts(numbers[start : start + _AT_ONCE])})"
 
     def _unless_due(self, rows: pa.Table, found: pa.Array) -> pa.Array:
-        if self._begins("due"):
-            self._read_due()
+        self._know_due(rows)
         if self._once.is_empty("due"):
             return found
-        parts = keys_of(rows.select(["sender_code_id", "phone_number"]))
-        return pc.and_not(found, self._once.has_keys("due", parts))
+        return pc.and_not(found, self._once.has_keys("due", keys_of(rows.select(_PERSON))))
 
-    def _read_contacts(self) -> None:
+    def _know_contacts(self, rows: pa.Table) -> None:
         names = {RECORD_HASH.name, VALUES_HASH.name, PHONE_RAW.name} & columns_of(CONTACTS)
-        if RECORD_HASH.name not in names or not is_ours(CONTACTS):
+        if RECORD_HASH.name not in names or not self._is_there(CONTACTS):
             return
         which = ", ".join(sorted(names - {VALUES_HASH.name}))
-        query = f"SELECT {which} FROM contacts WHERE {self._scope} AND {alive(CONTACTS)}"  # noqa: S608 - our own names
-        for found in held(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
-            self._once.add("records", _record_keys(found))
-        if VALUES_HASH.name in names and is_ours(CONTACT_PROFILE_VALUES):
-            self._read_values()
+        for where in self._wheres(CONTACTS.name, rows):
+            query = f"SELECT {which} FROM contacts WHERE {where} AND {alive(CONTACTS)}"  # noqa: S608 - our own names
+            for found in held(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
+                keys, hashes = _record_keys(found), one_array(found[RECORD_HASH.name].cast(INTEGER))
+                self._once.add("records", keys)
+                if keys is not hashes:
+                    self._once.add("others", hashes.filter(pc.not_equal(keys, hashes)))
+            if VALUES_HASH.name in names and self._is_there(CONTACT_PROFILE_VALUES):
+                self._read_values(where)
 
-    def _read_values(self) -> None:
+    def _read_values(self, where: str) -> None:
         """Hashes of values, with the number of values that are there: some may have been deleted by hand."""
-        if CONTACT_PROFILE_VALUES.name in self._doubted:
-            return
         counted = (
             "SELECT sender_code_id AS of_sender, phone_number AS of_phone, count(*) AS found FROM "  # noqa: S608
-            f"contact_profile_values WHERE {self._scope} AND {alive(CONTACT_PROFILE_VALUES)}"
+            f"contact_profile_values WHERE {where} AND {alive(CONTACT_PROFILE_VALUES)}"
             " GROUP BY sender_code_id, phone_number"
         )
         query = (
             f"SELECT {VALUES_HASH.name} AS hash, coalesce(found, 0) AS found FROM contacts "  # noqa: S608
             f"LEFT JOIN ({counted}) AS counted ON of_sender = sender_code_id AND of_phone = phone_number "
-            f"WHERE {self._scope} AND {alive(CONTACTS)} AND {VALUES_HASH.name} IS NOT NULL"
+            f"WHERE {where} AND {alive(CONTACTS)} AND {VALUES_HASH.name} IS NOT NULL"
             f" AND _dlt_load_id > {texts([self._values_from])}"
         )
-        for found in held(query):
-            self._once.add(
-                "values", _values_keys(one_array(found["hash"].cast(INTEGER)), one_array(found["found"].cast(INTEGER)))
-            )
+        for rows in held(query):
+            hashes, counts = (one_array(rows[name].cast(INTEGER)) for name in ("hash", "found"))
+            self._once.add("values", _values_keys(hashes, counts))
 
-    def _read_memberships(self) -> None:
-        if not is_ours(LIST_MEMBERSHIPS):
+    def _read_stopped(self, where: str) -> None:
+        if RECORD_HASH.name in columns_of(CONTACTS) and self._is_there(CONTACTS):
+            some = f"opted_out AND {RECORD_HASH.name} IS NOT NULL AND {alive(CONTACTS)}"
+            for rows in held(f"SELECT {', '.join(_PERSON)} FROM contacts WHERE {where} AND {some}"):  # noqa: S608
+                self._once.add("stopped", keys_of(rows.select(_PERSON)))
+
+    def _know_memberships(self, rows: pa.Table) -> None:
+        if not self._is_there(LIST_MEMBERSHIPS):
             return
         names = ", ".join(("sender_code_id", "phone_list_id", *_PLACED))
-        query = f"SELECT {names} FROM list_memberships WHERE {self._scope} AND {alive(LIST_MEMBERSHIPS)}"  # noqa: S608
-        for found in held(query):
-            for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
-                stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
-                self._once.add(stream, phone_keys(part["phone_number"]))
-                placed = part.filter(pc.or_(part["subscribed_from"].is_valid(), part["subscribed_before"].is_valid()))
-                self._once.add(_placed(stream), keys_of(placed.select(_PLACED)))
+        for where in self._wheres(LIST_MEMBERSHIPS.name, rows):
+            query = f"SELECT {names} FROM list_memberships WHERE {where} AND {alive(LIST_MEMBERSHIPS)}"  # noqa: S608
+            for found in held(query):
+                for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
+                    stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
+                    self._once.add(stream, phone_keys(part["phone_number"]))
+                    placed = pc.or_(part["subscribed_from"].is_valid(), part["subscribed_before"].is_valid())
+                    self._once.add(_placed(stream), keys_of(part.filter(placed).select(_PLACED)))
 
-    def _read_due(self) -> None:
-        if not is_ours(CONTACTS):
+    def _know_due(self, rows: pa.Table) -> None:
+        if not self._is_there(CONTACTS):
             return
-        for table, at in _PUSHED:
-            query = (
-                "SELECT DISTINCT c.sender_code_id AS sender_code_id, c.phone_number AS phone_number "  # noqa: S608
-                f"FROM contacts AS c JOIN {table} AS p "
-                "ON p.sender_code_id = c.sender_code_id AND p.phone_number = c.phone_number "
-                f"WHERE c.{self._scope} AND p.{at} > CAST(c._dlt_load_id AS DOUBLE)"
-            )
-            for found in raw(query):
-                key = found.select(["sender_code_id", "phone_number"])
-                self._once.add(
-                    "due", keys_of(key.cast(pa.schema([("sender_code_id", INTEGER), ("phone_number", TEXT)])))
+        for where in self._wheres("due", rows):
+            some = f"SELECT sender_code_id, phone_number, _dlt_load_id FROM contacts WHERE {where}"  # noqa: S608
+            for table, at in _PUSHED:
+                query = (
+                    "SELECT DISTINCT c.sender_code_id AS sender_code_id, c.phone_number AS phone_number "  # noqa: S608
+                    f"FROM ({some}) AS c JOIN {table} AS p "
+                    "ON p.sender_code_id = c.sender_code_id AND p.phone_number = c.phone_number "
+                    f"WHERE p.{at} > CAST(c._dlt_load_id AS DOUBLE)"
                 )
+                for found in raw(query):
+                    self._once.add("due", keys_of(found.select(_PERSON).cast(_PERSONS)))
 
 
 def _placed(stream: str) -> str:

@@ -116,12 +116,17 @@ class Vouched:
                 # They come by lookups, and only who is on a list is looked up.
                 progress.forget_rows(CONTACTS.name, self.short[name])
             what = "a column" if name in self.lacking and held.columns_of(table) else "rows"
-            told.append(f"{name} had lost {what} since the last pull: it was read from its beginning.")
+            then = "begins anew" if table in OF_THE_PULL else "was read from its beginning"
+            told.append(f"{name} had lost {what} since the last pull: it {then}.")
+        return told
+
+    def have_made_again(self) -> None:
+        """Have the running load make the tables and columns that it writes to and that are not there: dlt makes them
+        only where its schema has changed.
+        """
         for name in self.lacking:
-            # dlt makes tables and columns only where its schema has changed.
             known: dict[str, Any] = dlt.current.source().schema.tables.get(name, {})  # type: ignore[assignment]
             known[_MADE_AGAIN] = datetime.now(timezone.utc).isoformat()
-        return told
 
     @property
     def asks_again(self) -> bool:

@@ -5,7 +5,7 @@ One pull goes these ways, one after the other, all up to the same moment, when i
 1. *The directory*: sender codes, lists, profile fields, messages.
 2. *Opt-outs of the last days*, before any contact: who says stop while contacts are read is then new to the next pull.
    All of them, where only one pull has read them so: one answer may have lacked some.
-3. *The last days of lists that were read before.* What the last pull saw already is left out; the rest is new.
+3. *The last days of lists that were read before.* What the warehouse holds as they show it is left out.
 4. *Lookups* of the contacts that are new or newly opted out.
 5. *All opt-outs*, where they are new or everything is read.
 6. *The last days of lists that were not read before.*
@@ -18,20 +18,18 @@ reached are read before those who stopped, so that nobody who changes sides mean
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.common.storages.load_package import load_package_state
 
-from listrak_source.pull import fingerprints, progress, seen_keys
+from listrak_source.pull import progress, seen_keys
 from listrak_source.pull.asking import Asking
-from listrak_source.pull.fingerprints import without
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import asked_of
+from listrak_source.pull.groups import told_of
 from listrak_source.pull.lookups import Person, look_up
 from listrak_source.pull.once import phone_keys
 from listrak_source.pull.pending import Pending
@@ -48,6 +46,12 @@ from listrak_source.pull.windows import FIRST_SMS, Window
 TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
 
+ASKED_TOGETHER = 25_000
+"""Records of windows that the warehouse is asked about together, about."""
+
+MOST_LOOKED_UP = 50_000
+"""New records of one window whose people are asked for one by one, at the most."""
+
 LOOKUP = 25
 """A contact that is asked one by one takes about as long as this many rows of a page."""
 
@@ -62,6 +66,8 @@ class Step:
     position: Position = None
     counts: bool = False
     """Whether another process that goes on need not do it again."""
+    settles: bool = True
+    """Whether all that counts as seen by then was handed over with it and the steps before."""
 
 
 class Walk:
@@ -76,12 +82,10 @@ class Walk:
         self.asking = Asking(plan)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
-        self.seen: dict[Unit, list[pa.Table]] = defaultdict(list)
-        """By unit: fingerprints of its rows, for the next pull, and whose they are."""
-        self.known: dict[str, dict[str, pa.Array]] = {}
-        """By stream and unit: fingerprints of the last pull."""
+        self.news: Counter[Unit] = Counter()
+        """By unit: how many of its records were new."""
         self.goes_on = bool(pending.loads)
-        """Whether another process began this pull. What it saw of the last days is not known here."""
+        """Whether another process began this pull."""
         self.asked = 0
         """Who was asked about by another process."""
         pending.moved_over |= self.goes_on
@@ -89,7 +93,7 @@ class Walk:
             # Counts what earlier loads have seen as seen.
             found = seen_keys.recall(self.rows.once, pending.task, pending.loads)
             senders = {unit.sender_code_id for unit in plan.streams.values()}
-            self.asked = sum(self.rows.once.count(asked_of(sender)) for sender in senders)
+            self.asked = sum(self.rows.once.count(told_of(sender)) for sender in senders)
             if found != pending.seen:
                 pending.unproved |= dict.fromkeys(plan.streams, "not all that it had seen was there when it went on")
 
@@ -115,7 +119,7 @@ class Walk:
         for reading in self._read(self.plan.last_opt_outs):
             unit, records = reading.unit, reading.records
             # Whatever a window brings counts, whatever its date says.
-            new = self._new(unit, records, fingerprints.of(records))
+            new = self.rows.news(unit, records)
             if self.plan.finds_changes(unit):
                 self._note_changed(unit, new)
             self.rows.note_stops(unit, records)
@@ -131,18 +135,16 @@ class Walk:
 
     def _read_changing(self) -> Iterator[Step]:
         held: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
-        for reading, hashes in self._hashed(self.plan.changing):
+        for reading, new in self._new(self.plan.changing):
             unit, records = reading.unit, reading.records
-            new = self._new(unit, records, hashes)
-            written = records if self.settings.full else new
-            if sum(map(len, self.seen[unit])) > progress.MOST_REMEMBERED:
-                # Too many to tell new from old next time, and to ask for one by one: taken as the list shows them.
-                yield Step(self.rows.memberships(unit, written), records.num_rows)
-                for some in (*held.pop(unit, []), written):
+            if self.news[unit] > MOST_LOOKED_UP:
+                # Too many to ask for one by one: taken as the list shows them.
+                yield Step(self.rows.memberships(unit, new), records.num_rows)
+                for some in (*held.pop(unit, []), new):
                     yield Step(self.rows.contacts(unit, some))
             else:
                 tell = not self.plan.asks_subscriptions
-                yield Step(self.rows.memberships(unit, written, tell=tell), records.num_rows)
+                yield Step(self.rows.memberships(unit, new, tell=tell), records.num_rows)
                 held[unit].append(new)
         for place, some in held.items():
             for new in some:
@@ -164,12 +166,9 @@ class Walk:
             yield Step(batch, reading.records.num_rows, reading.unit, reading.position, counts=True)
 
     def _read_recent(self) -> Iterator[Step]:
-        for reading, hashes in self._hashed([unit for unit in self.plan.recent if self.plan.is_read_again(unit)]):
-            unit, records = reading.unit, reading.records
-            new = self._new(unit, records, hashes)
-            written = records if self.settings.full else new
-            yield Step(self.rows.memberships(unit, written), records.num_rows)
-            yield from self._contacts(unit, written)
+        for reading, new in self._new([unit for unit in self.plan.recent if self.plan.is_read_again(unit)]):
+            yield Step(self.rows.memberships(reading.unit, new), reading.records.num_rows)
+            yield from self._contacts(reading.unit, new)
         older = [unit for unit in self.plan.recent if not self.plan.is_read_again(unit)]
         yield from self._read_lists(older)
 
@@ -181,7 +180,7 @@ class Walk:
             read = [(reading.unit, reading.records) for reading in readings]
             for batch, new in self.rows.memberships_of_each(read):
                 # What a unit that began again brings once more is no work, or a load would hold nothing else.
-                yield Step(batch, new, counts=True)
+                yield Step(batch, new, counts=True, settles=False)
             people: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
             for unit, records in read:
                 # A contact is the same on whichever list it is found, and in whichever window that has a beginning.
@@ -225,7 +224,8 @@ class Walk:
                 self.pending.unproved[SUBSCRIPTIONS.name] = "Listrak did not tell of everybody on its lists"
             for one in answers.again:
                 self.rows.again.add(str(one.sender_code_id), phone_keys(pa.chunked_array([[one.phone_number]])))
-            yield Step(self.rows.looked_up(answers), len(answers.asked) * LOOKUP, counts=True)
+            work = len(answers.asked) * LOOKUP
+            yield Step(self.rows.looked_up(answers), work, counts=True)
             while self.rows.doubted:
                 sender, phones = self.rows.doubted.pop()
                 self.rows.again.add(str(sender), phone_keys(phones))
@@ -233,23 +233,29 @@ class Walk:
 
     # reading
 
-    def _new(self, unit: Unit, records: pa.Table, hashes: pa.Array) -> pa.Table:
-        """The records that the last pull did not see; all of them count as seen for the next one."""
-        if unit.stream not in self.known:
-            self.known[unit.stream] = progress.known(self.plan.readers_of(unit), unit.stream)
-        self.seen[unit].append(pa.table({"hash": hashes, "who": phone_keys(records["phoneNumber"])}))
-        before = self.known[unit.stream].get(unit.name)
-        return records if before is None else without(records, hashes, before)
+    def _new(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Table]]:
+        """What is read of windows, and of that what is new. Windows are many and small, and a question to the warehouse
+        costs more than a small window does: some are asked about together.
+        """
+        waiting: list[Reading[ContactUnit]] = []
+        for reading in self._read_contacts(units):
+            waiting.append(reading)
+            if sum(one.records.num_rows for one in waiting) >= ASKED_TOGETHER:
+                yield from self._new_of_each(waiting)
+                waiting = []
+        yield from self._new_of_each(waiting)
+
+    def _new_of_each(self, readings: list[Reading[ContactUnit]]) -> Iterator[tuple[Reading[ContactUnit], pa.Table]]:
+        self.rows.look_at(reading.records for reading in readings)
+        for reading in readings:
+            new = self.rows.news(reading.unit, reading.records)
+            self.news[reading.unit] += new.num_rows
+            yield reading, new
 
     def _note_changed(self, unit: Unit, records: pa.Table) -> None:
         if isinstance(unit, ContactUnit):
             self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
-
-    def _hashed(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Array]]:
-        readings = ((reading, reading.records) for reading in self._read_contacts(units))
-        for reading, _, hashes in fingerprints.of_each(readings):
-            yield reading, hashes
 
     def _read_contacts(self, units: list[ContactUnit], *, goes_on: bool = False) -> Iterator[Reading[ContactUnit]]:
         for opted_out in (False, True):
@@ -289,30 +295,20 @@ class Walk:
     def save(self) -> None:
         """Keep in the state of the running load how far the pull is, and what is in doubt."""
         self.pending.unproved |= self.plan.directory.doubts()
-        self.small.remember()
         self.pending.save()
 
     def _remarks(self) -> Iterator[str]:
         yield from self.pending.found_gone
         for sender in sorted(self.plan.directory.skipped):
             yield f"Sender code {sender} is disabled at Listrak: only its own row was read."
-        for unit, parts in self.seen.items():
+        for unit, count in self.news.items():
             # Who said stop is looked up however many they are.
             is_list = isinstance(unit, ContactUnit)
-            if is_list and self.plan.finds_changes(unit) and sum(map(len, parts)) > progress.MOST_REMEMBERED:
+            if is_list and self.plan.finds_changes(unit) and count > MOST_LOOKED_UP:
                 yield f"Too many {unit.title} are new at once: nobody of them was looked up."
 
     def advance(self) -> None:
         """Move the watermarks: the walk is at its end, and all of its rows were taken."""
-        self.small.remember()
-        seen: dict[str, dict[str, list[pa.Array]]] = defaultdict(lambda: defaultdict(list))
-        for unit, parts in self.seen.items():
-            # After a change of process nobody knows what was seen before which contact was read: all of it is new to
-            # the next pull.
-            if self.plan.is_read_again(unit) and not self.goes_on:
-                for rows in parts:
-                    again = self.rows.again.has_keys(str(unit.sender_code_id), rows["who"].combine_chunks())
-                    seen[unit.stream][unit.name].append(rows["hash"].filter(pc.invert(again)).combine_chunks())
         failures = self.plan.directory.failures
         # Of what could not be read the watermarks stay.
         streams = {name: unit for name, unit in self.plan.streams.items() if name not in failures.errors}
@@ -322,8 +318,6 @@ class Walk:
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in streams.items():
-            windows = {name: pa.concat_arrays(hashes) for name, hashes in seen[stream].items()}
-            progress.remember(stream, self.plan.now, windows)
             doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
             progress.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:

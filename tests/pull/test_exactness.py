@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.pull import fingerprints
-from listrak_source.pull.fingerprints import HASH, pack, unpack, without
+from listrak_source.pull.fingerprints import HASH, pack, unpack
 from listrak_source.pull.once import Once
 from listrak_source.pull.records import from_records
 from listrak_source.pull.rejects import Rejects
@@ -144,9 +144,3 @@ def test_packed_hashes_come_back(numbers: list[int]) -> None:
     hashes = pa.array(numbers, HASH)
     assert set(unpack(pack(hashes)).to_pylist()) == set(numbers)
     assert unpack(pack(hashes)).type == HASH
-
-
-def test_without_leaves_out_exactly_the_known() -> None:
-    rows, hashes = phones("1", "2", "3"), pa.array([5, 2**64 - 1, 7], HASH)
-    assert without(rows, hashes, unpack(pack(pa.array([2**64 - 1, 9], HASH))))["phoneNumber"].to_pylist() == ["1", "3"]
-    assert without(rows, hashes, unpack("")).num_rows == 3

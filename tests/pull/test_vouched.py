@@ -8,13 +8,13 @@ import duckdb
 import pytest
 
 from listrak_source import listrak_sms
-from listrak_source.pull.tables import REJECTED_ROWS, TABLES
+from listrak_source.pull.tables import OF_THE_PULL, TABLES
 from pipelines import status
 from tests.pull.asking import somebody
 from tests.pull.cutting import cut, elsewhere, loads
 from tests.pull.warehouse import Warehouse, truth
 
-EVERY = [name for name in TABLES if name != REJECTED_ROWS.name]
+EVERY = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
 HARM = ("DROP TABLE {}", "DELETE FROM {}", "DELETE FROM {} WHERE rowid % 3 = 0", "ALTER TABLE {} DROP COLUMN {}")
 LAST = {"consent_events": "reason", "subscriptions": "subscription_state", "transactional_messages": "removed_at"}
 CASES = [(name, harm) for harm in HARM for name in ("opt_outs", "contacts")]
@@ -62,6 +62,23 @@ def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, n
     warehouse.sandbox.world.clock.advance(hours=1)
     warehouse.pull()
     assert not remarks(warehouse), "it says so once"
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("name", ["walks", "seen_keys", "rejected_rows"])
+def test_what_a_pull_tells_of_itself_is_made_again(warehouse: Warehouse, name: str, full: bool) -> None:
+    """Also where the schema on this machine is ahead of an older copy of the warehouse."""
+    one = somebody(warehouse.sandbox)
+    warehouse.begin()
+    warehouse.pull(full=True)
+    by_hand(warehouse, f"DROP TABLE IF EXISTS {name}")
+    warehouse.sandbox.world.opt_out(*one.key)
+    warehouse.sandbox.world.clock.advance(hours=1)
+    warehouse.pull(full=full, chunk_rows=10)
+    assert one.key in {key[:2] for key in warehouse.rows("opt_outs")}
+    warehouse.pull(full=True)
+    assert warehouse.records("walks")
+    assert warehouse.query("SELECT count(*) FROM listrak_sms.seen_keys") == [(0,)]
 
 
 def test_one_sender_code_that_was_emptied_is_read_again(warehouse: Warehouse) -> None:
