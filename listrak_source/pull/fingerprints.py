@@ -1,14 +1,13 @@
-"""Fingerprints of rows, to tell what an overlapping window brings again from what is new.
+"""Fingerprints of rows: 64 bits each, computed by DuckDB over whole columns.
 
-64 bits a row, computed by DuckDB over whole columns. Another version of DuckDB may hash differently: then the rows of
-the overlap are loaded once more, onto themselves.
+For what one process compares, and for a few keys that a walk leaves to the next. Another version of DuckDB may hash
+differently, so no row is left out for such a hash (see ``record_hash``).
 """
 
 from __future__ import annotations
 
 import base64
 import threading
-from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -17,13 +16,8 @@ import pyarrow.compute as pc
 from listrak_source.pull.phones import without_raw_phones
 from listrak_source.pull.records import SET_ASIDE
 
-T = TypeVar("T")
-
 HASH = pa.uint64()
 _BYTES = 8
-_TOGETHER = 25_000
-"""Rows that are fingerprinted in one query, about."""
-
 
 _local = threading.local()
 

@@ -6,12 +6,11 @@ A merge replaces whole rows. So a row that is written from a list takes along wh
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.held import alive, by_group, columns_of, held, texts
+from listrak_source.pull.held import alive, by_group, columns_of, held
 from listrak_source.pull.once import Once, phone_keys
 from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS, TIMESTAMP, Table
 
@@ -95,14 +94,3 @@ class AskedBefore:
             for rows in held(f"{people} WHERE {condition} AND {alive(table)}"):
                 for (sender,), part in by_group(rows, ["sender_code_id"]):
                     known.add(str(sender), phone_keys(part[_PHONE]))
-
-
-def written(table: Table, loads: list[str], columns: tuple[str, ...]) -> Iterator[tuple[tuple[int, ...], pa.Table]]:
-    """What some loads wrote of a table: its scope (the key without the phone number) and those columns."""
-    scope = [name for name in table.key if name not in columns]
-    names = ", ".join([*scope, *columns])
-    if not columns_of(table) or not loads:
-        return
-    for rows in held(f"SELECT {names} FROM {table.name} WHERE _dlt_load_id IN ({texts(loads)})"):  # noqa: S608
-        for key, part in by_group(rows, scope):
-            yield tuple(map(int, key)), part.select(columns)
