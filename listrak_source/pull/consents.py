@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from listrak_source.pull.events import OPTED_OUT, SUBSCRIBED, WHOLE_SENDER_CODE
 from listrak_source.pull.held import by_group, columns_of, held, texts
-from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.once import Once, one_array, phone_keys
 from listrak_source.pull.tables import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
 
-_LATEST = """
+LATEST = """
 SELECT sender_code_id, phone_list_id, phone_number, event, event_at FROM (
     SELECT *, row_number() OVER (
         PARTITION BY sender_code_id, phone_list_id, phone_number
@@ -23,24 +23,30 @@ SELECT sender_code_id, phone_list_id, phone_number, event, event_at FROM (
     ) AS latest FROM consent_events {among}
 ) AS events WHERE latest = 1
 """
-_ON = " AND event IN ('subscribed', 'opted_out')"
 _AT_ONCE = 1000
 """Phone numbers that one query names."""
+_FEW = 20_000
+"""Of so many people the events are asked for by their numbers; of more, all are read."""
 
 
 class Consents:
-    """The latest events in the warehouse; read once, when they are needed."""
+    """The latest events in the warehouse; of all people read once, when they are needed."""
 
     def __init__(self) -> None:
-        self._known: Once | None = None
+        self._known = Once()
+        self._read: set[str] = set()
 
     def subscribed(self, sender_code_id: int, phone_list_id: int, phones: pa.ChunkedArray) -> pa.Array:
         """Who is known to be on a list, as booleans."""
-        return self._all().has(_group(SUBSCRIBED, sender_code_id, phone_list_id), phones)
+        if SUBSCRIBED not in self._read and len(phones) <= _FEW:
+            latest = self.latest_among(sender_code_id, phones)
+            here = pc.and_(pc.equal(latest["phone_list_id"], phone_list_id), pc.equal(latest["event"], SUBSCRIBED))
+            return one_array(pc.is_in(phones, value_set=one_array(latest["phone_number"].filter(here))))
+        return self._all(SUBSCRIBED).has(_group(SUBSCRIBED, sender_code_id, phone_list_id), phones)
 
     def opted_out(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Array:
         """Who is known to have said stop, as booleans."""
-        return self._all().has(_group(OPTED_OUT, sender_code_id, WHOLE_SENDER_CODE), phones)
+        return self._all(OPTED_OUT).has(_group(OPTED_OUT, sender_code_id, WHOLE_SENDER_CODE), phones)
 
     def latest_among(self, sender_code_id: int, phones: pa.ChunkedArray) -> pa.Table:
         """The latest events about some people: ``phone_list_id``, ``phone_number``, ``event`` and ``event_at``."""
@@ -49,7 +55,7 @@ class Consents:
             numbers = iter(pc.unique(phones).to_pylist())
             while some := list(islice(numbers, _AT_ONCE)):
                 among = f"WHERE sender_code_id = {sender_code_id}"
-                parts += held(_LATEST.format(among=f"{among} AND phone_number IN ({texts(some)})"))
+                parts += held(LATEST.format(among=f"{among} AND phone_number IN ({texts(some)})"))
         names = [("phone_list_id", INTEGER), ("phone_number", TEXT), ("event", TEXT), ("event_at", TIMESTAMP)]
         schema = pa.schema(names)
         return pa.concat_tables([schema.empty_table(), *(part.select(schema.names).cast(schema) for part in parts)])
@@ -58,10 +64,13 @@ class Consents:
         """Those of some people who are known to have said stop: ``phone_number``, and since when (``event_at``)."""
         return stops_among(self.latest_among(sender_code_id, phones))
 
-    def _all(self) -> Once:
-        if self._known is None:
-            self._known = Once()
-            for rows in held(_LATEST.format(among="") + _ON) if columns_of(CONSENT_EVENTS) else ():
+    def _all(self, event: str) -> Once:
+        """What is known where the latest event is this one."""
+        if event not in self._read:
+            self._read.add(event)
+            of_whole = "=" if event == OPTED_OUT else "<>"
+            query = LATEST.format(among=f"WHERE phone_list_id {of_whole} {WHOLE_SENDER_CODE}")
+            for rows in held(f"{query} AND event = '{event}'") if columns_of(CONSENT_EVENTS) else ():
                 for key, part in by_group(rows, ["event", "sender_code_id", "phone_list_id"]):
                     self._known.add(_group(*key), phone_keys(part["phone_number"]))
         return self._known

@@ -214,9 +214,13 @@ class Rows:
         rows = self._on_list(unit, phones)
         if self.settings.full and unit.opted_out:
             self.once.add(out_of(unit.stream), phone_keys(phones["phoneNumber"]))
-        told = self._telling.of_memberships(unit, rows) if tell else events.none()
-        if self.unchanged and rows.num_rows:
-            rows = rows.filter(pc.invert(self.unchanged.on_list(unit, rows)))
+        untold = rows
+        if self.unchanged and rows.num_rows and LIST_MEMBERSHIPS.name in self.plan.wanted:
+            same = self.unchanged.on_list(unit, rows)
+            if tell and CONSENT_EVENTS.name in self.plan.wanted:
+                untold = rows.filter(pc.invert(pc.and_(same, self.unchanged.told(unit, rows))))
+            rows = rows.filter(pc.invert(same))
+        told = self._telling.of_memberships(unit, untold) if tell and untold.num_rows else events.none()
         if unit.window.start is None and progress.watermark(LIST_MEMBERSHIPS.name, unit.stream):
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})

@@ -8,7 +8,7 @@ walk. What the walk has seen, and whether that is proved, is told in ``walks``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import chain
@@ -40,6 +40,7 @@ from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SMALL
 from listrak_source.pull.tables import (
     CONSENT_EVENTS,
+    CONTACT_PROFILE_VALUES,
     CONTACTS,
     LIST_MEMBERSHIPS,
     LISTS,
@@ -189,8 +190,10 @@ class Sweep:
         if REMOVED_AT.name not in columns_of(table):
             return
         names = ", ".join([*table.key, *({PHONE_RAW.name} & columns_of(table))])
-        query = f"SELECT {names} FROM {table.name} WHERE ({scope}) AND removed_at IS NULL"  # noqa: S608 - our own names
-        for known in held(query):
+        alive = f"({scope}) AND removed_at IS NULL"
+        # Values are gone with their contacts: people are fewer.
+        wheres = self._of_unseen(table, alive) if table is CONTACT_PROFILE_VALUES else (alive,)
+        for known in chain.from_iterable(held(f"SELECT {names} FROM {table.name} WHERE {one}") for one in wheres):  # noqa: S608
             rows = known.filter(pc.invert(self._seen(table, known)))
             if rows.num_rows == 0:
                 continue
@@ -199,6 +202,13 @@ class Sweep:
             if table is CONTACTS:
                 rows = rows.append_column(_HANDED, self._by(["sender_code_id"], rows, self._is_handed))
             yield replaced(rows, table, self._has_instead)
+
+    def _of_unseen(self, table: Table, alive: str) -> Iterator[str]:
+        """Conditions for rows of people whom the walk has not seen."""
+        unseen: set[str] = set()
+        for people in held(f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name} WHERE {alive}"):  # noqa: S608
+            unseen.update(people["phone_number"].filter(pc.invert(self._seen(table, people))).to_pylist())
+        yield from (f"{alive}{among}" for among in _among(unseen) if unseen)
 
     def _seen(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of the rows the walk has seen, as booleans."""
@@ -270,7 +280,7 @@ class Sweep:
         condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
         parts: Iterable[pa.Table] = chain.from_iterable(
             held(f"SELECT * FROM {table.name} WHERE ({condition}){among}")  # noqa: S608 - our own names
-            for among in self._among(table)
+            for among in _among(self._gone_people.get(table.name, ()))
         )
         if table.merge_key:
             # What is replaced as a whole is handed over as a whole.
@@ -282,15 +292,6 @@ class Sweep:
             rows = found.filter(pc.or_(marks, pc.fill_null(pc.equal(before, now), False)))
             if rows.num_rows:
                 yield whole(rows, table, **{REMOVED_AT.name: now})
-
-    def _among(self, table: Table) -> Iterator[str]:
-        """Conditions that together let through the rows of a table that are gone, and perhaps others."""
-        people = sorted(self._gone_people.get(table.name, ()))
-        if not people or len(people) > _FEW:
-            yield ""
-            return
-        for start in range(0, len(people), _NAMED):
-            yield f" AND phone_number IN ({texts(people[start : start + _NAMED])})"
 
     def _still(self, rows: pa.Table) -> pa.Table:
         """Without those who moved meanwhile."""
@@ -318,6 +319,16 @@ class Sweep:
         columns = list(zip(*rows, strict=True)) or [()] * len(WALKS.columns)
         arrays = [pa.array(list(column), field.type) for column, field in zip(columns, WALKS.schema, strict=True)]
         return pa.table(arrays, schema=WALKS.schema)
+
+
+def _among(people: Collection[str]) -> Iterator[str]:
+    """Conditions to add, which together let through the rows of some people; all rows, where none is named."""
+    if not people or len(people) > _FEW:
+        yield ""
+        return
+    numbers = sorted(people)
+    for start in range(0, len(numbers), _NAMED):
+        yield f" AND phone_number IN ({texts(numbers[start : start + _NAMED])})"
 
 
 def _streams_of(table: Table, rows: pa.Table) -> list[str]:

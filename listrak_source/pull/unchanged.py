@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from listrak_source.pull.consents import LATEST
 from listrak_source.pull.held import alive, by_group, columns_of, held, is_ours, raw, texts, whole
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.record_hash import Hasher
@@ -42,6 +43,18 @@ _AT_ONCE = 1000
 """Phone numbers that one query names."""
 _PUSHED = (("push_confirmed", "confirmed_at"), ("push_tried", "tried_at"))
 """Where push notes what it has sent, and when."""
+
+
+_UNTOLD = """
+SELECT there.sender_code_id AS sender_code_id, there.phone_list_id AS phone_list_id, there.phone_number AS phone_number
+FROM (SELECT sender_code_id, phone_list_id, phone_number FROM list_memberships WHERE {where}) AS there LEFT JOIN (
+    SELECT sender_code_id AS told_sender, phone_list_id AS told_list, phone_number AS told_phone
+    FROM ({latest}) AS latest_events WHERE event = 'subscribed'
+) AS told
+ON told_sender = there.sender_code_id AND told_list = there.phone_list_id AND told_phone = there.phone_number
+WHERE coalesce(told_phone, '') = ''
+"""
+"""The memberships of which the latest event does not say that they are there."""
 
 
 class Unchanged:
@@ -102,6 +115,21 @@ class Unchanged:
         if unit.window == EVERYTHING:
             return self._unless_due(rows, self._once.has(stream, rows["phone_number"]))
         return self._unless_due(rows, self._once.has_keys(_placed(stream), keys_of(rows.select(_PLACED))))
+
+    def told(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
+        """Of which memberships, of those that are there, the latest consent event tells the same, as booleans: none
+        where only some people are asked about.
+        """
+        if not self._everybody or not self._is_there(CONSENT_EVENTS):
+            return pa.repeat(pa.scalar(False), rows.num_rows)
+        for where in self._wheres("untold", rows) if self._is_there(LIST_MEMBERSHIPS) else ():
+            latest = LATEST.format(among=f"WHERE {where} AND phone_list_id <> 0")
+            query = _UNTOLD.format(where=f"{where} AND {alive(LIST_MEMBERSHIPS)}", latest=latest)
+            for found in held(query):
+                for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
+                    stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
+                    self._once.add(_untold(stream), phone_keys(part["phone_number"]))
+        return pc.invert(self._once.has(_untold(unit.stream), rows["phone_number"]))
 
     def rows(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which rows of a table are there, the same in each column, as booleans."""
@@ -233,6 +261,10 @@ class Unchanged:
                 )
                 for found in raw(query):
                     self._once.add("due", keys_of(found.select(_PERSON).cast(_PERSONS)))
+
+
+def _untold(stream: str) -> str:
+    return f"untold of {stream}"
 
 
 def _placed(stream: str) -> str:
