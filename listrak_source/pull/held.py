@@ -31,9 +31,13 @@ MISSING = (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity)
 class _Load:
     """The load that runs in a pipeline: the dataset as it was when the load began, and which tables are gone."""
 
-    def __init__(self, load_id: str, dataset: dlt.Dataset) -> None:
+    def __init__(self, load_id: str, pipeline: dlt.Pipeline) -> None:
         self.load_id = load_id
-        self.dataset = dataset
+        self.dataset = pipeline.dataset()
+        # dlt reads the schema anew from its folder each time that it is asked for it.
+        known: Any = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+        self.ours = {name for name, table in known.items() if table.get("x-normalizer", {}).get("seen-data")}
+        """The tables of which the pipeline knows that rows were loaded."""
         state: dict[str, Any] = load_package_state()["state"]  # type: ignore[assignment]
         self.dropped = {table["name"] for kind in _DROPPED for table in state.get(kind, ())}
         """What dlt drops before it loads: it is there now, and counts as gone."""
@@ -66,9 +70,7 @@ def is_ours(table: Table) -> bool:
     """Whether the table is there, and the running pipeline knows of it. If it does not, the rows are of a first load
     that was killed: dlt learns of a table by rows that it is handed, so none of them may be left out.
     """
-    pipeline = running()
-    known: dict[str, Any] = pipeline.default_schema.tables.get(table.name, {}) if pipeline.default_schema_name else {}
-    return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
+    return bool(columns_of(table)) and table.name in _this_load().ours
 
 
 def leave_out(names: Iterable[str]) -> None:
@@ -174,7 +176,7 @@ def _this_load() -> _Load:
     load_id = load_package_state()["load_id"]
     load = _loads.get(pipeline)
     if load is None or load.load_id != load_id:
-        load = _loads[pipeline] = _Load(load_id, pipeline.dataset())
+        load = _loads[pipeline] = _Load(load_id, pipeline)
     return load
 
 
