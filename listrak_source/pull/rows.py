@@ -25,7 +25,7 @@ from listrak_source.pull.groups import (
     told_of,
     written_of,
 )
-from listrak_source.pull.held import alive, by_group, columns_of, held, texts, whole
+from listrak_source.pull.held import alive, at_once, by_group, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements
 from listrak_source.pull.lookups import Answers, Person
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
@@ -91,7 +91,8 @@ class Rows:
         phones = [records["phoneNumber"] for records in read if records.num_rows]
         if self.unchanged and phones:
             chunks = [chunk for column in phones for chunk in column.chunks]
-            self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
+            with at_once():
+                self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
 
     def news(self, unit: Unit, records: pa.Table) -> pa.Table:
         """The records of a window that the warehouse does not hold as the window shows them: contacts with another

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import rows_of
+from listrak_source.pull.held import at_once
 from listrak_source.pull.once import Once, keys_of
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records import from_groups
@@ -31,7 +32,8 @@ class SmallTables:
 
     def batch(self, once: Once) -> Batch:
         """Rows that the warehouse does not hold as they are. ``once`` learns which there are."""
-        return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
+        with at_once():
+            return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
 
     def _rows(self, table: Table, once: Once) -> pa.Table:
         directory = self._plan.directory

@@ -42,7 +42,7 @@ def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
     warehouse: Warehouse, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one is taken as it shows them, the other looks them up: each contact is written once."""
-    monkeypatch.setattr("listrak_source.pull.progress.MOST_REMEMBERED", 20)
+    monkeypatch.setattr("listrak_source.pull.walk.MOST_LOOKED_UP", 20)
     world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
     sender = someone.sender_code_id
     first, second, *_ = world.sender_codes[sender].lists
@@ -65,8 +65,8 @@ def test_who_is_new_on_a_list_with_too_many_new_ones_and_on_another(
 
 @pytest.mark.full
 def test_stops_are_looked_up_however_many_they_are(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are not told from those that the last pull saw, then: all of them are looked up again, and stand once."""
-    monkeypatch.setattr("listrak_source.pull.progress.MOST_REMEMBERED", 20)
+    """Once: the second pull finds them as they are."""
+    monkeypatch.setattr("listrak_source.pull.walk.MOST_LOOKED_UP", 20)
     world, sender = warehouse.sandbox.world, somebody(warehouse.sandbox).sender_code_id
     warehouse.pull()
     world.clock.advance(days=5)
