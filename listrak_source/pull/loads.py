@@ -91,6 +91,7 @@ class Loads:
         if begun is anew:
             given_up = pending()
             anew.given_up = sorted({*pendings.left_over(), *([*given_up.given_up, given_up.task] if given_up else ())})
+            anew.loads_before = [*given_up.loads_before, *given_up.loads] if given_up else []
             anew.doubted = sorted(self.vouched.short)
         self.vouched.goes_on(begun.handed)
         if found_gone:

@@ -42,6 +42,8 @@ class Pending:
     """How many keys its loads have put into ``seen_keys``."""
     given_up: list[str] = field(default_factory=list)
     """Tasks that are done or not gone on with: what they have kept goes with the first load of this pull."""
+    loads_before: list[str] = field(default_factory=list)
+    """The loads of such tasks that were not gone on with: whom they have written may still have to be looked up."""
     doubted: list[str] = field(default_factory=list)
     """Tables of which rows were gone when it began."""
     unproved: dict[str, str] = field(default_factory=dict)

@@ -56,8 +56,8 @@ STANDING = ("phone_number", "phone_list_id")
 class Rows:
     """The rows of one pull. Knows what it has written, and what the warehouse knows that a list does not tell."""
 
-    def __init__(self, plan: Plan, doubted: Collection[str] = ()) -> None:
-        """``doubted`` are the tables of which rows are known to be gone."""
+    def __init__(self, plan: Plan, doubted: Collection[str] = (), loads: Sequence[str] = ()) -> None:
+        """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it."""
         self.plan = plan
         self.settings = plan.directory.settings
         self.once = Once()
@@ -71,7 +71,7 @@ class Rows:
         """What is there as it is; None where nothing is."""
         if not self.settings.into_empty:
             hasher, apart = plan.directory.hasher, progress.values_apart()
-            self.unchanged = Unchanged(senders, hasher, frozenset(doubted), apart, everybody=bool(plan.whole))
+            self.unchanged = Unchanged(senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole))
         self._shown = Shown(plan)
         self._known_opt_outs = Once()
         self._dates = ContactDates()

@@ -61,15 +61,24 @@ class Unchanged:
     """Of some sender codes, the rows of the running pipeline's warehouse."""
 
     def __init__(
-        self, senders: Sequence[int], hasher: Hasher, doubted: frozenset[str], values_from: str, *, everybody: bool
+        self,
+        senders: Sequence[int],
+        hasher: Hasher,
+        doubted: frozenset[str],
+        loads: Sequence[str],
+        values_from: str,
+        *,
+        everybody: bool,
     ) -> None:
-        """``doubted`` are tables of which rows are known to be gone. What ``values_hash`` says counts in rows of loads
+        """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it: whose
+        membership they have written may still have to be looked up. What ``values_hash`` says counts in rows of loads
         after ``values_from``. With ``everybody`` a table is read at the first question about it; else each question
         is about the people whom it names.
         """
         self._scope = f"sender_code_id IN ({', '.join(map(str, senders)) or 'NULL'})"
         self._hasher = hasher
         self._doubted = doubted
+        self._loads = loads
         self._values_from = values_from
         self._everybody = everybody
         self._once = Once()
@@ -239,8 +248,9 @@ class Unchanged:
             return
         names = ", ".join(("sender_code_id", "phone_list_id", *_PLACED))
         for where in self._wheres(LIST_MEMBERSHIPS.name, rows):
+            before = f" AND _dlt_load_id NOT IN ({texts(self._loads)})" if self._loads else ""
             query = f"SELECT {names} FROM list_memberships WHERE {where} AND {alive(LIST_MEMBERSHIPS)}"  # noqa: S608
-            for found in held(query):
+            for found in held(query + before):
                 for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
                     stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
                     self._once.add(stream, phone_keys(part["phone_number"]))

@@ -76,7 +76,7 @@ class Walk:
     def __init__(self, plan: Plan, pending: Pending) -> None:
         self.plan = plan
         self.pending = pending
-        self.rows = Rows(plan, pending.doubted)
+        self.rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
         self.small = SmallTables(plan, self.rows.unchanged)
         self.settings = plan.directory.settings
         self.asking = Asking(plan)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.pull import dying
 from tests.pull.asking import Somebody
-from tests.pull.changes.walking import SEEN_KEYS, hashes, own_value, walks, wrote
+from tests.pull.changes.walking import SEEN_KEYS, events_of, hashes, own_value, place_other_than, walks, wrote
 from tests.pull.cutting import SMALL_LOADS, agree, cut, elsewhere, loads
 from tests.pull.dying import Moment
 from tests.pull.sweep.gone import PEOPLE, removed, settle
@@ -19,6 +19,8 @@ from tests.pull.warehouse import Warehouse
 COLUMNS = {
     "sender_code_id", "phone_list_id", "opted_out", "began_at", "ended_at", "rows_seen", "proved", "reason", "tables",
 }  # fmt: skip
+OTHER = {"slices": 3}
+"""Another task, and nothing else to read."""
 Place = tuple[int, int, bool]
 OPT_OUTS = 0
 """The list that a sender code's opt-outs stand for."""
@@ -222,3 +224,29 @@ def test_a_walk_that_is_killed_at_many_moments_ends_with_the_same_rows(
     assert dying.pull(warehouse, **options)
     same(warehouse, twin)
     assert wrote(warehouse) == {}
+
+
+@pytest.mark.cases(2)
+@pytest.mark.parametrize(("after", "options"), [(2, {}), (2, OTHER), *((after, {}) for after in (1, 3, 4, 6, 8))])
+def test_who_joins_another_list_unchanged_is_looked_up_whoever_ends_the_pull(
+    warehouse: Warehouse, someone: Somebody, after: int, options: dict[str, Any]
+) -> None:
+    """Their membership is loaded before they are looked up, and it is the lookup that tells of it. Also where the next
+    pull has another task, and so does not go on.
+    """
+    world, (sender, phone) = warehouse.sandbox.world, someone.key
+    other = place_other_than(warehouse, someone)
+    warehouse.begin()
+    world.clock.advance(days=5)
+    world.subscribe(sender, other, phone)
+    world.clock.advance(hours=1)
+    before = warehouse.rows("contacts")[someone.key]
+    cut(warehouse, after, chunk_rows=1, page_size=5, workers=1)
+    warehouse.pull(**options)
+    assert (sender, phone, other) in warehouse.rows("subscriptions")
+    assert (other, "subscribed") in events_of(warehouse, phone)
+    after_it = warehouse.rows("contacts")[someone.key]
+    dates = {"subscribe_date", "unsubscribe_date"}
+    assert {name: value for name, value in after_it.items() if name not in dates} == {
+        name: value for name, value in before.items() if name not in dates
+    }
