@@ -74,6 +74,8 @@ class Rows:
             self.unchanged = Unchanged(senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole))
         self._shown = Shown(plan)
         self._known_opt_outs = Once()
+        self._met = Once()
+        """By list: whom its windows have shown so far, from the oldest on."""
         self._dates = ContactDates()
         self._placements = Placements()
         self._consents = Consents()
@@ -131,11 +133,11 @@ class Rows:
             return rows, None
         found = []
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
-            found.append(
-                self.unchanged.on_list(
-                    unit, self._on_list(unit, rows.select(["phone_number"]).rename_columns(["phoneNumber"]))
-                )
-            )
+            phones = rows["phone_number"]
+            on_list = self.unchanged.on_list(unit, self._on_list(unit, pa.table({"phoneNumber": phones})))
+            # A window asks a second early: whom the one before has shown as well is placed by that.
+            found.append(pc.or_(on_list, self._met.has(unit.stream, phones)))
+            self._met.add(unit.stream, phone_keys(phones))
         if CONTACTS.name in self.plan.wanted:
             found.append(self.unchanged.contacts(rows, in_any_form=True))
         if CONTACT_PROFILE_VALUES.name in self.plan.wanted:

@@ -5,6 +5,7 @@ people whom it meets. So no other memory tells a pull what is new in the last da
 out, and so written again, is who
 
 - is marked as removed,
+- came with a load that was killed before all of its tables were there,
 - has no hash, for a lookup was refused, say, or an older version has written the row,
 - is named by push later than the row's load: push waits for a pull that has seen the contact since
   (``push_confirmed``, ``push_tried``).
@@ -143,7 +144,7 @@ class Unchanged:
     def rows(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which rows of a table are there, the same in each column, as booleans."""
         for where in self._wheres(table.name, rows) if self._is_there(table) else ():
-            for found in held(f"SELECT * FROM {table.name} WHERE {where} AND {alive(table)}"):  # noqa: S608
+            for found in held(f"SELECT * FROM {table.name} WHERE {where} AND {_there(table)}"):  # noqa: S608
                 self._once.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
         return self._once.has_keys(table.name, self._hasher.of(rows, table))
 
@@ -173,7 +174,8 @@ class Unchanged:
     def _among(self, table: Table, columns: str, rows: pa.Table) -> Iterator[pa.Table]:
         """What is there of the people of some rows."""
         for where in self._of(rows["phone_number"]) if self._is_there(table) else ():
-            yield from held(f"SELECT {columns} FROM {table.name} WHERE {where} AND {alive(table)}")  # noqa: S608
+            there = alive(table) if table.append_only else _there(table)
+            yield from held(f"SELECT {columns} FROM {table.name} WHERE {where} AND {there}")  # noqa: S608
 
     # what is there
 
@@ -186,7 +188,8 @@ class Unchanged:
         if self._everybody or "phone_number" not in rows.column_names:
             if name not in self._read:
                 self._read.add(name)
-                yield self._scope if "sender_code_id" in rows.column_names or self._everybody else "TRUE"
+                # The small tables have rows of sender codes too of which nothing else is read.
+                yield self._scope if "phone_number" in rows.column_names else "TRUE"
             return
         phones = pc.unique(rows["phone_number"])
         new = phones.filter(pc.invert(self._once.has(f"read: {name}", phones)))
@@ -211,7 +214,7 @@ class Unchanged:
             return
         which = ", ".join(sorted(names - {VALUES_HASH.name}))
         for where in self._wheres(CONTACTS.name, rows):
-            query = f"SELECT {which} FROM contacts WHERE {where} AND {alive(CONTACTS)}"  # noqa: S608 - our own names
+            query = f"SELECT {which} FROM contacts WHERE {where} AND {_there(CONTACTS)}"  # noqa: S608 - our own names
             for found in held(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
                 keys, hashes = _record_keys(found), one_array(found[RECORD_HASH.name].cast(INTEGER))
                 self._once.add("records", keys)
@@ -224,13 +227,13 @@ class Unchanged:
         """Hashes of values, with the number of values that are there: some may have been deleted by hand."""
         counted = (
             "SELECT sender_code_id AS of_sender, phone_number AS of_phone, count(*) AS found FROM "  # noqa: S608
-            f"contact_profile_values WHERE {where} AND {alive(CONTACT_PROFILE_VALUES)}"
+            f"contact_profile_values WHERE {where} AND {_there(CONTACT_PROFILE_VALUES)}"
             " GROUP BY sender_code_id, phone_number"
         )
         query = (
             f"SELECT {VALUES_HASH.name} AS hash, coalesce(found, 0) AS found FROM contacts "  # noqa: S608
             f"LEFT JOIN ({counted}) AS counted ON of_sender = sender_code_id AND of_phone = phone_number "
-            f"WHERE {where} AND {alive(CONTACTS)} AND {VALUES_HASH.name} IS NOT NULL"
+            f"WHERE {where} AND {_there(CONTACTS)} AND {VALUES_HASH.name} IS NOT NULL"
             f" AND _dlt_load_id > {texts([self._values_from])}"
         )
         for rows in held(query):
@@ -239,7 +242,7 @@ class Unchanged:
 
     def _read_stopped(self, where: str) -> None:
         if RECORD_HASH.name in columns_of(CONTACTS) and self._is_there(CONTACTS):
-            some = f"opted_out AND {RECORD_HASH.name} IS NOT NULL AND {alive(CONTACTS)}"
+            some = f"opted_out AND {RECORD_HASH.name} IS NOT NULL AND {_there(CONTACTS)}"
             for rows in held(f"SELECT {', '.join(_PERSON)} FROM contacts WHERE {where} AND {some}"):  # noqa: S608
                 self._once.add("stopped", keys_of(rows.select(_PERSON)))
 
@@ -249,7 +252,7 @@ class Unchanged:
         names = ", ".join(("sender_code_id", "phone_list_id", *_PLACED))
         for where in self._wheres(LIST_MEMBERSHIPS.name, rows):
             before = f" AND _dlt_load_id NOT IN ({texts(self._loads)})" if self._loads else ""
-            query = f"SELECT {names} FROM list_memberships WHERE {where} AND {alive(LIST_MEMBERSHIPS)}"  # noqa: S608
+            query = f"SELECT {names} FROM list_memberships WHERE {where} AND {_there(LIST_MEMBERSHIPS)}"  # noqa: S608
             for found in held(query + before):
                 for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
                     stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
@@ -271,6 +274,13 @@ class Unchanged:
                 )
                 for found in raw(query):
                     self._once.add("due", keys_of(found.select(_PERSON).cast(_PERSONS)))
+
+
+def _there(table: Table) -> str:
+    """The condition for rows that count: alive, and of a load that has come in as a whole. Of one that was killed some
+    tables may be there, and others, with the events that go with them, not.
+    """
+    return f"{alive(table)} AND _dlt_load_id IN (SELECT load_id FROM _dlt_loads WHERE status = 0)"  # noqa: S608
 
 
 def _untold(stream: str) -> str:

@@ -238,7 +238,7 @@ class Walk:
         costs more than a small window does: some are asked about together.
         """
         waiting: list[Reading[ContactUnit]] = []
-        for reading in self._read_contacts(units):
+        for reading in self._read_in_order(units):
             waiting.append(reading)
             if sum(one.records.num_rows for one in waiting) >= ASKED_TOGETHER:
                 yield from self._new_of_each(waiting)
@@ -256,6 +256,25 @@ class Walk:
         if isinstance(unit, ContactUnit):
             self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
+
+    def _read_in_order(self, units: list[ContactUnit]) -> Iterator[Reading[ContactUnit]]:
+        """Read windows side by side, and give what they hold from the oldest window on."""
+        for opted_out in (False, True):
+            order = [unit for unit in units if unit.opted_out is opted_out]
+            waiting: dict[ContactUnit, list[Reading[ContactUnit]]] = defaultdict(list)
+            at, ended = 0, set()
+            for reading in self._read(order):
+                waiting[reading.unit].append(reading)
+                if reading.position == DONE:
+                    ended.add(reading.unit)
+                while at < len(order) and order[at] in waiting:
+                    yield from waiting.pop(order[at])
+                    if order[at] not in ended:
+                        break
+                    at += 1
+            # One that could not be read has no last reading.
+            for unit in order[at:]:
+                yield from waiting.pop(unit, ())
 
     def _read_contacts(self, units: list[ContactUnit], *, goes_on: bool = False) -> Iterator[Reading[ContactUnit]]:
         for opted_out in (False, True):
