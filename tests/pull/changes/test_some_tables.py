@@ -161,3 +161,23 @@ def test_a_column_that_somebody_has_changed_is_right_again(warehouse: Warehouse,
     assert found.keys() == {table}
     assert len(found[table]) == 1
     assert warehouse.rows(table) == before
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("tables", [("subscriptions",), ("opt_outs", "subscriptions"), ("contact_profile_values",)])
+def test_without_contacts_the_last_days_are_asked_again_until_they_are_over(
+    warehouse: Warehouse, tables: tuple[str, ...]
+) -> None:
+    """It is the contact's row that knows what a list has shown."""
+    world, traffic = warehouse.sandbox.world, warehouse.sandbox.traffic
+    warehouse.begin(*tables)
+    world.live(1)
+    warehouse.pull(*tables)
+    asked = []
+    for hours in (1, 72, 72, 72):
+        world.clock.advance(hours=hours)
+        traffic.clear()
+        warehouse.pull(*tables)
+        asked.append(sum(traffic.counts[name] for name in ("get_contact", "list_contact_subscriptions")))
+    assert asked[0] > 0
+    assert asked[-1] == 0, asked
