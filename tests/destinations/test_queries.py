@@ -12,15 +12,16 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 
 from listrak_source.pull import held
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.tables import SEEN_KEYS, TABLES
 from tests.pull.asking import somebody
 from tests.pull.warehouse import Warehouse
 
 DIALECTS = ("snowflake", "bigquery", "redshift", "databricks", "clickhouse")
 SCHEMA: dict[str, object] = {
-    name: dict.fromkeys((*(column.name for column in table.columns), "_dlt_load_id"), "TEXT")
-    for name, table in TABLES.items()
+    table.name: dict.fromkeys((*(column.name for column in table.columns), "_dlt_load_id"), "TEXT")
+    for table in (*TABLES.values(), SEEN_KEYS)
 }
+SCHEMA["_dlt_loads"] = dict.fromkeys(("load_id", "status"), "TEXT")
 
 
 @pytest.mark.full

@@ -158,6 +158,7 @@ def test_subscriptions_nobody_at_first_and_later_who_changed(warehouse: Warehous
     world.subscribe(someone.sender_code_id, someone.phone_list_id, "15550109999")
     counts = ask(warehouse)
     assert (counts["get_contact"], counts["list_contact_subscriptions"]) == (2, 2)
+    warehouse.pull()
     world.edit(someone.phone_number, {"firstName": "Edited"})
     assert "get_contact" not in ask(warehouse), "an edit moves no date"
 
