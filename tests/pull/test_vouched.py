@@ -64,7 +64,7 @@ def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, n
     assert not remarks(warehouse), "it says so once"
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("name", ["walks", "seen_keys", "rejected_rows"])
 def test_what_a_pull_tells_of_itself_is_made_again(warehouse: Warehouse, name: str, full: bool) -> None:

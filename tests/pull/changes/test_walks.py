@@ -226,7 +226,7 @@ def test_a_walk_that_is_killed_at_many_moments_ends_with_the_same_rows(
     assert wrote(warehouse) == {}
 
 
-@pytest.mark.cases(2)
+@pytest.mark.full
 @pytest.mark.parametrize(("after", "options"), [(2, {}), (2, OTHER), *((after, {}) for after in (1, 3, 4, 6, 8))])
 def test_who_joins_another_list_unchanged_is_looked_up_whoever_ends_the_pull(
     warehouse: Warehouse, someone: Somebody, after: int, options: dict[str, Any]
