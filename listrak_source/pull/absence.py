@@ -19,7 +19,7 @@ from listrak_source.api import ContactValueError, ListrakError, NotFoundError, e
 from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.pull.directory import Directory
-from listrak_source.pull.held import columns_of, held, texts
+from listrak_source.pull.held import among, columns_of, held
 from listrak_source.pull.privacy import PHONE
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.tables import (
@@ -40,8 +40,6 @@ K = TypeVar("K")
 V = TypeVar("V")
 Key = tuple[Any, ...]
 
-_AT_ONCE = 1000
-"""Phone numbers that one query names."""
 _ON = ("subscribed",)
 _OFF = ("unsubscribed", "pending")
 """How the states begin that tell for sure that somebody is on a list, or not. Any other one leaves it open: *Not
@@ -170,9 +168,8 @@ class Absence:
         """Look up in the warehouse how Listrak writes these people's numbers."""
         if PHONE_RAW.name not in columns_of(CONTACTS):
             return
-        for start in range(0, len(people), _AT_ONCE):
-            numbers = texts([str(phone) for _, phone in people[start : start + _AT_ONCE]])
-            written = f"{PHONE_RAW.name} IS NOT NULL AND {PHONE} IN ({numbers})"
+        for some in among(str(phone) for _, phone in people):
+            written = f"{PHONE_RAW.name} IS NOT NULL AND {some}"
             names = f"sender_code_id, {PHONE}, {PHONE_RAW.name}"
             for rows in held(f"SELECT {names} FROM {CONTACTS.name} WHERE {written}"):  # noqa: S608 - our own names
                 known = zip(rows["sender_code_id"].to_pylist(), rows[PHONE].to_pylist(), strict=True)

@@ -5,13 +5,11 @@ Events are written where a pull sees something else than that.
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.events import OPTED_OUT, SUBSCRIBED, WHOLE_SENDER_CODE
-from listrak_source.pull.held import by_group, columns_of, held, texts
+from listrak_source.pull.held import among, by_group, columns_of, held
 from listrak_source.pull.once import Once, one_array, phone_keys
 from listrak_source.pull.tables import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
 
@@ -23,8 +21,6 @@ SELECT sender_code_id, phone_list_id, phone_number, event, event_at FROM (
     ) AS latest FROM consent_events {among}
 ) AS events WHERE latest = 1
 """
-_AT_ONCE = 1000
-"""Phone numbers that one query names."""
 _FEW = 20_000
 """Of so many people the events are asked for by their numbers; of more, all are read."""
 
@@ -52,10 +48,8 @@ class Consents:
         """The latest events about some people: ``phone_list_id``, ``phone_number``, ``event`` and ``event_at``."""
         parts: list[pa.Table] = []
         if columns_of(CONSENT_EVENTS):
-            numbers = iter(pc.unique(phones).to_pylist())
-            while some := list(islice(numbers, _AT_ONCE)):
-                among = f"WHERE sender_code_id = {sender_code_id}"
-                parts += held(LATEST.format(among=f"{among} AND phone_number IN ({texts(some)})"))
+            for some in among(pc.unique(phones).to_pylist()):
+                parts += held(LATEST.format(among=f"WHERE sender_code_id = {sender_code_id} AND {some}"))
         names = [("phone_list_id", INTEGER), ("phone_number", TEXT), ("event", TEXT), ("event_at", TIMESTAMP)]
         schema = pa.schema(names)
         return pa.concat_tables([schema.empty_table(), *(part.select(schema.names).cast(schema) for part in parts)])

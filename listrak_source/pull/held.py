@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import islice
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -45,6 +46,7 @@ class _Load:
 
 
 _TELL_COLUMNS = ("duckdb", "ducklake", "motherduck", "postgres", "redshift")
+_AT_ONCE = 1000
 _FILES = "dlt.destinations.filesystem"
 _DROPPED = ("dropped_tables", "truncated_tables")
 _loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
@@ -196,6 +198,13 @@ def whole(rows: pa.Table, table: Table, **instead: pa.Scalar) -> pa.Table:
 def texts(values: Sequence[str]) -> str:
     """A list of SQL literals."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def among(phones: Iterable[str]) -> Iterator[str]:
+    """Conditions that together are about people with some phone numbers: one query names a thousand."""
+    numbers = iter(phones)
+    while some := list(islice(numbers, _AT_ONCE)):
+        yield f"phone_number IN ({texts(some)})"
 
 
 def by_group(rows: pa.Table, names: list[str]) -> Iterator[tuple[tuple[str | int, ...], pa.Table]]:

@@ -115,20 +115,19 @@ class Rows:
         return records.filter(pc.invert(is_old))
 
     def _known_stops(self, unit: OptOutUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
-        sender, table = unit.sender_code_id, self._table(OPT_OUTS)
-        rows = shape(records, table, self.settings.timezone, {"sender_code_id": sender}, self._aside())
-        self._note_shown_in(unit, self.plan.directory.hasher.of(rows, table))
+        rows, hashes = self._in_window(unit, records)
+        self._note_shown_in(unit, hashes)
         known = None
         if self.unchanged and OPT_OUTS.name in self.plan.wanted:
-            known = self.unchanged.rows(table, rows)
+            known = self.unchanged.rows(self._table(OPT_OUTS), rows)
         if self.unchanged and LOOKED_UP & self.plan.wanted:
             stopped = self.unchanged.stopped(rows)
             known = stopped if known is None else pc.and_(known, stopped)
         return rows, known
 
     def _known_contacts(self, unit: ContactUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
-        rows = self._shown.rows(unit.sender_code_id, records, self._aside(), opted_out=unit.opted_out)
-        self._note_shown_in(unit, one_array(rows[RECORD_HASH.name]))
+        rows, hashes = self._in_window(unit, records)
+        self._note_shown_in(unit, hashes)
         if self.unchanged is None:
             return rows, None
         found = []
@@ -150,20 +149,19 @@ class Rows:
 
     def moved_since(self, unit: Unit, records: pa.Table) -> pa.Table:
         """The records of a window that it did not show when the walk began."""
-        if isinstance(unit, OptOutUnit):
-            table = self._table(OPT_OUTS)
-            given = {"sender_code_id": unit.sender_code_id}
-            rows = shape(records, table, self.settings.timezone, given, self._aside())
-            hashes = self.plan.directory.hasher.of(rows, table)
-        else:
-            rows = self._shown.rows(unit.sender_code_id, records, self._aside(), opted_out=unit.opted_out)
-            hashes = one_array(rows[RECORD_HASH.name])
+        rows, hashes = self._in_window(unit, records)
         seen = rows["phone_number"].filter(self.once.has_keys(shown_in(place_of(unit)), hashes))
         return records.filter(pc.invert(pc.is_in(records["phoneNumber"], value_set=one_array(seen))))
 
-    def _aside(self) -> Rejects:
-        """Where records go that do not fit, where that is told elsewhere."""
-        return Rejects(bounds=self.plan.directory.rejects.bounds)
+    def _in_window(self, unit: Unit, records: pa.Table) -> tuple[pa.Table, pa.Array]:
+        """Rows of what a window shows, and their hashes. What does not fit is set aside where it is written."""
+        aside, sender = Rejects(bounds=self.plan.directory.rejects.bounds), unit.sender_code_id
+        if isinstance(unit, ContactUnit):
+            rows = self._shown.rows(sender, records, aside, opted_out=unit.opted_out)
+            return rows, one_array(rows[RECORD_HASH.name])
+        table = self._table(OPT_OUTS)
+        rows = shape(records, table, self.settings.timezone, {"sender_code_id": sender}, aside)
+        return rows, self.plan.directory.hasher.of(rows, table)
 
     def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
         """Rows of opt-outs."""

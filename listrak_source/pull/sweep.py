@@ -27,7 +27,7 @@ from listrak_source.pull.groups import (
     stops_of,
     subscriptions_of,
 )
-from listrak_source.pull.held import at_once, by_group, columns_of, held, texts, whole
+from listrak_source.pull.held import among, at_once, by_group, columns_of, held, whole
 from listrak_source.pull.older_forms import replaced
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.pending import Pending
@@ -59,8 +59,6 @@ from listrak_source.pull.windows import EVERYTHING, Window, since
 
 _HANDED = "was_handed"
 """A column beside a contact's key: whether the walk has seen it all the same, on no list."""
-_NAMED = 1000
-"""Phone numbers that one query names."""
 _FEW = 20_000
 """Of so many people the rows are asked for by their numbers; of more, all are gone through."""
 
@@ -208,7 +206,7 @@ class Sweep:
         unseen: set[str] = set()
         for people in held(f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name} WHERE {alive}"):  # noqa: S608
             unseen.update(people["phone_number"].filter(pc.invert(self._seen(table, people))).to_pylist())
-        yield from (f"{alive}{among}" for among in _among(unseen) if unseen)
+        yield from (f"{alive}{some}" for some in _among(unseen) if unseen)
 
     def _seen(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of the rows the walk has seen, as booleans."""
@@ -279,8 +277,8 @@ class Sweep:
         # Of a few, once more what an earlier sweep has marked: it may have been cut short before its state was kept.
         condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
         parts: Iterable[pa.Table] = chain.from_iterable(
-            held(f"SELECT * FROM {table.name} WHERE ({condition}){among}")  # noqa: S608 - our own names
-            for among in _among(self._gone_people.get(table.name, ()))
+            held(f"SELECT * FROM {table.name} WHERE ({condition}){some}")  # noqa: S608 - our own names
+            for some in _among(self._gone_people.get(table.name, ()))
         )
         if table.merge_key:
             # What is replaced as a whole is handed over as a whole.
@@ -326,9 +324,7 @@ def _among(people: Collection[str]) -> Iterator[str]:
     if not people or len(people) > _FEW:
         yield ""
         return
-    numbers = sorted(people)
-    for start in range(0, len(numbers), _NAMED):
-        yield f" AND phone_number IN ({texts(numbers[start : start + _NAMED])})"
+    yield from (f" AND {some}" for some in among(sorted(people)))
 
 
 def _streams_of(table: Table, rows: pa.Table) -> list[str]:

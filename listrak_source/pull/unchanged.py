@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.consents import LATEST
-from listrak_source.pull.held import alive, by_group, columns_of, held, is_ours, raw, texts, whole
+from listrak_source.pull.held import alive, among, by_group, columns_of, held, is_ours, raw, texts, whole
 from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
 from listrak_source.pull.record_hash import Hasher
 from listrak_source.pull.tables import (
@@ -40,8 +40,6 @@ from listrak_source.pull.windows import EVERYTHING
 _PLACED = ("phone_number", "subscribed_from", "subscribed_before")
 _PERSON = ("sender_code_id", "phone_number")
 _PERSONS = pa.schema([("sender_code_id", INTEGER), ("phone_number", TEXT)])
-_AT_ONCE = 1000
-"""Phone numbers that one query names."""
 _PUSHED = (("push_confirmed", "confirmed_at"), ("push_tried", "tried_at"))
 """Where push notes what it has sent, and when."""
 
@@ -198,9 +196,7 @@ class Unchanged:
 
     def _of(self, phones: pa.Array | pa.ChunkedArray) -> Iterator[str]:
         """Conditions that together are about some people."""
-        numbers = pc.unique(phones).to_pylist()
-        for start in range(0, len(numbers), _AT_ONCE):
-            yield f"{self._scope} AND phone_number IN ({texts(numbers[start : start + _AT_ONCE])})"
+        yield from (f"{self._scope} AND {some}" for some in among(pc.unique(phones).to_pylist()))
 
     def _unless_due(self, rows: pa.Table, found: pa.Array) -> pa.Array:
         self._know_due(rows)
