@@ -58,6 +58,7 @@ QUIRKS = [
 ]
 
 
+@pytest.mark.full
 def test_every_contact_comes_once_however_listrak_answers(sandbox: Sandbox, listrak: ListrakClient) -> None:
     sender = senders(sandbox)[0]
     phone_list = largest_list(sandbox, sender)

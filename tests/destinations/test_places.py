@@ -124,7 +124,7 @@ def test_first_pull_later_pull_and_complete_walk(warehouse: Warehouse) -> None:
     assert warehouse.rows("consent_events") == events
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @killed_everywhere
 @pytest.mark.parametrize("starts_bare", [False, True])
 def test_killed_while_it_loads_and_started_again(warehouse: Warehouse, starts_bare: bool) -> None:

@@ -128,6 +128,7 @@ def test_killed_and_started_again(listrak: Listrak, sandbox: Sandbox, moment: fl
         assert count(database, name) == len(truth[name]), name
 
 
+@pytest.mark.full
 def test_plain_script_works(sandbox: Sandbox) -> None:
     run = subprocess.run([sys.executable, str(PULL)], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -173,6 +173,7 @@ def test_without_a_warehouse(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "listrak pull makes it" in err
 
 
+@pytest.mark.full
 def test_a_stop_that_is_not_understood_ends_no_command_well(listrak: Listrak, phones: list[str]) -> None:
     """14.A4: not check, not plan, not apply, whether there is anything else to do or not."""
     with duckdb.connect("listrak.duckdb") as connection:
@@ -246,6 +247,7 @@ def test_an_interrupted_push_speaks_of_what_it_does(
     assert err.startswith(f"listrak: Interrupted: {said}")
 
 
+@pytest.mark.full
 def test_stops_of_people_whom_listrak_does_not_have_are_in_no_budget(listrak: Listrak, phones: list[str]) -> None:
     """14.D17: *125 % of the contacts*, where most of these stops are of nobody."""
     with duckdb.connect("listrak.duckdb") as connection:

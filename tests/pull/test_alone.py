@@ -151,6 +151,7 @@ def test_an_owner_on_another_machine_counts_as_gone_after_a_minute_and_loads_not
     assert told["list_memberships"].keys() <= in_postgres.rows("list_memberships").keys()
 
 
+@pytest.mark.full
 def test_a_heart_beats_by_the_clock_of_the_database(in_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.1)
     first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())

@@ -150,6 +150,7 @@ def test_no_depth_stops_a_decoder(name: str, where: str) -> None:
     assert [reason.split(";")[0] for _, reason in rejects.counts] == ["nested deeper than 50 levels"]
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("content", [b'{"data":%s', b"%s", b'{"error":%s,"data":[]}', b'{"warnings":%s,"data":[]}'])
 def test_depth_elsewhere_is_no_crash(content: bytes) -> None:
     for deep in DEEP.values():

@@ -118,7 +118,7 @@ def test_opt_out_at_any_moment_of_the_first_pull(warehouse: Warehouse, someone: 
     assert opted_out(warehouse, someone) is True
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("full", [False, True])
 def test_opt_out_while_a_later_pull_reads(warehouse: Warehouse, someone: Somebody, full: bool) -> None:
     """After the opt-outs were read: while people are looked up, or while a complete walk reads lists."""

@@ -64,6 +64,7 @@ def test_contact_whose_state_cannot_be_read_keeps_its_number_only(opted_out: Any
     assert members["phone_number"].to_pylist() == ["1", "2"]
 
 
+@pytest.mark.full
 @given(st.lists(record, max_size=4))
 def test_nothing_is_set_aside_that_fits(records: list[dict[str, Any]]) -> None:
     for status in (200, SLOW):

@@ -72,7 +72,7 @@ def restored(warehouse: Warehouse) -> dict[str, Any]:
 # -- gone on with elsewhere -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("after", [1, 3, 6])
 def test_another_process_reads_at_most_one_chunk_again(warehouse: Warehouse, after: int) -> None:
     sandbox = warehouse.sandbox

@@ -106,6 +106,7 @@ def test_a_subscription_that_a_page_skipped_is_found_by_the_next_pull(warehouse:
     assert warehouse.pull(**PAGES) == {}
 
 
+@pytest.mark.full
 def test_whom_a_walk_skipped_is_not_marked(warehouse: Warehouse) -> None:
     """13.A1: somebody leaves between two pages of a complete walk; whoever is skipped for that is alive."""
     world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)

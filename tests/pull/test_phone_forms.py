@@ -56,6 +56,7 @@ def test_a_stop_in_another_form_is_the_contacts_stop(warehouse: Warehouse, form:
     assert [key[3] for key in events] == ["opted_out"]
 
 
+@pytest.mark.full
 def test_lists_that_write_two_forms_hold_one_person(warehouse: Warehouse) -> None:
     """One list writes the person in one form, another list in another, and the opt-outs in a third."""
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)

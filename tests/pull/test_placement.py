@@ -59,6 +59,7 @@ def test_complete_walk_keeps_the_placement(warehouse: Warehouse) -> None:
     assert not lost, f"{len(lost)} of {len(before)}"
 
 
+@pytest.mark.full
 def test_placement_survives_a_table_that_is_selected_later(warehouse: Warehouse) -> None:
     world = warehouse.sandbox.world
     warehouse.begin("list_memberships")

@@ -129,6 +129,7 @@ def test_who_says_stop_is_opted_out_and_looked_up_by_number(private: Private) ->
     assert private.pull() == {}, "what an overlap brings again is known by its fingerprint"
 
 
+@pytest.mark.full
 def test_everyone_is_looked_up_by_number(private: Private) -> None:
     private.pull("contacts", "subscriptions", lookups="all")
     told = truth(private.sandbox)

@@ -71,7 +71,7 @@ EMPTY = {
 }
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("answer", EMPTY)
 def test_an_empty_answer_blanks_nobody(warehouse: Warehouse, answer: str) -> None:
     """13.A6: who is looked up in vain is written as the list shows them, and asked again by the next pull."""

@@ -104,6 +104,7 @@ def test_bad_list_is_set_aside(warehouse: Warehouse, spoil: dict[str, Any], reas
     assert warehouse.rows("list_memberships").keys() == told["list_memberships"].keys()
 
 
+@pytest.mark.full
 def test_bad_sender_code_stops_no_other(warehouse: Warehouse) -> None:
     def change(path: str, answer: dict[str, Any]) -> None:
         if path.endswith("/ShortCode"):

@@ -44,7 +44,7 @@ def test_every_table_is_as_declared(warehouse: Warehouse) -> None:
         assert warehouse.query(f"SELECT count(*) FROM listrak_sms.{name} WHERE _dlt_load_id IS NULL") == [(0,)]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("page_size", [40, 5000])
 def test_new_fields_arrive_as_columns(warehouse: Warehouse, page_size: int) -> None:
     """Of contacts, of their values, of opt-outs and lists; some records have them, with a type that changes."""

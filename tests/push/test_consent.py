@@ -89,6 +89,7 @@ def _members(pushing: Pushing, phone_list: int) -> set[str]:
     return {phone for _, one, phone in truth(pushing.sandbox)["list_memberships"] if one == phone_list}
 
 
+@pytest.mark.cases(2)
 @pytest.mark.parametrize("state", ["Unsubscribed", "Not Subscribed", "Suspended", ""])
 def test_who_has_left_is_not_put_back_whatever_the_state_is_called(in_duckdb: Pushing, state: Any) -> None:
     """14.A2: a state that nobody has seen counted as *never left*."""

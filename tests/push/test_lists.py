@@ -79,6 +79,7 @@ def test_a_mode_that_is_not_named_does_nothing(in_duckdb: Pushing) -> None:
     assert in_duckdb.plan(vip(in_duckdb, [(1, leaves, False)], ["subscribe", "create"], old)).is_empty
 
 
+@pytest.mark.full
 def test_contacts_are_created_with_their_values(pushing: Pushing) -> None:
     text, day = pushing.field("Text"), pushing.field("Date")
     new = pushing.world.add_list(pushing.sender_code_id, "VIP")
@@ -181,7 +182,7 @@ def test_a_list_that_asks_first_is_waited_for(in_duckdb: Pushing) -> None:
     assert (in_duckdb.plan(sync).is_empty, in_duckdb.plan(sync).rejected) == (True, {})
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("forgotten", [False, True], ids=["with its date", "without a trace"])
 def test_an_invitation_goes_once(pushing: Pushing, forgotten: bool) -> None:
     """14.A5: whatever pulls bring, until the row changes or a person says so."""

@@ -57,6 +57,7 @@ def test_nobody_is_created_whose_number_nobody_can_have(in_duckdb: Pushing) -> N
     assert plan.rejected == {"phone: not a phone number": 4}
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize("kind", ["BIGINT", "NUMERIC(38, 0)", "NUMERIC(14, 3)", "HUGEINT", "UHUGEINT", "NUMERIC"])
 def test_numbers_of_any_width_are_digits(in_duckdb: Pushing, kind: str) -> None:
     """14.A1: a phone number in a column of numbers, however wide that is."""

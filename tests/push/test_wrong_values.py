@@ -72,6 +72,7 @@ def test_no_negative_nothing_and_no_year_before_christ(pushing: Pushing) -> None
         assert list(pushing.plan(sync).rejected.values()) == [1], kind
 
 
+@pytest.mark.full
 def test_blanks_around_a_text_are_not_sent(pushing: Pushing) -> None:
     """14.C15: of any kind, and alike in every database. Those within stay; those at Listrak differ (14.D18)."""
     rows = list(

@@ -96,7 +96,8 @@ def test_an_edited_contact_keeps_the_dates_that_were_looked_up(
     assert row["subscribe_date"]
 
 
-@pytest.mark.parametrize("how", ["edited", *(pytest.param(one, marks=pytest.mark.full) for one in ("gone", "new"))])
+@pytest.mark.full
+@pytest.mark.parametrize("how", ["edited", "gone", "new"])
 def test_an_edited_value_is_written_with_its_contact_and_of_nobody_else(
     warehouse: Warehouse, someone: Somebody, how: str
 ) -> None:
@@ -169,7 +170,8 @@ def test_a_stop_and_a_return_are_another_half_of_an_equal_record(warehouse: Ware
 
 
 # -- an account of two sender codes ------------------------------------------------------------------------------------
-@pytest.mark.parametrize("how", ["profile", pytest.param("value", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("how", ["profile", "value"])
 def test_an_edit_that_is_seen_on_one_sender_code_is_not_yet_seen_on_the_other(
     warehouse: Warehouse, someone: Somebody, shared: Somebody, how: str
 ) -> None:

@@ -69,6 +69,7 @@ def test_a_walk_without_memberships_marks_nobody_as_gone(
     assert someone.key in removed(warehouse)["contacts"]
 
 
+@pytest.mark.full
 def test_a_value_that_a_walk_of_values_alone_has_seen_meanwhile(warehouse: Warehouse, someone: Somebody) -> None:
     """The contact's hash is of the value before, which is that of afterwards too."""
     before = own_value(warehouse.sandbox.world, someone.phone_number)["value"]
@@ -97,7 +98,7 @@ def test_a_value_that_a_walk_of_values_alone_has_seen_is_right_where_it_stays(
 # -- rows that somebody has taken out ---------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize(
     "harm",
     [

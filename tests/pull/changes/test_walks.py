@@ -51,6 +51,7 @@ def seen(rows: list[dict[str, Any]]) -> dict[Place, int]:
 # -- what a walk tells of itself --------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_walk_tells_what_it_has_seen_of_each_list(warehouse: Warehouse, shared: Somebody) -> None:
     world = warehouse.sandbox.world
     warehouse.begin()

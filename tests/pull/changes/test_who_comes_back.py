@@ -77,7 +77,7 @@ def test_a_removed_membership_that_comes_back_unchanged_is_alive_again(
     ]  # fmt: skip
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("lookups", ["changed", "none"])
 @pytest.mark.parametrize("last", [False, True], ids=["seen by an incremental pull", "seen by a walk"])
 def test_on_a_list_on_day_1_off_on_day_5_back_on_day_10_is_three_events(

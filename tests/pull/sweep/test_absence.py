@@ -49,7 +49,7 @@ UNKIND: dict[str, Callable[[Warehouse], None]] = {
 }
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("answer", UNKIND)
 def test_what_is_not_shown_for_a_moment_is_not_marked(warehouse: Warehouse, answer: str) -> None:
     """13.A2: one answer that lacks rows marks none of them, and tells no event."""
@@ -112,6 +112,7 @@ def test_whom_listrak_still_calls_a_subscriber_is_not_marked(warehouse: Warehous
     assert gone.left.key not in marked["contacts"]
 
 
+@pytest.mark.full
 def test_more_than_the_budget_is_marked_only_when_exactly_that_is_let_through(warehouse: Warehouse) -> None:
     """13.A2: the walk says the numbers and marks nothing; told to, it marks that set and no other."""
     world = warehouse.sandbox.world
