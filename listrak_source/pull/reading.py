@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from typing import Any, Generic, TypeAlias
 
 import pyarrow as pa
@@ -58,12 +59,14 @@ def read(
     rejects: Rejects | None = None,
     masks: Masks = NO_MASKS,
     together: int = PAGES,
+    pages: int | None = None,
 ) -> Callable[[], Iterator[Reading[AnyUnit]]]:
     """A reader for ``side_by_side`` of what is left of ``unit`` from ``position`` on, ``together`` pages at a time.
 
-    The last reading has the position :data:`DONE`, and perhaps no records; a unit that is done already yields none at
-    all. ``skips`` is told of a failure and says whether only this unit ends with it, without a last reading. Records
-    come masked; what does not fit goes to ``rejects``. The reader raises :class:`ListrakError` for any other failure,
+    With ``pages`` it reads so many at the most, as one reading. Else the last reading has the position :data:`DONE`,
+    and perhaps no records; a unit that is done already yields none at all. ``skips`` is told of a failure and says
+    whether only this unit ends with it, without a last reading. Records come masked; what does not fit goes to
+    ``rejects``. The reader raises :class:`ListrakError` for any other failure,
     :class:`FullPage` for a second that no page holds.
     """
 
@@ -73,10 +76,10 @@ def read(
         place = _Place.at(unit, position)
         tables: list[pa.Table] = []
         try:
-            for page in _pages(unit, client, count, place, rejects):
+            for page in islice(_pages(unit, client, count, place, rejects), pages):
                 if page.rows:
                     tables.append(page.data)
-                if len(tables) == together or not place.windows:
+                if len(tables) in (together, pages) or not place.windows:
                     records = pa.concat_tables(tables, promote_options="default") if tables else unit.no_records
                     records = masks.records(in_one_form(records))
                     if rejects is not None:

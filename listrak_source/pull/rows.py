@@ -73,6 +73,8 @@ class Rows:
             hasher, apart = plan.directory.hasher, progress.values_apart()
             self.unchanged = Unchanged(senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole))
         self._shown = Shown(plan)
+        self.shown: dict[Unit, None] = {}
+        """The windows of the last days that a complete walk has read, as it has read them."""
         self._known_opt_outs = Once()
         self._met = Once()
         """By list: whom its windows have shown so far, from the oldest on."""
@@ -101,6 +103,7 @@ class Rows:
         hash, memberships that this same window has not placed, stops with another date.
         """
         if records.num_rows == 0:
+            self._note_shown_in(unit, pa.array([], INTEGER))
             return records
         if isinstance(unit, OptOutUnit):
             rows, known = self._known_stops(unit, records)
@@ -130,21 +133,57 @@ class Rows:
         self._note_shown_in(unit, hashes)
         if self.unchanged is None:
             return rows, None
-        found = []
+        found = self._same_contacts(rows, records)
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
             phones = rows["phone_number"]
-            on_list = self.unchanged.on_list(unit, self._on_list(unit, pa.table({"phoneNumber": phones})))
+            on_list = self._is_held(unit, self._on_list(unit, pa.table({"phoneNumber": phones})))
             # A window asks a second early: whom the one before has shown as well is placed by that.
             found.append(pc.or_(on_list, self._met.has(unit.stream, phones)))
             self._met.add(unit.stream, phone_keys(phones))
+        return rows, reduce(pc.and_, found) if found else None
+
+    def _same_contacts(self, rows: pa.Table, records: pa.Table) -> list[pa.Array]:
+        """Which contacts, and of which the values, are there as a window shows them, as booleans."""
+        if self.unchanged is None:
+            return []
+        found = []
         if CONTACTS.name in self.plan.wanted:
             found.append(self.unchanged.contacts(rows, in_any_form=True))
         if CONTACT_PROFILE_VALUES.name in self.plan.wanted:
             found.append(self.unchanged.values(rows, self._shown.values_of(rows, records)))
-        return rows, reduce(pc.and_, found) if found else None
+        return found
+
+    def has_news(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> bool:
+        """Whether some windows, read as one, show anything that the warehouse does not hold as one of them shows it."""
+        if records.num_rows == 0:
+            self._note_shown_in(span, pa.array([], INTEGER))
+            return False
+        if self.unchanged is None or not self.plan.wanted & {CONTACTS.name, LIST_MEMBERSHIPS.name}:
+            return True
+        rows, hashes = self._in_window(span, records)
+        if not pc.all(pc.is_in(records["phoneNumber"], value_set=one_array(rows["phone_number"]))).as_py():
+            return True
+        found = self._same_contacts(rows, records)
+        if LIST_MEMBERSHIPS.name in self.plan.wanted:
+            phones = rows["phone_number"]
+            on_list = pa.table({"phoneNumber": phones})
+            in_any = [self._is_held(day, self._on_list(day, on_list)) for day in days]
+            found.append(reduce(pc.or_, in_any, self._met.has(span.stream, phones)))
+        if not pc.all(reduce(pc.and_, found)).as_py():
+            return True
+        self._met.add(span.stream, phone_keys(rows["phone_number"]))
+        self._note_shown_in(span, hashes)
+        return False
+
+    def _is_held(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
+        """Which memberships the warehouse holds as the unit shows them, as booleans."""
+        if self.unchanged is None:
+            return pa.repeat(pa.scalar(False), rows.num_rows)
+        return self.unchanged.on_list(unit, rows, or_in_none=self.plan.was_unread(unit))
 
     def _note_shown_in(self, unit: Unit, hashes: pa.Array) -> None:
         if self.settings.full:
+            self.shown[unit] = None
             self.once.add(shown_in(place_of(unit)), hashes)
 
     def moved_since(self, unit: Unit, records: pa.Table) -> pa.Table:
@@ -217,7 +256,7 @@ class Rows:
             self.once.add(out_of(unit.stream), phone_keys(phones["phoneNumber"]))
         untold = rows
         if self.unchanged and rows.num_rows and LIST_MEMBERSHIPS.name in self.plan.wanted:
-            same = self.unchanged.on_list(unit, rows)
+            same = self._is_held(unit, rows)
             if tell and CONSENT_EVENTS.name in self.plan.wanted:
                 untold = rows.filter(pc.invert(pc.and_(same, self.unchanged.told(unit, rows))))
             rows = rows.filter(pc.invert(same))

@@ -169,9 +169,9 @@ class Sweep:
         """Whom the walk did not see in the last days when it began. The setting may name another time zone than the
         account's, and then dates do not tell who moved.
         """
-        plan = self.plan
-        days = [unit for unit in (*plan.changing, *plan.recent) if plan.is_read_again(unit)]
-        for unit, records in chain(self._read(plan.last_opt_outs), self._read(days)):
+        opt_outs = [unit for unit in self._rows.shown if isinstance(unit, OptOutUnit)]
+        contacts = [unit for unit in self._rows.shown if isinstance(unit, ContactUnit)]
+        for unit, records in chain(self._read(opt_outs), self._read(contacts)):
             yield unit, self._rows.moved_since(unit, records)
 
     def _read(self, units: list[AnyUnit]) -> Iterator[tuple[Unit, pa.Table]]:

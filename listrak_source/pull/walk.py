@@ -21,7 +21,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
+from itertools import chain
 
 import pyarrow as pa
 from dlt.common.storages.load_package import load_package_state
@@ -39,7 +41,7 @@ from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SmallTables
-from listrak_source.pull.tables import SUBSCRIPTIONS
+from listrak_source.pull.tables import LIST_MEMBERSHIPS, SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
 
@@ -135,7 +137,7 @@ class Walk:
 
     def _read_changing(self) -> Iterator[Step]:
         held: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
-        for reading, new in self._new(self.plan.changing):
+        for reading, new in chain.from_iterable(map(self._new, self._loud(self.plan.changing))):
             unit, records = reading.unit, reading.records
             if self.news[unit] > MOST_LOOKED_UP:
                 # Too many to ask for one by one: taken as the list shows them.
@@ -166,10 +168,12 @@ class Walk:
             yield Step(batch, reading.records.num_rows, reading.unit, reading.position, counts=True)
 
     def _read_recent(self) -> Iterator[Step]:
-        for reading, new in self._new([unit for unit in self.plan.recent if self.plan.is_read_again(unit)]):
-            yield Step(self.rows.memberships(reading.unit, new), reading.records.num_rows)
-            yield from self._contacts(reading.unit, new)
-        older = [unit for unit in self.plan.recent if not self.plan.is_read_again(unit)]
+        older: list[ContactUnit] = []
+        for loud in self._loud(self.plan.recent):
+            older += [unit for unit in loud if not self.plan.is_read_again(unit)]
+            for reading, new in self._new([unit for unit in loud if self.plan.is_read_again(unit)]):
+                yield Step(self.rows.memberships(reading.unit, new), reading.records.num_rows)
+                yield from self._contacts(reading.unit, new)
         yield from self._read_lists(older)
 
     def _read_whole(self) -> Iterator[Step]:
@@ -237,58 +241,93 @@ class Walk:
         """What is read of windows, and of that what is new. Windows are many and small, and a question to the warehouse
         costs more than a small window does: some are asked about together.
         """
-        waiting: list[Reading[ContactUnit]] = []
-        for reading in self._read_in_order(units):
-            waiting.append(reading)
-            if sum(one.records.num_rows for one in waiting) >= ASKED_TOGETHER:
-                yield from self._new_of_each(waiting)
-                waiting = []
-        yield from self._new_of_each(waiting)
-
-    def _new_of_each(self, readings: list[Reading[ContactUnit]]) -> Iterator[tuple[Reading[ContactUnit], pa.Table]]:
-        self.rows.look_at(reading.records for reading in readings)
-        for reading in readings:
+        for reading in self._asked_about(self._read_in_order(units)):
             new = self.rows.news(reading.unit, reading.records)
             self.news[reading.unit] += new.num_rows
             yield reading, new
+
+    def _loud(self, units: list[ContactUnit]) -> Iterator[list[ContactUnit]]:
+        """The windows that must be read one by one, by half, the second when the first was read: not those of a list
+        where a page of all of them together holds nothing new. Most lists are quiet on most days, and cost one request.
+        """
+        for opted_out in (False, True):
+            half = [unit for unit in units if unit.opted_out is opted_out]
+            quiet = self._quiet(half)
+            yield [unit for unit in half if unit not in quiet]
+
+    def _quiet(self, units: list[ContactUnit]) -> set[ContactUnit]:
+        spans: dict[ContactUnit, list[ContactUnit]] = {}
+        by_list: dict[tuple[str, bool], list[ContactUnit]] = defaultdict(list)
+        for unit in units:
+            by_list[unit.stream, self.plan.was_unread(unit)].append(unit)
+        for days in by_list.values():
+            if len(days) > 1 and self.plan.was_read(days[0]):
+                spans[replace(days[0], window=Window.spanning([day.window for day in days]))] = days
+        quiet: set[ContactUnit] = set()
+        for reading in self._asked_about(self._read_in_order(list(spans), pages=1)):
+            days = spans[reading.unit]
+            if reading.proved and not self.rows.has_news(days, reading.unit, reading.records):
+                quiet.update(days)
+        return quiet
+
+    def _asked_about(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[Reading[ContactUnit]]:
+        """The readings, when the warehouse was asked about the people of some of them together."""
+        waiting: list[Reading[ContactUnit]] = []
+        for reading in readings:
+            waiting.append(reading)
+            if sum(one.records.num_rows for one in waiting) >= ASKED_TOGETHER:
+                self.rows.look_at(one.records for one in waiting)
+                yield from waiting
+                waiting = []
+        self.rows.look_at(one.records for one in waiting)
+        yield from waiting
 
     def _note_changed(self, unit: Unit, records: pa.Table) -> None:
         if isinstance(unit, ContactUnit):
             self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
 
-    def _read_in_order(self, units: list[ContactUnit]) -> Iterator[Reading[ContactUnit]]:
+    def _read_in_order(self, units: list[ContactUnit], *, pages: int | None = None) -> Iterator[Reading[ContactUnit]]:
         """Read windows side by side, and give what they hold from the oldest window on."""
-        for opted_out in (False, True):
-            order = [unit for unit in units if unit.opted_out is opted_out]
-            waiting: dict[ContactUnit, list[Reading[ContactUnit]]] = defaultdict(list)
-            at, ended = 0, set()
-            for reading in self._read(order):
-                waiting[reading.unit].append(reading)
-                if reading.position == DONE:
-                    ended.add(reading.unit)
-                while at < len(order) and order[at] in waiting:
-                    yield from waiting.pop(order[at])
-                    if order[at] not in ended:
-                        break
-                    at += 1
-            # One that could not be read has no last reading.
-            for unit in order[at:]:
-                yield from waiting.pop(unit, ())
+        waiting: dict[ContactUnit, list[Reading[ContactUnit]]] = defaultdict(list)
+        at, ended = 0, set()
+        for reading in self._read(units, pages=pages):
+            waiting[reading.unit].append(reading)
+            if pages or reading.position == DONE:
+                ended.add(reading.unit)
+            while at < len(units) and units[at] in waiting:
+                yield from waiting.pop(units[at])
+                if units[at] not in ended:
+                    break
+                at += 1
+        # One that could not be read has no last reading.
+        for unit in units[at:]:
+            yield from waiting.pop(unit, ())
 
     def _read_contacts(self, units: list[ContactUnit], *, goes_on: bool = False) -> Iterator[Reading[ContactUnit]]:
         for opted_out in (False, True):
             yield from self._read([unit for unit in units if unit.opted_out is opted_out], goes_on=goes_on)
 
-    def _read(self, units: list[AnyUnit], *, goes_on: bool = False) -> Iterator[Reading[AnyUnit]]:
-        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them."""
+    def _read(
+        self, units: list[AnyUnit], *, goes_on: bool = False, pages: int | None = None
+    ) -> Iterator[Reading[AnyUnit]]:
+        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them; of each so many
+        ``pages`` at the most.
+        """
         found, count = self.plan.directory, self.settings.page_size
         readers = []
         for unit in units:
             position = self.pending.positions.get(place_of(unit)) if goes_on else None
             if position != DONE:
                 reader = read(
-                    unit, found.client, count, position, skips=found.skips, rejects=found.rejects, masks=found.masks
+                    unit,
+                    found.client,
+                    count,
+                    position,
+                    skips=found.skips,
+                    rejects=found.rejects,
+                    masks=found.masks,
+                    pages=pages,
                 )
                 readers.append(partial(self._unless_failed, unit, reader))
         for reading in side_by_side(readers, self.settings.workers):
@@ -337,6 +376,10 @@ class Walk:
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in streams.items():
+            if LIST_MEMBERSHIPS.name in self.plan.tables_of(unit):
+                # A pull to come begins a day early, and clocks differ.
+                reach = self.plan.overlap + timedelta(days=2)
+                progress.note_first(LIST_MEMBERSHIPS.name, stream, self.plan.now, reach)
             doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
             progress.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:

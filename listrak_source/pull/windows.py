@@ -6,7 +6,7 @@ times of the API are local and without an offset; watermarks are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, timezone
 from itertools import pairwise
@@ -35,6 +35,11 @@ class Window:
     def name(self) -> str:
         """A name that is the same whenever the same window is read."""
         return f"{self.start or ''}/{self.end or ''}"
+
+    @classmethod
+    def spanning(cls, windows: Sequence[Window]) -> Window:
+        """The one window that several in a row make together."""
+        return cls(windows[0].start, windows[-1].end, windows[-1].is_open)
 
     @property
     def ask_from(self) -> datetime | None:
@@ -87,11 +92,26 @@ def since(watermark: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
     return datetime.combine(local.date(), time())
 
 
-def cut(start: datetime, now: datetime, zone: ZoneInfo, daily_until: datetime | None = None) -> Iterator[Window]:
+def cut(
+    start: datetime,
+    now: datetime,
+    zone: ZoneInfo,
+    daily_until: datetime | None = None,
+    at: datetime | None = None,
+) -> Iterator[Window]:
     """Windows from the local time ``start`` to ``now`` (UTC); the last is open, for a clock that runs behind.
 
-    They are days up to ``daily_until`` and in the last :data:`DAILY`, months between.
+    They are days up to ``daily_until`` and in the last :data:`DAILY`, months between. The one that the local time
+    ``at`` is in is cut there too.
     """
+    for window in _days(start, now, zone, daily_until):
+        if at and window.start and window.end and window.start < at < window.end:
+            yield Window(window.start, at)
+            window = replace(window, start=at)
+        yield window
+
+
+def _days(start: datetime, now: datetime, zone: ZoneInfo, daily_until: datetime | None) -> Iterator[Window]:
     today = datetime.combine(now.astimezone(zone).date(), time())
     while start < today:
         end = datetime.combine(start.date() + timedelta(days=1), time())

@@ -111,17 +111,14 @@ class Verbs(State):
         No date filter finds it there, and a lookup tells no date unless the sender code knows one. Who opted out stays
         so, and a double opt-in is not asked for.
         """
-        sender, phone_list = self.sender(sender_code_id), self.phone_list(sender_code_id, phone_list_id)
-        phone = normal_phone(phone)
-        person = self.people.get(phone)
-        if person is not None and phone_list.since[person]:
-            raise Refused("ERROR_SUBSCRIBED_PHONE_NUMBER")
-        person = self._set_profile(phone, profile or {}, person)
-        phone_list.aside.pop(person, None)
-        phone_list.since[person] = NEVER
-        phone_list.listed(person in sender.opt_outs).add(NEVER, person)
-        sender.since[person] = sender.since[person] or NEVER
-        self.note("imported", sender, phone_list, phone)
+        self._import(sender_code_id, phone_list_id, phone, profile, NEVER)
+
+    @locked
+    def import_dated(
+        self, sender_code_id: int, phone_list_id: int, phone: str, profile: Mapping[str, Any] | None = None
+    ) -> None:
+        """Puts a phone number on a list as of now, like an import by hand: who opted out stays so, on this list too."""
+        self._import(sender_code_id, phone_list_id, phone, profile, self.clock.ticks())
 
     # -- profiles ---------------------------------------------------------------------------------------------------
 
@@ -271,6 +268,21 @@ class Verbs(State):
             return self.new_person(row, phone)
         self.rows[person] = row
         return person
+
+    def _import(
+        self, sender_code_id: int, phone_list_id: int, phone: str, profile: Mapping[str, Any] | None, since: int
+    ) -> None:
+        sender, phone_list = self.sender(sender_code_id), self.phone_list(sender_code_id, phone_list_id)
+        phone = normal_phone(phone)
+        person = self.people.get(phone)
+        if person is not None and phone_list.since[person]:
+            raise Refused("ERROR_SUBSCRIBED_PHONE_NUMBER")
+        person = self._set_profile(phone, profile or {}, person)
+        phone_list.aside.pop(person, None)
+        phone_list.since[person] = since
+        phone_list.listed(person in sender.opt_outs).add(since, person)
+        sender.since[person] = sender.since[person] or since
+        self.note("imported", sender, phone_list, phone)
 
     def _enter(self, sender: SenderCode, phone_list: PhoneList, person: int, kind: str) -> None:
         now = self.clock.ticks()

@@ -89,6 +89,9 @@ class Life:
     def _import(self, phone: str, sender: int, phone_list: int) -> None:
         self.world.import_undated(sender, phone_list, phone)
 
+    def _import_today(self, phone: str, sender: int, phone_list: int) -> None:
+        self.world.import_dated(sender, phone_list, phone)
+
     def _new_list(self, phone: str, sender: int, phone_list: int) -> None:
         if len(self.places) < 7:
             self._account()

@@ -20,6 +20,7 @@ from tests.tiers import sizes
 MOVES = (
     "subscribe", "subscribe", "subscribe", "subscribe_named", "confirm", "confirm", "edit_name", "edit_value",
     "lose_values", "opt_out", "opt_out", "opt_out", "come_back", "come_back", "leave", "leave", "vanish", "import",
+    "import_today",
     "new_list", "new_sender_code", "new_field", "end_list", "revive_lists", "disable_sender_code",
     "enable_sender_codes", "enable_sender_codes", "live",
 )  # fmt: skip

@@ -148,5 +148,5 @@ def test_never_more_than_workers_at_once(warehouse: Warehouse) -> None:
             running -= 1
 
     with proxy(warehouse.sandbox, slowly) as base_url:
-        ask(warehouse, base_url=base_url, workers=3)
+        ask(warehouse, base_url=base_url, workers=3, page_size=20)
     assert max(at_once) == 3
