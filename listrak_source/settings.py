@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Optional
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import pendulum
 from dlt.common.configuration import configspec
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
@@ -157,13 +158,16 @@ class Settings(BaseConfiguration):
         """``start_date`` as a local time without an offset, None when everything is read."""
         if not self.start_date:
             return None
+        zone = pendulum.timezone(self.timezone)
         try:
-            start = datetime.fromisoformat(str(self.start_date))
-        except ValueError as error:
-            raise ConfigurationError(
-                f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31"
-            ) from error
-        return start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if start.tzinfo else start
+            start = pendulum.parse(str(self.start_date), exact=True, tz=zone)
+        except ValueError:
+            start = None
+        if isinstance(start, pendulum.DateTime):
+            return start.in_timezone(zone).naive()
+        if isinstance(start, pendulum.Date):
+            return pendulum.naive(start.year, start.month, start.day)
+        raise ConfigurationError(f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31")
 
 
 def resolve(options: dict[str, Any]) -> Settings:

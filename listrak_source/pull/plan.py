@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+
+import pendulum
 
 from listrak_source.pull import progress
 from listrak_source.pull.directory import Directory, Record
@@ -30,7 +31,7 @@ LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS
 STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
 """The tables that a sender code's opt-outs feed."""
 _STATES = (False, True)
-_TOO_FAR = timedelta(days=366)
+_TOO_FAR = pendulum.duration(days=366)
 """A clock that was ahead by more tells nothing of how far was read."""
 _CLOCKS = progress.CLOCKS_DIFFER
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
@@ -70,10 +71,10 @@ class Plan:
     def __post_init__(self) -> None:
         settings = self.directory.settings
         self._marks: dict[tuple[str, str], datetime | None] = {}
-        self.zone = ZoneInfo(settings.timezone)
+        self.zone = pendulum.timezone(settings.timezone)
         self.ahead = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
-        self.overlap = timedelta(hours=settings.overlap)
+        self.overlap = pendulum.duration(hours=settings.overlap)
         self.looks_up = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
         self.asks_subscriptions = self.looks_up and SUBSCRIPTIONS.name in self.wanted
         self.asks_everyone = self.looks_up and settings.lookups == "all"

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
-DAILY = timedelta(days=35)
+import pendulum
+
+DAILY = pendulum.duration(days=35)
 """Windows are a day each this far back, and a calendar month each before: a long gap costs few requests."""
 
-FIRST_SMS = datetime(2000, 1, 1)
+FIRST_SMS = pendulum.naive(2000, 1, 1)
 """Before this there was nothing to subscribe to: a window without a start is cut here first."""
 
-_EDGE = timedelta(seconds=1)
+_EDGE = pendulum.duration(seconds=1)
+_MONTHS_BEFORE = 2000 * 12
+"""Calendar months before :data:`FIRST_SMS`: slices are counted from the year 0."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Window:
         start, end, is_open = kept
         return cls(start and datetime.fromisoformat(start), end and datetime.fromisoformat(end), is_open)
 
-    def placed(self, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    def placed(self, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
         """The bounds in UTC."""
         return _to_utc(self.start, zone), _to_utc(self.end, zone)
 
@@ -86,16 +89,15 @@ EVERYTHING = Window()
 """No date filter at all: also finds contacts that have no subscribe date."""
 
 
-def since(watermark: datetime, overlap: timedelta, zone: ZoneInfo) -> datetime:
+def since(watermark: datetime, overlap: timedelta, zone: tzinfo) -> datetime:
     """The local midnight from which a pull reads again, for a watermark in UTC."""
-    local = (watermark - overlap).astimezone(zone).replace(tzinfo=None)
-    return datetime.combine(local.date(), time())
+    return _local(watermark - overlap, zone).start_of("day")
 
 
 def cut(
     start: datetime,
     now: datetime,
-    zone: ZoneInfo,
+    zone: tzinfo,
     daily_until: datetime | None = None,
     at: datetime | None = None,
 ) -> Iterator[Window]:
@@ -111,18 +113,17 @@ def cut(
         yield window
 
 
-def _days(start: datetime, now: datetime, zone: ZoneInfo, daily_until: datetime | None) -> Iterator[Window]:
-    today = datetime.combine(now.astimezone(zone).date(), time())
-    while start < today:
-        end = datetime.combine(start.date() + timedelta(days=1), time())
-        if today - start > DAILY and not (daily_until and start < daily_until):
-            end = datetime(start.year + start.month // 12, start.month % 12 + 1, 1)
-        yield Window(start, min(end, today))
-        start = min(end, today)
-    yield Window(start, datetime.combine(start.date() + timedelta(days=1), time()), is_open=True)
+def _days(start: datetime, now: datetime, zone: tzinfo, daily_until: datetime | None) -> Iterator[Window]:
+    today, at = _local(now, zone).start_of("day"), pendulum.instance(start, tz=None)
+    while at < today:
+        by_month = today - at > DAILY and not (daily_until and at < daily_until)
+        end = at.start_of("month").add(months=1) if by_month else at.start_of("day").add(days=1)
+        yield Window(at, min(end, today))
+        at = min(end, today)
+    yield Window(at, at.start_of("day").add(days=1), is_open=True)
 
 
-def slices(first: datetime, now: datetime, zone: ZoneInfo, months: int = 1) -> list[Window]:
+def slices(first: datetime, now: datetime, zone: tzinfo, months: int = 1) -> list[Window]:
     """One list's whole time in slices of so many calendar months each, oldest first, to be read side by side.
 
     ``first`` is a local time, the list's own ``createDate`` by nature; ``now`` is UTC. The oldest slice has no start
@@ -130,18 +131,23 @@ def slices(first: datetime, now: datetime, zone: ZoneInfo, months: int = 1) -> l
     one match no slice**: only a read without a date filter finds them. The cuts are the same in every pull, whatever
     ``first`` and ``now`` are. A list that is younger than one cut gets one slice, :data:`EVERYTHING`.
     """
-    today = datetime.combine(now.astimezone(zone).date(), time())
+    today = _local(now, zone).start_of("day")
     first = max(first, FIRST_SMS)
     number = (first.year * 12 + first.month - 1) // months * months + months
     cuts = []
-    while (cut_at := datetime(number // 12, number % 12 + 1, 1)) <= today:
+    while (cut_at := FIRST_SMS.add(months=number - _MONTHS_BEFORE)) <= today:
         cuts.append(cut_at)
         number += months
     if not cuts:
         return [EVERYTHING]
     between = [Window(start, end) for start, end in pairwise(cuts)]
-    return [Window(None, cuts[0]), *between, Window(cuts[-1], today + timedelta(days=1), is_open=True)]
+    return [Window(None, cuts[0]), *between, Window(cuts[-1], today.add(days=1), is_open=True)]
 
 
-def _to_utc(local: datetime | None, zone: ZoneInfo) -> datetime | None:
+def _local(moment: datetime, zone: tzinfo) -> pendulum.DateTime:
+    """A moment as the clocks of a zone tell it, without an offset."""
+    return pendulum.instance(moment.astimezone(zone), tz=None).naive()
+
+
+def _to_utc(local: datetime | None, zone: tzinfo) -> datetime | None:
     return local.replace(tzinfo=zone).astimezone(timezone.utc) if local else None
