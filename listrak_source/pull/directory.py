@@ -18,6 +18,7 @@ from listrak_source.api import (
     each_record,
     json_elements,
 )
+from listrak_source.api.failing import is_of_the_unit
 from listrak_source.pull.failures import Failures
 from listrak_source.pull.privacy import NO_MASKS, Masks
 from listrak_source.pull.record_hash import Hasher
@@ -148,6 +149,10 @@ class Directory:
     def skips(self, unit: Unit, error: ListrakError) -> bool:
         """Whether only ``unit`` has failed; what else its stream has is not read either."""
         return self.failures.skips(unit.stream, f"the {unit.title} be read", error)
+
+    def answers(self, _: Unit, error: ListrakError) -> bool:
+        """Whether Listrak answers other questions, so that another one may do."""
+        return is_of_the_unit(error, self.client)
 
     def doubts(self) -> dict[str, str]:
         """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""

@@ -136,10 +136,9 @@ class Plan:
         self.streams[unit.stream] = unit
         if not self.readers_of(unit):
             return
+        days = self.changing if self.finds_changes(unit) else self.recent
+        days += [replace(state, window=window) for window in self._windows(unit) for state in states]
         reads_all = self._is_new(unit) and not self.directory.settings.start()
-        if self._earliest(unit) or not (reads_all or self.complete):
-            days = self.changing if self.finds_changes(unit) else self.recent
-            days += [replace(state, window=window) for window in self._windows(unit) for state in states]
         if self.complete:
             self.whole += states
         elif reads_all:
@@ -149,7 +148,9 @@ class Plan:
             self.whole += states
 
     def changes_from(self, unit: Unit) -> datetime:
-        """The local midnight from which the unit's stream is read again."""
+        """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
+        too: so the next one knows what it sees there again.
+        """
         return self._start(unit) or self.read_again_from
 
     def _windows(self, unit: ContactUnit) -> Iterator[Window]:
@@ -160,28 +161,11 @@ class Plan:
         daily_until = first + self.overlap + timedelta(days=1) if self._start(unit) else None
         if start_date and self._is_new(unit):
             first = min(first, start_date)
-        yield from cut(first, self.now, self.zone, daily_until, self._first_read(unit))
+        yield from cut(first, self.now, self.zone, daily_until)
 
     def was_read(self, unit: Unit) -> bool:
         """Whether anybody has read the unit's stream before."""
         return self._earliest(unit) is not None
-
-    def was_unread(self, unit: ContactUnit) -> bool:
-        """Whether the unit's window ends before its list was read for the first time, as a whole and without windows:
-        whoever was on the list then is known in it.
-        """
-        first = self._first_read(unit)
-        return bool(first and unit.window.end and unit.window.end <= first)
-
-    def _first_read(self, unit: Unit) -> datetime | None:
-        """The local second after which the stream's memberships were read for the first time, if that was of late."""
-        if LIST_MEMBERSHIPS.name not in self.wanted or self._mark(LIST_MEMBERSHIPS.name, unit) is None:
-            return None
-        first = progress.first_read(LIST_MEMBERSHIPS.name, unit.stream)
-        if first is None:
-            return None
-        local = (first - self.ahead).astimezone(self.zone).replace(tzinfo=None, microsecond=0)
-        return local + timedelta(seconds=1)
 
     def _windows_read_once(self, unit: ContactUnit, until: datetime) -> Iterator[Window]:
         """The windows of the last pull that no other has read, as that pull had them, up to where this one begins."""
@@ -190,7 +174,7 @@ class Plan:
             return
         again, start = since(once_from, _CLOCKS, self.zone), since(once_from, self.overlap, self.zone)
         if again < until:
-            windows = cut(start, mark, self.zone, start + self.overlap + timedelta(days=1), self._first_read(unit))
+            windows = cut(start, mark, self.zone, start + self.overlap + timedelta(days=1))
             yield from (window for window in windows if window.end and again < window.end <= until)
 
     def _slices(self, item: Record) -> list[Window]:

@@ -31,8 +31,6 @@ MOST_REMARKS = 20
 THE_BEGINNING = "the beginning"
 _BEFORE = "watermarks_before"
 """Where the watermarks before the last ones stand."""
-_FIRST = "watermarks_first"
-"""Where the first ones stand, while pulls still read the days before them."""
 
 LOOKUPS = "lookups"
 """Who reads a stream to find changed contacts: a reader of its own beside the tables."""
@@ -72,23 +70,6 @@ def read_once_from(readers: Iterable[str], stream: str) -> datetime | str | None
     return datetime.fromisoformat(min(kept)) if all(kept) else THE_BEGINNING
 
 
-def note_first(reader: str, stream: str, now: datetime, reach: timedelta) -> None:
-    """Record that ``reader`` reads ``stream`` for the first time, ``now`` (UTC); or forget when that was, where no pull
-    to come reads so far back: ``reach`` before the watermark that it has now.
-    """
-    before = watermark(reader, stream)
-    if before is None:
-        _watermarks(reader, _FIRST)[stream] = now.isoformat()
-    elif (first := first_read(reader, stream)) and first < before - reach:
-        del _watermarks(reader, _FIRST)[stream]
-
-
-def first_read(reader: str, stream: str) -> datetime | None:
-    """When (UTC) ``reader`` read ``stream`` for the first time; None where that is long ago, or never was."""
-    first = _watermarks(reader, _FIRST).get(stream)
-    return datetime.fromisoformat(first) if first else None
-
-
 def begin(reader: str, stream: str, now: datetime) -> None:
     """Record that ``reader`` will have to read ``stream`` from ``now`` (UTC) on, unless it stands somewhere already."""
     _watermarks(reader).setdefault(stream, now.isoformat())
@@ -99,7 +80,7 @@ def forget(streams: Iterable[str]) -> None:
     readers = [LOOKUPS, *dlt.current.source_state().get("resources", {})]
     for stream in streams:
         for reader in readers:
-            for which in ("watermarks", _BEFORE, _FIRST):
+            for which in ("watermarks", _BEFORE):
                 _watermarks(reader, which).pop(stream, None)
 
 
@@ -109,8 +90,8 @@ def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
     state.pop("ids", None)
     gone = set(sender_codes)
     for stream in [stream for stream in state.get("watermarks", {}) if stream.split("/")[1] in gone]:
-        for which in ("watermarks", _BEFORE, _FIRST):
-            state.get(which, {}).pop(stream, None)
+        del state["watermarks"][stream]
+        state.get(_BEFORE, {}).pop(stream, None)
 
 
 def sender_codes(table: str) -> set[str]:

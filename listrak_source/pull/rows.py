@@ -136,7 +136,7 @@ class Rows:
         found = self._same_contacts(rows, records)
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
             phones = rows["phone_number"]
-            on_list = self._is_held(unit, self._on_list(unit, pa.table({"phoneNumber": phones})))
+            on_list = self.unchanged.on_list(unit, self._on_list(unit, pa.table({"phoneNumber": phones})))
             # A window asks a second early: whom the one before has shown as well is placed by that.
             found.append(pc.or_(on_list, self._met.has(unit.stream, phones)))
             self._met.add(unit.stream, phone_keys(phones))
@@ -153,33 +153,30 @@ class Rows:
             found.append(self.unchanged.values(rows, self._shown.values_of(rows, records)))
         return found
 
-    def has_news(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> bool:
-        """Whether some windows, read as one, show anything that the warehouse does not hold as one of them shows it."""
+    def newer(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> Sequence[ContactUnit] | None:
+        """What is still to be asked of a list's ``days``, after they were read as one: those that are newer than the
+        oldest on which somebody is held whom they show, who may be back since. None where there is news already, that
+        is, where anything is shown that the warehouse does not hold as any of the days would show it.
+        """
         if records.num_rows == 0:
             self._note_shown_in(span, pa.array([], INTEGER))
-            return False
+            return ()
         if self.unchanged is None or not self.plan.wanted & {CONTACTS.name, LIST_MEMBERSHIPS.name}:
-            return True
+            return None
         rows, hashes = self._in_window(span, records)
         if not pc.all(pc.is_in(records["phoneNumber"], value_set=one_array(rows["phone_number"]))).as_py():
-            return True
-        found = self._same_contacts(rows, records)
+            return None
+        if not all(pc.all(same).as_py() for same in self._same_contacts(rows, records)):
+            return None
+        held: list[pa.Array] = []
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
-            phones = rows["phone_number"]
-            on_list = pa.table({"phoneNumber": phones})
-            in_any = [self._is_held(day, self._on_list(day, on_list)) for day in days]
-            found.append(reduce(pc.or_, in_any, self._met.has(span.stream, phones)))
-        if not pc.all(reduce(pc.and_, found)).as_py():
-            return True
-        self._met.add(span.stream, phone_keys(rows["phone_number"]))
+            phones = pa.table({"phoneNumber": rows["phone_number"]})
+            held = [self.unchanged.on_list(day, self._on_list(day, phones)) for day in days]
+            if not pc.all(reduce(pc.or_, held)).as_py():
+                return None
         self._note_shown_in(span, hashes)
-        return False
-
-    def _is_held(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
-        """Which memberships the warehouse holds as the unit shows them, as booleans."""
-        if self.unchanged is None:
-            return pa.repeat(pa.scalar(False), rows.num_rows)
-        return self.unchanged.on_list(unit, rows, or_in_none=self.plan.was_unread(unit))
+        oldest = next((at for at, on_day in enumerate(held) if pc.any(on_day).as_py()), len(days))
+        return days[oldest + 1 :]
 
     def _note_shown_in(self, unit: Unit, hashes: pa.Array) -> None:
         if self.settings.full:
@@ -256,7 +253,7 @@ class Rows:
             self.once.add(out_of(unit.stream), phone_keys(phones["phoneNumber"]))
         untold = rows
         if self.unchanged and rows.num_rows and LIST_MEMBERSHIPS.name in self.plan.wanted:
-            same = self._is_held(unit, rows)
+            same = self.unchanged.on_list(unit, rows)
             if tell and CONSENT_EVENTS.name in self.plan.wanted:
                 untold = rows.filter(pc.invert(pc.and_(same, self.unchanged.told(unit, rows))))
             rows = rows.filter(pc.invert(same))

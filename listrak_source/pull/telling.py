@@ -35,9 +35,7 @@ class Telling:
 
     def of_opt_outs(self, rows: pa.Table) -> pa.Table:
         """Events of rows of ``opt_outs``, but for those that a lookup has told: it may be ahead of the collection."""
-        return self._untold_by_lookups(events.of_opt_outs(rows, self._plan.now))
-
-    def _untold_by_lookups(self, told: pa.Table) -> pa.Table:
+        told = events.of_opt_outs(rows, self._plan.now)
         if self._once.is_empty(_LOOKUPS):
             return told
         known = self._once.has_keys(_LOOKUPS, keys_of(told.select(CONSENT_EVENTS.key)))
@@ -55,11 +53,7 @@ class Telling:
             # Opt-outs are read before lists; of everybody else no lookup will tell, and a key of each takes memory.
             undated = self._once.seen(stops_of(unit.sender_code_id), undated)
         self._once.add(_by_list(unit.stream), phone_keys(undated["phone_number"]))
-        every = self._untold_by_lookups(events.of_memberships(told, self._plan.now))
-        # A date that a lookup tells may be the very second of this pull.
-        keys = keys_of(events.of_memberships(undated, self._plan.now).select(CONSENT_EVENTS.key))
-        self._once.add(_LOOKUPS, keys)
-        return every
+        return events.of_memberships(told, self._plan.now)
 
     def of_lookups(self, batch: Batch) -> pa.Table:
         """Events of contacts and subscriptions that were looked up."""

@@ -116,16 +116,13 @@ class Unchanged:
             self._read_stopped(where)
         return self._unless_due(rows, self._once.has_keys("stopped", keys_of(rows.select(_PERSON))))
 
-    def on_list(self, unit: ContactUnit, rows: pa.Table, *, or_in_none: bool = False) -> pa.Array:
-        """Which memberships are there, as booleans: placed in this window, if it is one; or in none, if that counts."""
+    def on_list(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
+        """Which memberships are there, as booleans: placed in this window, if it is one."""
         self._know_memberships(rows)
         stream = unit.stream
         if unit.window == EVERYTHING:
             return self._unless_due(rows, self._once.has(stream, rows["phone_number"]))
-        found = self._once.has_keys(_placed(stream), keys_of(rows.select(_PLACED)))
-        if or_in_none:
-            found = pc.or_(found, self._once.has(_in_no_window(stream), rows["phone_number"]))
-        return self._unless_due(rows, found)
+        return self._unless_due(rows, self._once.has_keys(_placed(stream), keys_of(rows.select(_PLACED))))
 
     def told(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
         """Of which memberships, of those that are there, the latest consent event tells the same, as booleans: none
@@ -258,7 +255,6 @@ class Unchanged:
                     self._once.add(stream, phone_keys(part["phone_number"]))
                     placed = pc.or_(part["subscribed_from"].is_valid(), part["subscribed_before"].is_valid())
                     self._once.add(_placed(stream), keys_of(part.filter(placed).select(_PLACED)))
-                    self._once.add(_in_no_window(stream), phone_keys(part["phone_number"].filter(pc.invert(placed))))
 
     def _know_due(self, rows: pa.Table) -> None:
         if not self._is_there(CONTACTS):
@@ -289,10 +285,6 @@ def _untold(stream: str) -> str:
 
 def _placed(stream: str) -> str:
     return f"placed {stream}"
-
-
-def _in_no_window(stream: str) -> str:
-    return f"in no window of {stream}"
 
 
 def _record_keys(rows: pa.Table) -> pa.Array:

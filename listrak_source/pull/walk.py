@@ -19,9 +19,8 @@ reached are read before those who stopped, so that nobody who changes sides mean
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from itertools import chain
 
@@ -41,7 +40,7 @@ from listrak_source.pull.reading import DONE, Position, Reading, read
 from listrak_source.pull.rows import Rows
 from listrak_source.pull.side_by_side import side_by_side
 from listrak_source.pull.small import SmallTables
-from listrak_source.pull.tables import LIST_MEMBERSHIPS, SUBSCRIPTIONS
+from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
 
@@ -256,18 +255,31 @@ class Walk:
             yield [unit for unit in half if unit not in quiet]
 
     def _quiet(self, units: list[ContactUnit]) -> set[ContactUnit]:
-        spans: dict[ContactUnit, list[ContactUnit]] = {}
-        by_list: dict[tuple[str, bool], list[ContactUnit]] = defaultdict(list)
+        """The windows of lists where nothing is new.
+
+        Whom a page of several days shows may be held as of one of them, have left since, and be back on a later one. So
+        the days after that one are asked for as well, until nobody is shown of whom that can be. Of a list that is read
+        for the first time everybody is new: what is asked there is whether it has opted-out people of the last days.
+        """
+        by_list: dict[str, list[ContactUnit]] = defaultdict(list)
         for unit in units:
-            by_list[unit.stream, self.plan.was_unread(unit)].append(unit)
-        for days in by_list.values():
-            if len(days) > 1 and self.plan.was_read(days[0]):
-                spans[replace(days[0], window=Window.spanning([day.window for day in days]))] = days
+            if self.plan.was_read(unit) or unit.opted_out:
+                by_list[unit.stream].append(unit)
         quiet: set[ContactUnit] = set()
-        for reading in self._asked_about(self._read_in_order(list(spans), pages=1)):
-            days = spans[reading.unit]
-            if reading.proved and not self.rows.has_news(days, reading.unit, reading.records):
-                quiet.update(days)
+        left: dict[str, Sequence[ContactUnit]] = {stream: days for stream, days in by_list.items() if len(days) > 1}
+        while left:
+            spans = {
+                replace(days[0], window=Window.spanning([day.window for day in days])): days for days in left.values()
+            }
+            left = {}
+            for reading in self._asked_about(self._read(list(spans), pages=1)):
+                stream, newer = reading.unit.stream, None
+                if reading.proved:
+                    newer = self.rows.newer(spans[reading.unit], reading.unit, reading.records)
+                if newer:
+                    left[stream] = newer
+                elif newer is not None:
+                    quiet.update(by_list[stream])
         return quiet
 
     def _asked_about(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[Reading[ContactUnit]]:
@@ -287,13 +299,13 @@ class Walk:
             self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
 
-    def _read_in_order(self, units: list[ContactUnit], *, pages: int | None = None) -> Iterator[Reading[ContactUnit]]:
+    def _read_in_order(self, units: list[ContactUnit]) -> Iterator[Reading[ContactUnit]]:
         """Read windows side by side, and give what they hold from the oldest window on."""
         waiting: dict[ContactUnit, list[Reading[ContactUnit]]] = defaultdict(list)
         at, ended = 0, set()
-        for reading in self._read(units, pages=pages):
+        for reading in self._read(units):
             waiting[reading.unit].append(reading)
-            if pages or reading.position == DONE:
+            if reading.position == DONE:
                 ended.add(reading.unit)
             while at < len(units) and units[at] in waiting:
                 yield from waiting.pop(units[at])
@@ -311,8 +323,8 @@ class Walk:
     def _read(
         self, units: list[AnyUnit], *, goes_on: bool = False, pages: int | None = None
     ) -> Iterator[Reading[AnyUnit]]:
-        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them; of each so many
-        ``pages`` at the most.
+        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them. Of which so many
+        ``pages`` are tried, at the most, it is asked otherwise where that fails.
         """
         found, count = self.plan.directory, self.settings.page_size
         readers = []
@@ -324,7 +336,7 @@ class Walk:
                     found.client,
                     count,
                     position,
-                    skips=found.skips,
+                    skips=found.answers if pages else found.skips,
                     rejects=found.rejects,
                     masks=found.masks,
                     pages=pages,
@@ -376,10 +388,6 @@ class Walk:
         progress.note_remarks(self._remarks())
         progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in streams.items():
-            if LIST_MEMBERSHIPS.name in self.plan.tables_of(unit):
-                # A pull to come begins a day early, and clocks differ.
-                reach = self.plan.overlap + timedelta(days=2)
-                progress.note_first(LIST_MEMBERSHIPS.name, stream, self.plan.now, reach)
             doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
             progress.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:

@@ -94,26 +94,11 @@ def since(watermark: datetime, overlap: timedelta, zone: tzinfo) -> datetime:
     return _local(watermark - overlap, zone).start_of("day")
 
 
-def cut(
-    start: datetime,
-    now: datetime,
-    zone: tzinfo,
-    daily_until: datetime | None = None,
-    at: datetime | None = None,
-) -> Iterator[Window]:
+def cut(start: datetime, now: datetime, zone: tzinfo, daily_until: datetime | None = None) -> Iterator[Window]:
     """Windows from the local time ``start`` to ``now`` (UTC); the last is open, for a clock that runs behind.
 
-    They are days up to ``daily_until`` and in the last :data:`DAILY`, months between. The one that the local time
-    ``at`` is in is cut there too.
+    They are days up to ``daily_until`` and in the last :data:`DAILY`, months between.
     """
-    for window in _days(start, now, zone, daily_until):
-        if at and window.start and window.end and window.start < at < window.end:
-            yield Window(window.start, at)
-            window = replace(window, start=at)
-        yield window
-
-
-def _days(start: datetime, now: datetime, zone: tzinfo, daily_until: datetime | None) -> Iterator[Window]:
     today, at = _local(now, zone).start_of("day"), pendulum.instance(start, tz=None)
     while at < today:
         by_month = today - at > DAILY and not (daily_until and at < daily_until)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pull.asking import Somebody, queries
-from tests.pull.changes.walking import events_of, place_other_than, wrote
+from tests.pull.changes.walking import place_other_than, wrote
 from tests.pull.warehouse import Warehouse
 
 
@@ -39,10 +39,14 @@ def placed(warehouse: Warehouse, key: tuple[int, int, str]) -> tuple[datetime | 
     return row["subscribed_from"], row["subscribed_before"]
 
 
-def test_a_first_pull_asks_for_each_page_once_and_for_no_window(warehouse: Warehouse) -> None:
+def test_a_first_pull_asks_opted_out_halves_for_their_last_days_at_once(warehouse: Warehouse) -> None:
+    """And the others by day: of everybody in them it must say on which day they came."""
+    world = warehouse.sandbox.world
+    stopped = {item.list_id: item.opted_out for sender in world.sender_codes.values() for item in sender.lists.values()}
     counts = asked(warehouse, page_size=5000)
-    assert counts == dict.fromkeys(halves(warehouse), 1)
-    assert not any("startSubscribeDate" in query for _, query in queries(warehouse.sandbox, "/Contact"))
+    assert set(counts) == halves(warehouse)
+    assert stopped
+    assert {count for (_, state), count in counts.items() if state == "true"} == {2}
 
 
 @pytest.mark.full
@@ -53,19 +57,23 @@ def test_a_list_where_nothing_is_new_costs_one_request_a_half(warehouse: Warehou
     assert asked(warehouse) == dict.fromkeys(halves(warehouse), 1)
 
 
-def test_the_pull_after_the_first_one_finds_nothing_and_asks_no_more_than_two_windows(warehouse: Warehouse) -> None:
-    """Who subscribed in the days before the first pull is in no window yet, and is no news all the same."""
-    world = warehouse.sandbox.world
-    sender = next(iter(world.sender_codes.values()))
-    world.subscribe(sender.sender_code_id, next(iter(sender.lists)), "15550109990")
-    world.clock.advance(minutes=5)
+@pytest.mark.full
+def test_a_list_with_somebody_of_yesterday_costs_one_more_as_long_as_they_may_be_back_since(
+    warehouse: Warehouse, someone: Somebody
+) -> None:
+    world, place = warehouse.sandbox.world, (someone.sender_code_id, someone.phone_list_id, "15550109990")
     warehouse.begin()
-    for _ in range(2):
-        world.clock.advance(minutes=5)
-        assert warehouse.pull() == {}
-        counts = asked(warehouse)
-        assert set(counts) == halves(warehouse)
-        assert max(counts.values()) <= 2
+    settle(warehouse)
+    world.clock.move_to(datetime(2026, 6, 10, 14))
+    world.subscribe(*place)
+    world.clock.advance(hours=1)
+    warehouse.pull()
+    world.clock.advance(hours=24)
+    warehouse.pull()
+    world.clock.advance(minutes=5)
+    counts = asked(warehouse)
+    assert counts.pop((someone.phone_list_id, "false")) == 2
+    assert set(counts.values()) == {1}
 
 
 def test_the_half_in_which_somebody_is_new_is_asked_by_day_and_no_other(
@@ -88,51 +96,6 @@ def test_the_half_in_which_somebody_is_new_is_asked_by_day_and_no_other(
     assert start is not None
     assert end is not None
     assert start <= at <= end <= start + timedelta(hours=25)
-
-
-@pytest.mark.parametrize("hours", [1, pytest.param(30, marks=pytest.mark.full)])
-@pytest.mark.parametrize("lookups", ["changed", pytest.param("none", marks=pytest.mark.full)])
-def test_who_leaves_a_list_and_comes_back_soon_after_the_first_pull_is_placed_anew(
-    warehouse: Warehouse, someone: Somebody, hours: int, lookups: str
-) -> None:
-    """With an equal record, on a list that the first pull has shown them on, without a window."""
-    world, (sender, phone) = warehouse.sandbox.world, someone.key
-    second = place_other_than(warehouse, someone)
-    world.subscribe(sender, second, phone)
-    world.clock.advance(days=10)
-    warehouse.begin()
-    assert placed(warehouse, (sender, second, phone)) == (None, None)
-    world.clock.advance(minutes=10)
-    world.leave_list(sender, second, phone)
-    world.clock.advance(hours=hours)
-    world.subscribe(sender, second, phone)
-    at = world.clock.now()
-    for _ in range(2):
-        world.clock.advance(minutes=10)
-        warehouse.pull(lookups=lookups)
-        start, end = placed(warehouse, (sender, second, phone))
-        assert start is not None
-        assert end is not None
-        assert start <= at <= end <= start + timedelta(hours=25)
-    world.clock.advance(minutes=10)
-    assert warehouse.pull(lookups=lookups) == {}, "and stays so"
-
-
-@pytest.mark.full
-def test_who_is_new_on_the_day_of_the_first_pull_is_placed_after_it(warehouse: Warehouse, someone: Somebody) -> None:
-    world, key = warehouse.sandbox.world, (someone.sender_code_id, someone.phone_list_id, "15550109992")
-    warehouse.begin()
-    first = world.clock.now()
-    world.clock.advance(minutes=10)
-    world.subscribe(*key)
-    for _ in range(3):
-        world.clock.advance(hours=5)
-        warehouse.pull()
-        start, end = placed(warehouse, key)
-        assert start is not None
-        assert end is not None
-        assert first <= start < end
-        assert [event for place, event in events_of(warehouse, key[2]) if place] == ["subscribed"]
 
 
 @pytest.mark.full
