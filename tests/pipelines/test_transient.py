@@ -101,6 +101,7 @@ def locked(address: str, table: str) -> Iterator[None]:
         yield
 
 
+@pytest.mark.full
 def test_a_table_that_another_session_has_locked(listrak: Listrak, sandbox: Sandbox, address: str) -> None:
     assert listrak("pull", "-d", "postgres", "--table", "opt_outs")[0] == Exit.DONE
     sandbox.world.live(1)

@@ -58,7 +58,7 @@ class Another(Second):
     name = "another"
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
     """Without a lease both ended well, and the events stood there twice."""
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())

@@ -64,6 +64,7 @@ def test_a_record_beyond_the_bounds_is_set_aside_and_takes_no_other_along(
     assert warehouse.rows("contact_profile_values").keys() == told["contact_profile_values"].keys()
 
 
+@pytest.mark.full
 def test_a_record_of_two_thousand_new_fields_gets_no_more_columns_than_the_bound(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox
     sandbox.faults.add(Fault("wide_record", "list_contacts", times=None))

@@ -108,6 +108,7 @@ def test_what_is_no_page_is_a_value_error(content: bytes) -> None:
         decode(content)
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("content", ["null", " null ", 'null{"data":[]}'])
 def test_null_is_a_value_error_too(content: str) -> None:
     """In a process of its own: Arrow's reader can take the whole process down."""

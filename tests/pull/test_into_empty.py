@@ -11,6 +11,7 @@ from tests.pull.warehouse import Warehouse, truth
 TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", "lists")
 
 
+@pytest.mark.full
 def test_same_as_a_merge(warehouse: Warehouse) -> None:
     someone = somebody(warehouse.sandbox)
     warehouse.sandbox.world.put(someone.sender_code_id, {"phoneNumber": someone.phone_number})

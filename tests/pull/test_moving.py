@@ -259,7 +259,7 @@ def test_whom_a_first_reading_skipped_comes_with_the_next_complete_walk(warehous
     assert lacks(warehouse, "contacts", "list_memberships") == {}
 
 
-@pytest.mark.cases(2)
+@pytest.mark.full
 def test_a_stop_between_its_collection_and_a_lookup_is_told_once(warehouse: Warehouse) -> None:
     """13.A1: the last opt-outs are read, somebody says stop, a lookup tells it, and the opt-outs are read as a whole.
     dlt's insert-only looks for no twins among the new rows.

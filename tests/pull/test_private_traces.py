@@ -50,6 +50,7 @@ def test_nothing_personal_is_logged(
     assert secrets.within("\n".join(said).encode()) == set()
 
 
+@pytest.mark.full
 def test_what_is_set_aside_for_its_date_is_masked_too(private: Private) -> None:
     """A date that is none is found where rows are made, beside the number that lookups ask by."""
 

@@ -41,6 +41,7 @@ def on_list(pushing: Pushing, phone_list: int) -> set[str]:
     return {phone for _, one, phone in told["list_memberships"] if one == phone_list} - stopped
 
 
+@pytest.mark.full
 def test_people_are_put_on_a_list_and_taken_off_it(pushing: Pushing) -> None:
     new = pushing.world.add_list(pushing.sender_code_id, "VIP")
     old = max(pushing.lists(), key=lambda one: len(on_list(pushing, one)) if one != new else 0)

@@ -71,6 +71,7 @@ def test_a_refresh_of_everybody_writes_what_it_tells_and_then_nothing(warehouse:
 # -- one contact that has changed --------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_an_edited_contact_alone_is_written_and_not_its_values(warehouse: Warehouse, someone: Somebody) -> None:
     warehouse.begin()
     before = hashes(warehouse)
