@@ -169,8 +169,9 @@ class Sweep:
         """Whom the walk did not see in the last days when it began. The setting may name another time zone than the
         account's, and then dates do not tell who moved.
         """
-        opt_outs = [unit for unit in self._rows.shown if isinstance(unit, OptOutUnit)]
-        contacts = [unit for unit in self._rows.shown if isinstance(unit, ContactUnit)]
+        shown = [unit for unit in self._rows.shown if self.plan.is_read_again(unit)]
+        opt_outs = [unit for unit in shown if isinstance(unit, OptOutUnit)]
+        contacts = [unit for unit in shown if isinstance(unit, ContactUnit)]
         for unit, records in chain(self._read(opt_outs), self._read(contacts)):
             yield unit, self._rows.moved_since(unit, records)
 

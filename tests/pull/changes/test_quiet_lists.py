@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from listrak_source.sandbox import Fault
 from tests.pull.asking import Somebody, queries
 from tests.pull.changes.walking import place_other_than, wrote
 from tests.pull.warehouse import Warehouse
@@ -141,3 +142,19 @@ def test_a_walk_over_quiet_lists_asks_their_days_as_one(warehouse: Warehouse) ->
     assert wrote(warehouse) == {}
     dated = [query for _, query in queries(warehouse.sandbox, "/Contact") if "startSubscribeDate" in query]
     assert len(dated) <= 3 * len(halves(warehouse))
+
+
+@pytest.mark.full
+def test_where_all_days_at_once_are_refused_each_is_asked(warehouse: Warehouse, someone: Somebody) -> None:
+    """A bound of Listrak's on how much time one question may be about is no reason to leave a list unread."""
+    world, place = warehouse.sandbox.world, (someone.sender_code_id, someone.phone_list_id, "15550109995")
+    warehouse.begin()
+    settle(warehouse)
+    world.subscribe(*place)
+    world.clock.advance(hours=1)
+    at_once = Fault("status", operation="list_contacts", path=f"PhoneList/{place[1]}/", status=400)
+    warehouse.sandbox.service.faults.add(at_once)
+    warehouse.pull(max_attempts=1)
+    assert not warehouse.sandbox.service.faults.waiting(), "it was hit"
+    assert place in warehouse.rows("list_memberships")
+    assert asked(warehouse)[place[1], "false"] <= 2, "and it counts as read"
