@@ -323,8 +323,8 @@ class Walk:
     def _read(
         self, units: list[AnyUnit], *, goes_on: bool = False, pages: int | None = None
     ) -> Iterator[Reading[AnyUnit]]:
-        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them. With ``pages``, so
-        many of each at the most, and one that fails has no reading: another question may do.
+        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them. With ``pages``,
+        so many of each at the most, and one that fails has no reading: another question may do.
         """
         found, count = self.plan.directory, self.settings.page_size
         readers = []
