@@ -158,9 +158,9 @@ class Settings(BaseConfiguration):
         """``start_date`` as a local time without an offset, None when everything is read."""
         if not self.start_date:
             return None
-        zone = pendulum.timezone(self.timezone)
+        zone, text = pendulum.timezone(self.timezone), str(self.start_date)
         try:
-            start = pendulum.parse(str(self.start_date), exact=True, tz=zone)
+            start = pendulum.parse(text, exact=True, tz=zone) if text[:1].isdigit() else None  # not "now"
         except ValueError:
             start = None
         if isinstance(start, pendulum.DateTime):

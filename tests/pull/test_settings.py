@@ -98,7 +98,8 @@ def test_missing_credentials_are_named(name: str) -> None:
         ("timezone", "New York"), ("timezone", "America"), ("timezone", ""), ("timezone", "../UTC"),
         ("page_size", 1), ("page_size", 5001), ("workers", 0), ("workers", 65), ("overlap", 24), ("overlap", -1),
         ("timeout", 0), ("max_attempts", 0), ("lookups", "some"), ("start_date", "yesterday"),
-        ("start_date", "31.01.2026"), ("client_id", ""), ("client_secret", " "),
+        ("start_date", "31.01.2026"), ("start_date", "now"), ("start_date", "10:00"), ("client_id", ""),
+        ("client_secret", " "),
     ],
 )  # fmt: skip
 def test_wrong_value_is_named(name: str, value: Any) -> None:
