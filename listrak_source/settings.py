@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Optional
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import pendulum
 from dlt.common.configuration import configspec
 from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
@@ -158,16 +157,13 @@ class Settings(BaseConfiguration):
         """``start_date`` as a local time without an offset, None when everything is read."""
         if not self.start_date:
             return None
-        zone, text = pendulum.timezone(self.timezone), str(self.start_date)
         try:
-            start = pendulum.parse(text, exact=True, tz=zone) if text[:1].isdigit() else None  # not "now"
-        except ValueError:
-            start = None
-        if isinstance(start, pendulum.DateTime):
-            return start.in_timezone(zone).naive()
-        if isinstance(start, pendulum.Date):
-            return pendulum.naive(start.year, start.month, start.day)
-        raise ConfigurationError(f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31")
+            start = datetime.fromisoformat(str(self.start_date))
+        except ValueError as error:
+            raise ConfigurationError(
+                f"sources.listrak.start_date: {self.start_date!r} is no date; write it as 2026-01-31"
+            ) from error
+        return start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if start.tzinfo else start
 
 
 def resolve(options: dict[str, Any]) -> Settings:

@@ -262,8 +262,10 @@ class Walk:
         for the first time everybody is new: what is asked there is whether it has opted-out people of the last days.
         """
         by_list: dict[str, list[ContactUnit]] = defaultdict(list)
+        # With a start_date nothing else would read whom one empty answer leaves out.
+        is_read_whole = not self.settings.start()
         for unit in units:
-            if self.plan.was_read(unit) or unit.opted_out:
+            if self.plan.was_read(unit) or (unit.opted_out and is_read_whole):
                 by_list[unit.stream].append(unit)
         quiet: set[ContactUnit] = set()
         left: dict[str, Sequence[ContactUnit]] = {stream: days for stream, days in by_list.items() if len(days) > 1}

@@ -135,4 +135,8 @@ def _local(moment: datetime, zone: tzinfo) -> pendulum.DateTime:
 
 
 def _to_utc(local: datetime | None, zone: tzinfo) -> datetime | None:
-    return local.replace(tzinfo=zone).astimezone(timezone.utc) if local else None
+    if local is None:
+        return None
+    # Of a time that comes twice the first, by whatever arithmetic it was found: pendulum's may mean the second.
+    plain = datetime(local.year, local.month, local.day, local.hour, local.minute, local.second, local.microsecond)
+    return plain.replace(tzinfo=zone).astimezone(timezone.utc)

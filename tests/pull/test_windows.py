@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta, timezone
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +36,26 @@ def test_every_instant_lies_in_one_window(now: datetime, back: timedelta, zone: 
     assert last.start is not None
     assert last.start <= local(now, zone) < (last.end or datetime.max)
     assert last.ask_to is None, "a clock that runs behind loses nothing"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("America/Havana", (2026, 11, 1)), ("Atlantic/Azores", (2026, 10, 25)), ("America/Santiago", (2026, 9, 6)),
+        ("Asia/Beirut", (2026, 3, 29)), ("America/New_York", (2026, 11, 1)),
+    ],
+)  # fmt: skip
+def test_a_day_whose_midnight_comes_twice_or_never_is_placed_the_same_in_each_pull(
+    zone: str, day: tuple[int, int, int]
+) -> None:
+    noon, places = datetime(*day, 12, tzinfo=timezone.utc), pendulum.timezone(zone)
+    found = set()
+    for now in (noon, noon + timedelta(days=1), noon + timedelta(days=3)):
+        windows = cut(since(now, timedelta(hours=24), places), now, places)
+        found |= {window.placed(places)[0] for window in windows if window.start == datetime(*day)}
+        windows = cut(since(noon, timedelta(hours=50), places), now, places)
+        found |= {window.placed(places)[0] for window in windows if window.start == datetime(*day)}
+    assert found == {datetime(*day, tzinfo=ZoneInfo(zone)).astimezone(timezone.utc)}
 
 
 @given(moments, st.timedeltas(timedelta(), timedelta(days=3000)))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from listrak_source.sandbox import Fault
-from tests.pull.asking import Somebody, queries
+from tests.pull.asking import Somebody, on_request, queries
 from tests.pull.changes.walking import place_other_than, wrote
 from tests.pull.warehouse import Warehouse
 
@@ -158,3 +158,28 @@ def test_where_all_days_at_once_are_refused_each_is_asked(warehouse: Warehouse, 
     assert not warehouse.sandbox.service.faults.waiting(), "it was hit"
     assert place in warehouse.rows("list_memberships")
     assert asked(warehouse)[place[1], "false"] <= 2, "and it counts as read"
+
+
+@pytest.mark.full
+def test_one_empty_answer_hides_no_half_that_nothing_else_reads(warehouse: Warehouse, someone: Somebody) -> None:
+    """With a start_date a list is never read as a whole."""
+    world, place = warehouse.sandbox.world, (someone.sender_code_id, someone.phone_list_id, "15550109996")
+    world.subscribe(*place)
+    world.subscribe(*place[:2], "15550109997")
+    world.clock.advance(days=1)
+    world.opt_out(place[0], place[2])
+    world.clock.advance(days=20)
+    start = (world.clock.now() - timedelta(days=40)).date().isoformat()
+    done: list[str] = []
+
+    def act(operation: str, query: str) -> None:
+        if operation == "list_contacts" and "optedOut=true" in query and not done:
+            done.append(query)
+            warehouse.sandbox.service.faults.add(Fault("no_rows", "list_contacts", times=1))
+
+    on_request(warehouse.sandbox, act)
+    for _ in range(2):
+        warehouse.pull(lists=[place[1]], lookups="none", workers=1, start_date=start)
+        world.clock.advance(hours=20)
+    assert done
+    assert place in warehouse.rows("list_memberships")
