@@ -40,6 +40,17 @@ def begin(warehouse: Warehouse, someone: Somebody, at: datetime, **options: Any)
     return someone.sender_code_id, second, someone.phone_number
 
 
+def end_and_join_again(warehouse: Warehouse, place: tuple[int, int, str], how: str) -> None:
+    """Within ten minutes."""
+    world, (sender, _, phone) = warehouse.sandbox.world, place
+    if how == "leave":
+        world.leave_list(*place)
+    else:
+        world.opt_out(sender, phone)
+    world.clock.advance(minutes=10)
+    world.subscribe(*place)
+
+
 @pytest.mark.cases(1)
 @pytest.mark.parametrize("how", ["leave", "stop"])
 @EACH
@@ -47,17 +58,12 @@ def test_who_joins_again_on_the_next_day_is_placed_anew(
     warehouse: Warehouse, someone: Somebody, lookups: str, how: str
 ) -> None:
     world = warehouse.sandbox.world
-    sender, second, phone = place = begin(warehouse, someone, datetime(2026, 6, 10, 14), lookups=lookups)
+    place = begin(warehouse, someone, datetime(2026, 6, 10, 14), lookups=lookups)
     world.subscribe(*place)
     world.clock.advance(hours=1)
     warehouse.pull(lookups=lookups)
     world.clock.advance(hours=23)
-    if how == "leave":
-        world.leave_list(sender, second, phone)
-    else:
-        world.opt_out(sender, phone)
-    world.clock.advance(minutes=10)
-    world.subscribe(*place)
+    end_and_join_again(warehouse, place, how)
     at = world.clock.now()
     world.clock.advance(minutes=10)
     warehouse.pull(lookups=lookups)
@@ -95,18 +101,13 @@ def test_both_consents_of_who_joins_again_and_leaves_are_told(
     warehouse: Warehouse, someone: Somebody, lookups: str, how: str
 ) -> None:
     world = warehouse.sandbox.world
-    sender, second, phone = place = begin(warehouse, someone, datetime(2026, 6, 10, 20), lookups=lookups)
+    _, second, phone = place = begin(warehouse, someone, datetime(2026, 6, 10, 20), lookups=lookups)
     world.subscribe(*place)
     for _ in range(6):
         world.clock.advance(hours=2)
         warehouse.pull(lookups=lookups)
     world.clock.advance(minutes=10)
-    if how == "leave":
-        world.leave_list(*place)
-    else:
-        world.opt_out(sender, phone)
-    world.clock.advance(minutes=10)
-    world.subscribe(*place)
+    end_and_join_again(warehouse, place, how)
     for _ in range(5):
         world.clock.advance(hours=2)
         warehouse.pull(lookups=lookups)
