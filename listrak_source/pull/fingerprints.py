@@ -7,19 +7,16 @@ differently, so no row is left out for such a hash (see ``record_hash``).
 from __future__ import annotations
 
 import base64
-import threading
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from listrak_source.pull.compute import computed
 from listrak_source.pull.phones import without_raw_phones
 from listrak_source.pull.records import SET_ASIDE
 
 HASH = pa.uint64()
 _BYTES = 8
-
-_local = threading.local()
 
 
 def of(rows: pa.Table) -> pa.Array:
@@ -27,12 +24,7 @@ def of(rows: pa.Table) -> pa.Array:
     # A mark on one record must not change the fingerprints of the others; what it stands for is null in that one.
     rows = without_raw_phones(rows)
     rows = rows.drop_columns([name for name in rows.column_names if name == SET_ASIDE])
-    if not hasattr(_local, "connection"):
-        _local.connection = duckdb.connect()
-    _local.connection.register("rows", rows)
-    hashes = _local.connection.execute("SELECT hash(rows) AS h FROM rows").to_arrow_table()["h"]
-    _local.connection.unregister("rows")
-    return pa.concat_arrays(hashes.chunks) if hashes.num_chunks else pa.array([], HASH)
+    return computed("hash(rows)", rows)
 
 
 def pack(hashes: pa.Array) -> str:

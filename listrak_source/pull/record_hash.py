@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from listrak_source.pull.compute import computed
 from listrak_source.pull.once import one_array
 from listrak_source.pull.phones import PHONE_FIELD
 from listrak_source.pull.records import VALUES_FIELD
@@ -51,20 +51,19 @@ _US, _RS, _NULL = "\x1f", "\x1e", "\x00"
 
 
 class Hasher:
-    """Hashes with one salt. For one thread."""
+    """Hashes with one salt."""
 
     def __init__(self, salt: str = "") -> None:
         self._begin = VERSION + salt
-        self._connection = duckdb.connect()
 
     def of_contacts(self, rows: pa.Table, table: Table, opted_out: pa.Array | pa.ChunkedArray | bool) -> pa.Array:
         """Of rows of ``contacts``, found in the half of a list that ``opted_out`` tells."""
         half = opted_out if not isinstance(opted_out, bool) else pa.repeat(pa.scalar(opted_out), rows.num_rows)
-        return self._md5(self._texts(rows, table, half, frozenset(LOOKED_UP)))
+        return _md5(self._texts(rows, table, half, frozenset(LOOKED_UP)))
 
     def of(self, rows: pa.Table, table: Table) -> pa.Array:
         """Of rows of any table, with all that they tell."""
-        return self._md5(self._texts(rows, table, None, frozenset()))
+        return _md5(self._texts(rows, table, None, frozenset()))
 
     def of_values(self, sender_code_id: int, records: pa.Table) -> pa.Array:
         """Of contact records, their profile values; null where those could not be read as a whole."""
@@ -85,7 +84,7 @@ class Hasher:
         joined = pc.binary_join(pa.ListArray.from_arrays(offsets, each), _RS)
         begin = pa.scalar(f"{self._begin}{_US}{sender_code_id}")
         phones = one_array(records[PHONE_FIELD])
-        hashes = self._md5(pc.binary_join_element_wise(pc.binary_join_element_wise(begin, phones, _US), joined, _RS))
+        hashes = _md5(pc.binary_join_element_wise(pc.binary_join_element_wise(begin, phones, _US), joined, _RS))
         unread = set_aside(records, CONTACT_PROFILE_VALUES)
         return hashes if unread is None else pc.if_else(one_array(unread), pa.scalar(None, INTEGER), hashes)
 
@@ -103,13 +102,9 @@ class Hasher:
         named = [pc.binary_join_element_wise(pa.scalar(name), _text(rows[name]), _US) for name in others]
         return pc.binary_join_element_wise(together, *named, _RS, null_handling="skip")
 
-    def _md5(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-        if len(texts) == 0:
-            return pa.array([], INTEGER)
-        self._connection.register("rows", pa.table({"text": texts}))
-        found = self._connection.execute("SELECT md5_number_upper(text) AS hash FROM rows").to_arrow_table()["hash"]
-        self._connection.unregister("rows")
-        return pa.concat_arrays(found.chunks).view(INTEGER)
+
+def _md5(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return computed("md5_number_upper(text)", pa.table({"text": texts})).view(INTEGER)
 
 
 def _text(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
