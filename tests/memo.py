@@ -2,6 +2,7 @@
 
 It is a sixth of what the tests of a pull take. dlt's own comment on the slowest of these says that it should do so.
 Another twentieth is a text that dlt makes of each table's hints, for the trace of each load: libyaml makes it here.
+A tenth is the schema, which dlt reads from its file a dozen times in a pull: here, where the file is another one.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import cache, partial, wraps
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from dlt.common import validation
 from dlt.common.configuration.specs import base_configuration
+from dlt.common.schema import Schema
+from dlt.common.storages import LiveSchemaStorage
 from dlt.extract import extract
 
 
@@ -27,8 +31,33 @@ def remember() -> None:
                 setattr(module, question.__name__, answer)
     names = vars(validation)
     names["get_type_hints"] = _by_first(names["get_type_hints"])
+    setattr(LiveSchemaStorage, "__getitem__", _while_unchanged(LiveSchemaStorage.__getitem__))  # noqa: B010 - a method
     yaml = vars(extract)["yaml"]
     vars(extract)["yaml"] = SimpleNamespace(dump=partial(yaml.dump, Dumper=getattr(yaml, "CDumper", yaml.Dumper)))
+
+
+def _while_unchanged(read: Callable[[Any, str], Schema]) -> Callable[[Any, str], Schema]:
+    """A schema that was read stays as it is until another file is written in the place of its own."""
+
+    def answer(storage: Any, name: str) -> Schema:
+        known: dict[str, tuple[object, ...]] = vars(storage).setdefault("_read", {})
+        live: Schema | None = storage.live_schemas.get(name)
+        if live is not None and not live.is_modified and known.get(name) == _state(storage, name, live):
+            return live
+        schema = read(storage, name)
+        known[name] = _state(storage, name, schema)
+        return schema
+
+    return answer
+
+
+def _state(storage: Any, name: str, schema: Schema) -> tuple[object, ...]:
+    """Which file there is, and what it was read as; never the same where there is none."""
+    try:
+        file = Path(storage.storage.make_full_path(f"{name}.schema.json")).stat()
+    except FileNotFoundError:
+        return (object(),)
+    return file.st_ino, file.st_mtime_ns, file.st_size, schema.stored_version_hash
 
 
 def _by_first(question: Callable[..., Any]) -> Callable[..., Any]:
