@@ -200,11 +200,22 @@ def texts(values: Sequence[str]) -> str:
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
-def among(phones: Iterable[str]) -> Iterator[str]:
-    """Conditions that together are about people with some phone numbers: one query names a thousand."""
+def among(phones: Iterable[str], column: str = "phone_number") -> Iterator[str]:
+    """Conditions that together are about some people, or other texts of a column: one query names a thousand."""
     numbers = iter(phones)
     while some := list(islice(numbers, _AT_ONCE)):
-        yield f"phone_number IN ({texts(some)})"
+        yield f"{column} IN ({texts(some)})"
+
+
+def not_held(rows: pa.Table, table: Table) -> pa.Table:
+    """The rows of a table with a key of one text that are not there."""
+    (key,) = table.key
+    there = set[str]()
+    if is_ours(table):
+        for some in among(rows[key].to_pylist(), key):
+            for found in held(f"SELECT {key} FROM {table.name} WHERE {some}"):  # noqa: S608 - our own names
+                there.update(found[key].to_pylist())
+    return rows.filter(pc.invert(pc.is_in(rows[key], value_set=pa.array(sorted(there), TEXT))))
 
 
 def by_group(rows: pa.Table, names: list[str]) -> Iterator[tuple[tuple[str | int, ...], pa.Table]]:

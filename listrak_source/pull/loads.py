@@ -15,6 +15,7 @@ from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
 from listrak_source.pull.gather import Batch, gathered
+from listrak_source.pull.held import not_held
 from listrak_source.pull.pending import Pending, pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.privacy import Masks
@@ -61,13 +62,14 @@ class Loads:
             # With the rows, for who takes only some of them must find these columns again.
             progress.note_fields(rejects.bounds.fields.known)
             yield batch
-        if (rejected := rejects.drain(plan.now)) is not None:
+        if (rejected := rejects.drain(plan.now)) is not None and (
+            rejected := not_held(rejected, REJECTED_ROWS)
+        ).num_rows:
             self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
         yield from ({SEEN_KEYS.name: rows} for rows in part.kept() if rows.num_rows)
         # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
-        progress.note_set_aside(rejects.ids)
         rejects.warn()
 
     def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
@@ -81,7 +83,7 @@ class Loads:
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
         bounds = Bounds.of(settings, progress.fields())
-        rejects = Rejects(masks.record if masks else None, frozenset(progress.set_aside()), without, bounds)
+        rejects = Rejects(masks.record if masks else None, without, bounds)
         directory = Directory(client_of(settings), settings, rejects, masks, known=progress.places())
         finalize(directory, directory.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.

@@ -18,12 +18,12 @@ from dlt.common import logger
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import fingerprints
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, REJECTED_ROWS
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES
 
 CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of Listrak's servers may differ by as much; windows overlap by more."""
 MOST_REMEMBERED = 50_000
-"""Ids or keys that are kept, at the most: it bounds the state, which every run sends to the warehouse."""
+"""Keys that are kept, at the most: it bounds the state, which every run sends to the warehouse."""
 
 MOST_REMARKS = 20
 """Sentences about one pull that are kept."""
@@ -87,7 +87,6 @@ def forget(streams: Iterable[str]) -> None:
 def forget_rows(table: str, sender_codes: Iterable[str]) -> None:
     """Rows of a table are gone: of these sender codes it was never read. A small table is read whole anyway."""
     state = dlt.current.resource_state(table)
-    state.pop("ids", None)
     gone = set(sender_codes)
     for stream in [stream for stream in state.get("watermarks", {}) if stream.split("/")[1] in gone]:
         del state["watermarks"][stream]
@@ -112,17 +111,6 @@ def note_values_apart(load_id: str) -> None:
     dlt.current.resource_state(CONTACT_PROFILE_VALUES.name)["apart"] = load_id
 
 
-def set_aside() -> tuple[str, ...]:
-    """The ids, by their beginnings, of what earlier pulls set aside."""
-    return tuple(dlt.current.resource_state(REJECTED_ROWS.name).get("ids", ()))
-
-
-def note_set_aside(ids: Iterable[str]) -> None:
-    """Record what this pull has set aside so far."""
-    every = dict.fromkeys([*set_aside(), *ids])
-    dlt.current.resource_state(REJECTED_ROWS.name)["ids"] = list(every)[-MOST_REMEMBERED:]
-
-
 def fields() -> dict[str, dict[str, str]]:
     """By table and field beyond the contract: the column that it has in the warehouse."""
     return cast("dict[str, dict[str, str]]", dlt.current.source_state().get("fields", {}))
@@ -135,11 +123,12 @@ def note_fields(columns: dict[str, dict[str, str]]) -> None:
 
 
 def drop_older() -> None:
-    """Drop what an earlier version has kept in the state: which rows it had seen."""
+    """Drop what an earlier version has kept in the state: which rows it had seen, and which it had set aside."""
     state = dlt.current.source_state()
     state.pop("remembered", None)
     for of_resource in state.get("resources", {}).values():
         of_resource.pop("rows", None)
+        of_resource.pop("ids", None)
 
 
 def check_masks(mark: str) -> None:

@@ -34,20 +34,17 @@ class Rejects:
     def __init__(
         self,
         mask: Mask | None = None,
-        known: Collection[str] = (),
         without: Collection[str] = (),
         bounds: Bounds | None = None,
     ) -> None:
-        """``bounds`` say what of a record is too much. ``known`` are the :attr:`ids` of what an earlier pull set aside:
-        counted, and not handed over again. ``without`` names tables, and fields of records, of which nothing is kept:
-        who left them out may have to.
+        """``bounds`` say what of a record is too much. Nothing is kept of ``without``, names of tables and of fields of
+        records: who left them out may have to.
         """
         self.bounds = bounds or Bounds()
         self._mask = mask
         self._without = without
-        self._known = known
         self._lock = Lock()
-        self._seen: dict[str, None] = {}
+        self._seen: set[str] = set()
         self._waiting: list[tuple[str, str, str, str]] = []
         self._counts: Counter[tuple[str, str]] = Counter()
         self._told: Counter[tuple[str, str]] = Counter()
@@ -75,10 +72,9 @@ class Rejects:
         digest = hashlib.sha256(as_json([table.name, reason, text]).encode()).hexdigest()
         with self._lock:
             if digest[:_BEGINNING] not in self._seen:
-                self._seen[digest[:_BEGINNING]] = None
+                self._seen.add(digest[:_BEGINNING])
                 self._counts[table.name, reason] += 1
-                if digest[:_BEGINNING] not in self._known:
-                    self._waiting.append((digest, table.name, reason, _bounded(text, whole)))
+                self._waiting.append((digest, table.name, reason, _bounded(text, whole)))
 
     def named(self, element: Any) -> dict[str, Any]:
         """An element that is no object, as a record. Nobody knows what of it is personal, so no mask would fit it."""
@@ -93,12 +89,6 @@ class Rejects:
         columns = [pa.array(column, pa.string()) for column in zip(*waiting, strict=True)]
         times = pa.repeat(pa.scalar(observed_at, TIMESTAMP), len(waiting))
         return pa.table([*columns, times], schema=REJECTED_ROWS.schema)
-
-    @property
-    def ids(self) -> list[str]:
-        """What was set aside so far, by the beginning of ``rejected_id``, in the order that it came."""
-        with self._lock:
-            return list(self._seen)
 
     @property
     def counts(self) -> dict[tuple[str, str], int]:

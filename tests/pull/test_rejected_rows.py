@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timezone
 from typing import Any
 
+import duckdb
 import pytest
 
 from listrak_source.pull.tables import REJECTED_ROWS
@@ -144,3 +145,24 @@ def test_rejected_rows_are_as_declared_whoever_feeds_them(warehouse: Warehouse, 
     assert {row["observed_at"] for row in warehouse.rows("rejected_rows").values()} == {
         warehouse.sandbox.world.clock.now().replace(microsecond=0, tzinfo=timezone.utc)
     }
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["its row is there", "its row is gone"])
+def test_a_record_is_set_aside_once_while_its_row_is_there(warehouse: Warehouse, by_hand: bool) -> None:
+    """The warehouse knows what was set aside. Whoever has deleted such a row and pulls again finds it there again."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        if path.endswith("/SegmentationField"):
+            answer["data"][0]["segmentationFieldId"] = "none"
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        warehouse.pull("profile_fields", base_url=base_url)
+        before = warehouse.records("rejected_rows")
+        assert len(before or ()) == 1
+        if by_hand:
+            with duckdb.connect(str(warehouse.database)) as connection:
+                connection.execute(f"DELETE FROM {warehouse.dataset}.rejected_rows")
+        handed = warehouse.pull("profile_fields", base_url=base_url)
+    assert ("rejected_rows" in handed) is by_hand
+    after = warehouse.records("rejected_rows")
+    assert [row["rejected_id"] for row in after or ()] == [row["rejected_id"] for row in before or ()]
