@@ -19,17 +19,26 @@ Change = Callable[[str, dict[str, Any]], None]
 
 @contextmanager
 def proxy(sandbox: Sandbox, change: Change) -> Iterator[str]:
-    """Serve the sandbox's API with changed answers on loopback; gives the ``base_url``."""
+    """Serve the sandbox's API with changed answers on loopback; gives the ``base_url``. Raises what ``change`` raised:
+    the pull would only see a connection that breaks, try again, and wait.
+    """
+    wrong: list[Exception] = []
     origin = sandbox.base_url[: sandbox.base_url.index("/", len("http://"))]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body leave together: else the system holds the body back until the headers are acknowledged.
+        wbufsize = -1
 
         def do_GET(self) -> None:
             headers = {"Authorization": self.headers.get("Authorization", "")}
             answer = session.get(origin + self.path, headers=headers, timeout=10)
             body = answer.json()
-            change(self.path.partition("?")[0], body)
+            try:
+                change(self.path.partition("?")[0], body)
+            except Exception as error:
+                wrong.append(error)
+                raise
             content = json.dumps(body).encode()
             self.send_response_only(answer.status_code)
             self.send_header("Date", answer.headers["Date"])
@@ -50,3 +59,5 @@ def proxy(sandbox: Sandbox, change: Change) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+    if wrong:
+        raise wrong[0]

@@ -31,8 +31,8 @@ def answers(warehouse: Warehouse, doubt: str, gone: Gone) -> Iterator[dict[str, 
         return
 
     def change(path: str, answer: dict[str, Any]) -> None:
-        data = answer["data"] if isinstance(answer["data"], list) else [answer["data"]]
-        for record in data[:1]:
+        data = answer.get("data", [])
+        for record in (data if isinstance(data, list) else [data])[:1]:
             if doubt == "a record of a contact" and path.endswith(f"{someone.phone_list_id}/Contact"):
                 record["phoneNumber"] = None
             elif doubt == "a record of an opt-out" and path.endswith("/OptOut"):
