@@ -34,9 +34,15 @@ def test_much():
 def test_much_later():
     spend(0.6)
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 2)
 @pytest.mark.parametrize("case", range(3))
 def test_cases(case):
+    pass
+
+@pytest.mark.full
+@pytest.mark.cases(0, 1)
+@pytest.mark.parametrize("case", range(2))
+def test_cases_later(case):
     pass
 """
 
@@ -64,6 +70,7 @@ def test_a_test_that_takes_too_much_fails_with_a_sentence(tmp_path: Path) -> Non
     assert "test_much_later" not in said, "it is of a later tier"
     assert "test_cases[0] PASSED" in said
     assert "test_cases[1]" not in said
+    assert "test_cases_later" not in said
     assert "The ten slowest, in seconds of processors:" in said
     assert "all 3 tests" in said
 
@@ -72,6 +79,16 @@ def test_a_test_that_takes_too_much_fails_with_a_sentence(tmp_path: Path) -> Non
 def test_the_full_tier_runs_all_of_it_and_has_no_budget(tmp_path: Path) -> None:
     said = run(tmp_path, "--tier", "full")
     assert "6 passed" in said
+    assert "test_cases[1] PASSED" in said
+    assert "test_cases_later[0] PASSED" in said
+
+
+@pytest.mark.full
+def test_the_long_tier_runs_the_cases_that_the_full_one_leaves(tmp_path: Path) -> None:
+    said = run(tmp_path, "--tier", "long")
+    assert "2 passed" in said
+    assert "test_cases[2] PASSED" in said
+    assert "test_cases_later[1] PASSED" in said
 
 
 def test_few_may_take_more_and_each_says_why() -> None:

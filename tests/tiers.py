@@ -4,13 +4,15 @@
 
 - no mark: ``make test`` runs it, and ``make test-full``;
 - ``full``: ``make test-full`` alone runs it, and so does CI;
-- ``cases(n)``: ``make test`` runs the first n of its cases, and ``make test-full`` all of them;
+- ``cases(n)``: ``make test`` runs the first n of its cases, and ``make test-full`` all of them; ``cases(n, m)``: it
+  runs the first m, and ``make test-long`` the others. A test that is marked ``full`` too has none in ``make test``;
 - ``long``: ``make test-long`` alone runs it, in full size;
 - ``sized``: every tier runs it, in the sizes of its profile.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Generator
@@ -115,7 +117,10 @@ class Tiers:
             test = item.nodeid.split("[")[0]
             cases[test] += 1
             marks = {mark.name for mark in item.iter_markers()} & set(_MARKS)
-            if not marks and (few := item.get_closest_marker("cases")) and cases[test] > few.args[0]:
+            few, many = cases_of(item)
+            if cases[test] > many:
+                marks = {"long"}
+            elif not marks and cases[test] > few:
                 marks = {"full"}
             (chosen if (marks or {""}) <= TIERS[self.name].marks else left).append(item)
         if left:
@@ -155,6 +160,13 @@ class Tiers:
                 pytrace=False,
             )
         return done
+
+
+def cases_of(item: pytest.Item) -> tuple[float, float]:
+    """How many cases of a test ``make test`` runs, and how many ``make test-full``, at the most."""
+    mark = item.get_closest_marker("cases")
+    few, many = [*(mark.args if mark else ()), math.inf, math.inf][:2]
+    return few, many
 
 
 _BEGAN = pytest.StashKey[float]()

@@ -99,6 +99,7 @@ def test_a_value_that_a_walk_of_values_alone_has_seen_is_right_where_it_stays(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 3)
 @pytest.mark.parametrize(
     "harm",
     [
