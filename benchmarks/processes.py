@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.request import ProxyHandler, Request, build_opener
 
-LISTRAK = [sys.executable, "-m", "pipelines.console"]
+LISTRAK = [sys.executable, "-m", "listrak_source"]
 """The command ``listrak``, whatever the folder that it is run in."""
 
 MEASURE = """

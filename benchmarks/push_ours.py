@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pipelines.memory import keep_flat
+from listrak_source.cli.process import keep_flat
 
 if __name__ == "__main__":
     keep_flat()
-    from pipelines.pushing import FILE, session
-    from pipelines.warehouse import Warehouse
+    from listrak_source.cli.push import FILE, session
+    from listrak_source.cli.warehouse import Warehouse
 
     with session("bench", FILE, Warehouse()) as opened:
         Path(sys.argv[1]).write_text(opened.plan().as_json(), encoding="utf-8")

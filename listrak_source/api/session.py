@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from http import client
 from http.cookiejar import DefaultCookiePolicy
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import requests
@@ -18,6 +17,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from listrak_source.api.address import is_loopback
+from listrak_source.version import version
 
 _CHUNK = 1 << 20
 """Bytes to read at a time. requests' own 10 kB would have each page wait for the interpreter's lock a hundred times."""
@@ -56,7 +56,7 @@ def new_session(url: str, pool: int, limits: Limits) -> requests.Session:
     session.mount("http://", adapter)
     # A proxy from the environment would be shown the token of plain loopback requests.
     session.trust_env = not is_loopback(url)
-    session.headers["User-Agent"] = f"listrak-source/{_version()}"
+    session.headers["User-Agent"] = f"listrak-source/{version()}"
     session.headers["Accept"] = "application/json"
     return session
 
@@ -149,10 +149,3 @@ class _Until(io.RawIOBase):
 def _check(moment: float) -> None:
     if time.monotonic() > moment:
         raise OutOfTime("the request takes too long")
-
-
-def _version() -> str:
-    try:
-        return version("listrak-source")
-    except PackageNotFoundError:
-        return "dev"

@@ -90,10 +90,10 @@ class Sync:
     """Contacts of each file that are read back first; None for all of them."""
 
 
-def load(path: Path) -> dict[str, Sync]:
+def load(path: Path | str) -> dict[str, Sync]:
     """The syncs of a TOML file, by name. Raises :class:`ConfigurationError` with everything that is wrong in it."""
     try:
-        found = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
+        found = tomlkit.parse(Path(path).read_text(encoding="utf-8")).unwrap()
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror})") from error
     except (TOMLKitError, UnicodeDecodeError) as error:

@@ -15,7 +15,7 @@ from dlt.common.configuration.specs import AwsCredentials
 from dlt.common.storages.configuration import FilesystemConfigurationWithLocalFiles
 from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
-from pipelines.warehouse import settings_of
+from listrak_source.cli.warehouse import settings_of
 from tests.destinations import servers
 
 

@@ -1,4 +1,4 @@
-"""What the consent events tell of a moment, by the model in pipelines/models, against what was true."""
+"""What the consent events tell of a moment, by the model in cli/sql, against what was true."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 
 from tests.pull.pulled import Person, Pulled, visible
 
-CONSENT_AT = (files("pipelines") / "models" / "consent_at.sql").read_text()
+CONSENT_AT = (files("listrak_source.cli") / "sql" / "consent_at.sql").read_text()
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Consent:
 
 
 def consent_at(connection: duckdb.DuckDBPyConnection, moment: datetime) -> Consent:
-    """The state of consent at a moment, by the model in pipelines/models."""
+    """The state of consent at a moment, by the model in cli/sql."""
     connection.execute("SET schema = 'listrak_sms'")
     rows = connection.execute(CONSENT_AT.format(moment=moment.isoformat(" "))).to_arrow_table().to_pylist()
     connection.execute("SET schema = 'main'")

@@ -15,7 +15,7 @@ import dlt
 from dlt.common.runtime.collector_base import Collector
 
 from listrak_source import load
-from pipelines.warehouse import is_empty
+from listrak_source.cli.warehouse import is_empty
 from tests.destinations.places import PLACES
 from tests.pull.warehouse import Warehouse
 

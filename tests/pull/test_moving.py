@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.sandbox import Fault
-from pipelines import status
 from tests.pull.asking import Somebody, on_request, somebody
 from tests.pull.proxy import proxy
 from tests.pull.sweep.gone import removed
@@ -172,7 +172,7 @@ def test_what_the_directory_does_not_show_is_asked_for_by_itself(
     warehouse.sandbox.faults.add(Fault("no_rows", operation, times=None))
     warehouse.pull(full=full)
     assert lacks(warehouse, "opt_outs", "contacts", "list_memberships", "lists", "sender_codes") == {}
-    assert status.unread(warehouse.pipeline()) == []
+    assert reports.unread(warehouse.pipeline()) == []
     assert removed(warehouse) == {}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from listrak_source.api import ListrakClient
+from listrak_source.cli.errors import Exit, explain
 from listrak_source.sandbox import RateLimit, Sandbox, World
 from listrak_source.sandbox.traffic import Traffic
-from pipelines.messages import Exit, explain
 from tests.pull.warehouse import Warehouse, truth
 
 MINUTE = 60

@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.sandbox import Fault, Quirks, Sandbox
 from listrak_source.sandbox.faults import Kind
-from pipelines import status
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.warehouse import Rows, Warehouse, truth
@@ -138,7 +138,7 @@ def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operat
         assert warehouse.rows(table).keys() == told[table].keys()
     sandbox.faults.add(Fault("status", operation, status=500, times=None))
     warehouse.pull("contacts", "opt_outs", page_size=25, full=True, max_attempts=1)
-    assert "HTTP 500" in " ".join(status.unread(warehouse.pipeline()))
+    assert "HTTP 500" in " ".join(reports.unread(warehouse.pipeline()))
 
 
 def test_empty_pages_without_end_stop_a_list_with_a_sentence(warehouse: Warehouse) -> None:
@@ -167,7 +167,7 @@ def test_fault_that_stays_is_told_and_loses_nothing(warehouse: Warehouse, name: 
     sandbox.faults.add(STAYING[name])
     warehouse.pull("contacts", "opt_outs", max_attempts=1, page_size=15)
     sender = somebody(sandbox).sender_code_id
-    said = " ".join(status.unread(warehouse.pipeline()))
+    said = " ".join(reports.unread(warehouse.pipeline()))
     sandbox.faults.clear()
     warehouse.pull("contacts", "opt_outs")
     told = truth(sandbox)

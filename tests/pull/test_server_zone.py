@@ -11,9 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.pull.shape import NO_DATE
 from listrak_source.push import load, sync_session
-from pipelines import status
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.setting_aside import only
@@ -69,7 +69,7 @@ def test_a_stop_without_a_date_where_the_server_has_a_zone(warehouse: Warehouse,
     assert date == NO_DATE
     pipeline = warehouse.pipeline()
     pipeline.sync_destination()
-    assert status.loads(pipeline)
+    assert reports.loads(pipeline)
     customers = f"SELECT phone_number AS phone, 'x' AS tier FROM contacts WHERE phone_number = '{someone.phone_number}'"
     sync = warehouse.folder / "listrak_push.toml"
     sync.write_text(

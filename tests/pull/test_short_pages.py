@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.sandbox import Quirks, Sandbox, World
-from pipelines import status
 from tests.pull.warehouse import Warehouse, truth
 
 
@@ -41,9 +41,9 @@ def test_a_second_that_is_cut_off_is_named_until_it_can_be_read(warehouse: Wareh
         world.opt_out(sender.sender_code_id, world.phone(person))
     warehouse.sandbox.service.quirks = Quirks(most_rows=50)
     warehouse.pull()
-    [why] = status.unread(warehouse.pipeline())
+    [why] = reports.unread(warehouse.pipeline())
     assert "opt-outs of sender code" in why
     warehouse.sandbox.service.quirks = Quirks()
     warehouse.pull()
-    assert status.unread(warehouse.pipeline()) == []
+    assert reports.unread(warehouse.pipeline()) == []
     assert warehouse.rows("opt_outs").keys() == truth(warehouse.sandbox)["opt_outs"].keys()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.status import remarks
+from listrak_source.cli.reports import remarks
 from tests.destinations.places import Place
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy

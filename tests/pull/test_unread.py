@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.sandbox import Fault
-from pipelines import status
 from tests.pull.asking import Somebody, somebody
 from tests.pull.sweep.gone import removed
 from tests.pull.warehouse import Warehouse, truth
@@ -67,7 +67,7 @@ def test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else(warehouse: W
     world.clock.advance(hours=1)
     warehouse.sandbox.faults.add(_of_list(someone)[failure])
     warehouse.pull(**QUICK)
-    unread = status.unread(warehouse.pipeline())
+    unread = reports.unread(warehouse.pipeline())
     assert [NAMED[failure] in one for one in unread] == [True]
     assert (other, "15550109001") in {key[:2] for key in warehouse.rows("opt_outs")}
     assert (other, "15550109002") in warehouse.rows("contacts")
@@ -75,14 +75,14 @@ def test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else(warehouse: W
         assert (someone.sender_code_id, "15550109003") in {key[:2] for key in warehouse.rows("opt_outs")}
     # A pull of something else neither reads it nor forgets it.
     warehouse.pull("sender_codes", **QUICK)
-    assert status.unread(warehouse.pipeline()) == unread
+    assert reports.unread(warehouse.pipeline()) == unread
     world.clock.advance(days=40)
     warehouse.pull(full=True, **QUICK)
     assert removed(warehouse) == {}
-    assert status.unread(warehouse.pipeline()) == unread
+    assert reports.unread(warehouse.pipeline()) == unread
     warehouse.sandbox.faults.clear()
     warehouse.pull()
-    assert status.unread(warehouse.pipeline()) == []
+    assert reports.unread(warehouse.pipeline()) == []
     told = truth(warehouse.sandbox)
     for name in ("opt_outs", "contacts", "list_memberships", "lists", "transactional_messages", "profile_fields"):
         assert warehouse.rows(name).keys() == told[name].keys(), name
@@ -95,7 +95,7 @@ def test_an_outage_is_not_of_one_unit(warehouse: Warehouse) -> None:
     warehouse.sandbox.faults.add(Fault("status", times=None, after=6))
     with pytest.raises(Exception, match="500"):
         warehouse.pull(**QUICK)
-    assert status.unread(warehouse.pipeline()) == []
+    assert reports.unread(warehouse.pipeline()) == []
 
 
 @pytest.mark.cases(1)
@@ -109,7 +109,7 @@ def test_a_contact_that_cannot_be_looked_up_stops_no_other(warehouse: Warehouse,
     world.clock.advance(minutes=1)
     warehouse.sandbox.faults.add(_always(operation, "/15550109001", http))
     warehouse.pull(**QUICK)
-    unread = status.unread(warehouse.pipeline())
+    unread = reports.unread(warehouse.pipeline())
     assert ["some contacts of sender code" in one for one in unread] == [True]
     held: Any = warehouse.rows("contacts")
     assert held[someone.sender_code_id, "15550109002"]["subscribe_date"]
@@ -117,7 +117,7 @@ def test_a_contact_that_cannot_be_looked_up_stops_no_other(warehouse: Warehouse,
     warehouse.sandbox.faults.clear()
     world.clock.advance(minutes=1)
     warehouse.pull()
-    assert status.unread(warehouse.pipeline()) == []
+    assert reports.unread(warehouse.pipeline()) == []
     told = truth(warehouse.sandbox)["contacts"]
     assert (
         warehouse.rows("contacts")[someone.sender_code_id, "15550109001"] == told[someone.sender_code_id, "15550109001"]

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from listrak_source import listrak_sms
+from listrak_source.cli import reports
 from listrak_source.pull.tables import OF_THE_PULL, TABLES
-from pipelines import status
 from tests.pull.asking import somebody
 from tests.pull.cutting import cut, elsewhere, loads
 from tests.pull.warehouse import Warehouse, truth
@@ -32,7 +32,7 @@ def by_hand(warehouse: Warehouse, statement: str) -> None:
 
 
 def remarks(warehouse: Warehouse) -> list[str]:
-    return status.remarks(warehouse.pipeline())
+    return reports.remarks(warehouse.pipeline())
 
 
 def there(warehouse: Warehouse, name: str) -> set[Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from listrak_source import lease
+from listrak_source.cli.errors import Exit
 from listrak_source.lease import TABLE, Owner
 from listrak_source.push import ledger, lock, one_by_one
 from listrak_source.push.ledger import CONFIRMED, STOP
@@ -21,7 +22,6 @@ from listrak_source.push.lock import Lock, LockedError, Turn
 from listrak_source.push.store import Store
 from listrak_source.push.sync import Sync
 from listrak_source.sql import Sql
-from pipelines.messages import Exit
 from tests.push.pushing import Pushing
 
 OTHER = Owner("elsewhere", "another boot", 4242, "1")
@@ -223,7 +223,7 @@ def command(pushing: Pushing) -> dict[str, Any]:
     credentials: Any = pushing.warehouse.pipeline().destination_client().config.credentials
     settings = {f"SOURCES__LISTRAK__{key.upper()}": str(options[key]) for key in keys}
     settings |= {f"DESTINATION__{place.upper()}__CREDENTIALS": credentials.to_native_representation()}
-    words = ["-m", "pipelines.console", "push", "apply", "loyalty", "--file", "push.toml", "--destination", place]
+    words = ["-m", "listrak_source", "push", "apply", "loyalty", "--file", "push.toml", "--destination", place]
     return {
         "args": [sys.executable, *words, "--dataset", pushing.warehouse.dataset], "cwd": pushing.warehouse.folder,
         "env": os.environ | settings, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pipelines.status import in_doubt, last_walk
+from listrak_source.cli.reports import in_doubt, last_walk
 from tests.pull.asking import Somebody, somebody
 from tests.pull.warehouse import Rows, Warehouse
 

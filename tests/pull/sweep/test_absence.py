@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from listrak_source.cli import reports
 from listrak_source.sandbox import Fault
-from pipelines import status
 from tests.pull.asking import on_request, somebody
 from tests.pull.sweep.gone import removed, settle
 from tests.pull.warehouse import Warehouse
@@ -121,7 +121,7 @@ def test_more_than_the_budget_is_marked_only_when_exactly_that_is_let_through(wa
     def walk(accept: str | None = None) -> str:
         world.clock.advance(days=3)
         warehouse.pull("contacts", "list_memberships", full=True, lookups="none", accept_removals=accept)
-        return status.removals(warehouse.pipeline()) or ""
+        return reports.removals(warehouse.pipeline()) or ""
 
     for phone in list(world.people)[:20]:
         world.vanish(phone)

@@ -1,0 +1,1 @@
+"""The command ``listrak``: what a person or a scheduler runs."""

@@ -1,0 +1,41 @@
+"""The installed command: ``cli.main`` in a process of its own, set up before anything large is imported."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import suppress
+
+from listrak_source.cli.at_rest import keep_private
+from listrak_source.cli.process import Terminated, end_when_told, keep_flat
+
+
+def main() -> None:
+    """Run the command, and end the process at once when all is written.
+
+    Thousands of modules would be taken apart piece by piece only to end: a third of a second, after every file and
+    connection has been closed.
+    """
+    end_when_told()
+    keep_private()
+    keep_flat()
+    code = 0
+    try:
+        from listrak_source.cli import main as command
+
+        gc.freeze()  # what is imported by now stays: no need to look through it again and again
+        command.main()
+    except KeyboardInterrupt as error:  # before there was anybody to say it
+        code = 143 if isinstance(error, Terminated) else 4
+        print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a reader that has gone away
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""What went wrong, in one sentence, and the exit code that tells a scheduler what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import get_args, get_origin
+
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    ConfigValueCannotBeCoercedException,
+)
+from dlt.common.destination.exceptions import UnknownDestinationModule
+from dlt.common.exceptions import MissingDependencyException
+
+from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
+from listrak_source.api.redact import redact
+from listrak_source.cli import transient
+from listrak_source.cli.process import Terminated
+from listrak_source.errors import StoppedError
+from listrak_source.lease import TakenError
+from listrak_source.settings import Settings
+
+_SENT = "what was sent is in the ledger, and the next apply goes on from there"
+_GOES_ON = {
+    "pull": "what was loaded stays, and the same command goes on after the last complete load",
+    **dict.fromkeys(("push apply", "push retry", "push undo --apply"), _SENT),
+    **dict.fromkeys(("push check", "push plan", "push undo", "push verify", "push status"), "nothing was sent"),
+}
+"""By command: what becomes of it where it was ended before its time."""
+_LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
+_TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
+
+
+class Exit(IntEnum):
+    """Exit codes of the command."""
+
+    DONE = 0
+    FAILED = 1
+    """Something failed that a person must look at."""
+    WRONG_USE = 2
+    """An option or a setting is missing or wrong: nothing was sent."""
+    REFUSED = 3
+    """Listrak refused the credentials."""
+    TRY_AGAIN = 4
+    """The network, Listrak, the warehouse or another run stood in the way: the same command may succeed later."""
+    NOT_ALL = 5
+    """Done, but not all: something could not be read, or was over a budget. What it is was said."""
+    TERMINATED = 143
+    """It was told to end (SIGTERM), and did: the same command goes on."""
+
+
+def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
+    """One sentence about ``error`` and its causes, without a secret or a whole phone number, and the exit code.
+
+    ``command`` is the one that was run, as :func:`command_of` tells it.
+    """
+    chain = list(_causes(error))
+    if kind := _interrupt(chain):
+        told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)
+        return f"{told}: {_GOES_ON[command]}." if command in _GOES_ON else f"{told}.", code
+    for cause in chain:
+        if isinstance(cause, ConfigurationError):
+            return str(cause), Exit.WRONG_USE
+        if isinstance(cause, AuthenticationError):
+            return str(cause), Exit.REFUSED
+        if isinstance(cause, ListrakError):
+            return str(cause), Exit.TRY_AGAIN if cause.retriable else Exit.FAILED
+        if isinstance(cause, ConfigFieldMissingException):
+            return _missing(cause), Exit.WRONG_USE
+        if isinstance(cause, ConfigValueCannotBeCoercedException):
+            return _unfit(cause), Exit.WRONG_USE
+        if isinstance(cause, UnknownDestinationModule):
+            return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
+        if isinstance(cause, MissingDependencyException | ImportError):
+            return _first_line(cause), Exit.WRONG_USE
+        if isinstance(cause, StoppedError):
+            return f"{cause}.", Exit.FAILED
+        if isinstance(cause, TakenError):
+            return f"{_first_line(cause)}.", Exit.TRY_AGAIN
+    if sentence := transient.passing(chain):
+        return sentence, Exit.TRY_AGAIN
+    if sentence := transient.full(chain):
+        return sentence, Exit.FAILED
+    # The innermost cause says what happened; what is around it says where in dlt.
+    inner = chain[-1]
+    code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
+    return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
+
+
+def command_of(words: Sequence[str]) -> str:
+    """What a command line does: ``pull``, ``push plan``, ``push undo --apply``."""
+    # An option of listrak itself takes no value, so what is left first is the command.
+    named = [word for word in words if not word.startswith("-")]
+    if named[:1] != ["push"]:
+        return named[0] if named else ""
+    return " ".join([*named[:2], *(["--apply"] if "--apply" in words else [])])
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Tell whether ``error`` came of an interrupt: dlt, DuckDB and Typer make errors of their own of it."""
+    return bool(_interrupt(_causes(error)))
+
+
+def _interrupt(chain: Iterable[BaseException]) -> type[KeyboardInterrupt] | None:
+    for cause in chain:
+        if isinstance(cause, KeyboardInterrupt):
+            return type(cause)
+        # Of an error in Python code that DuckDB calls, DuckDB keeps the name alone.
+        for kind in (Terminated, KeyboardInterrupt):
+            if str(cause).startswith(f"{kind.__name__}:"):
+                return kind
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        # Of a load that failed for good dlt keeps the error beside it.
+        following = following or getattr(error, "client_exception", None)
+        if following is None:
+            return
+        error = following
+
+
+def _missing(error: ConfigFieldMissingException) -> str:
+    """dlt tells each place that it looked for a setting; a person needs one."""
+    tried = _TRIED.findall(str(error))
+    if error.spec_name == Settings.__name__:
+        names = [f"SOURCES__LISTRAK__{field.upper()}" for field in error.fields]
+    else:
+        # The first place that dlt looks in names the destination; its credentials may be given as one address.
+        first: dict[str, str] = {}
+        for name in tried:
+            first.setdefault(name.rpartition("__")[2], name.partition("__CREDENTIALS__")[0])
+        names = list(dict.fromkeys(first.values())) or [field.upper() for field in error.fields]
+        names = [
+            f"{name}__CREDENTIALS" if name.count("__") == 1 and "credentials" in error.fields else name
+            for name in names
+        ]
+    settings = " and ".join(names)
+    return (
+        f"{'A setting is' if len(names) == 1 else 'Settings are'} missing: set {settings} in the environment, or the"
+        " same in .dlt/secrets.toml (.dlt/secrets.toml.example shows how)."
+    )
+
+
+def _unfit(error: ConfigValueCannotBeCoercedException) -> str:
+    """dlt's own sentence quotes the value, which may be a secret."""
+    kinds = [kind for kind in get_args(error.hint) if kind is not type(None)] or [error.hint]
+    if list in (kinds[0], get_origin(kinds[0])):
+        example = _LISTS.get(error.field_name, "[101, 102]")
+        return f"The setting {error.field_name} does not fit: it should be a list, written as {example}."
+    name = getattr(kinds[0], "__name__", str(kinds[0]))
+    return f"The setting {error.field_name} does not fit: it should be of type {name}."
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

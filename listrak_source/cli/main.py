@@ -1,0 +1,291 @@
+"""The command ``listrak``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from enum import Enum
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
+from listrak_source.cli.output import Dataset, Destination, err, example, out, print_anywhere
+from listrak_source.cli.process import Terminated
+from listrak_source.version import version
+
+_PUSH = "push"
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The commands, in the order of the help."""
+        return [*super().list_commands(ctx), _PUSH]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A command by its name. Who pulls need not wait until all of push is imported."""
+        if cmd_name == _PUSH and _PUSH not in self.commands:
+            from listrak_source.cli.push import app as push_app
+
+            self.add_command(typer.main.get_command(push_app))
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="listrak",
+    help="Listrak SMS in your warehouse.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or setting, 3 credentials refused, 4 try again later,"
+    " 5 done but not all, 143 told to end.",
+)
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"listrak-source {version()}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    asked: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    pass
+
+
+class Lookups(str, Enum):
+    """Who is looked up one by one."""
+
+    changed = "changed"
+    all = "all"
+    none = "none"
+
+
+@app.command(
+    epilog=example(
+        "listrak pull",
+        "listrak pull --destination postgres --dataset sms",
+        "listrak pull --table contacts --table opt_outs",
+        "listrak pull --full",
+        "listrak pull --lookups all",
+    )
+)
+def pull(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    table: Annotated[
+        list[str] | None, typer.Option("--table", "--resource", "-t", help="Only this table; repeatable.")
+    ] = None,
+    forget_state: Annotated[
+        bool,
+        typer.Option("--forget-state", help="Forget how far earlier pulls came: begin from the beginning; rows stay."),
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, without a date filter.")] = False,
+    start_date: Annotated[
+        str | None, typer.Option(help="A first pull reads subscriptions from this date on (2026-01-31).")
+    ] = None,
+    lookups: Annotated[
+        Lookups | None,
+        typer.Option(
+            help="Who is looked up one by one: changed contacts, all of them, or none. Before all of them, an estimate."
+        ),
+    ] = None,
+    sender_code: Annotated[list[int] | None, typer.Option(help="Only this sender code, by id; repeatable.")] = None,
+    phone_list: Annotated[list[int] | None, typer.Option("--list", help="Only this list, by id; repeatable.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Requests side by side, at the most.")] = None,
+    slices: Annotated[
+        int | None, typer.Option(help="A first pull reads each list in slices of so many months, side by side.")
+    ] = None,
+    chunk_rows: Annotated[
+        int | None, typer.Option(help="Contacts that one load takes, about; a run cut short goes on after the last.")
+    ] = None,
+    accept_removals: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH", help="With --full: mark this set of rows as removed, though it is over the budget."
+        ),
+    ] = None,
+) -> None:
+    """Load what is new at Listrak into the warehouse; the first time, everything.
+
+    Everybody is looked up (--lookups all) only after the lists were read to their end once: where they were not, that
+    pull comes first, and its tables can be used while the lookups run.
+
+    Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
+    """
+    from listrak_source.cli.progress import StepProgress
+    from listrak_source.cli.pull import pulled
+    from listrak_source.cli.warehouse import Warehouse
+    from listrak_source.pull.stored import forget
+    from listrak_source.pull.tables import OF_THE_PULL, TABLES
+
+    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
+    for name in table or ():
+        if name not in readable:
+            _stop(f"There is no table {name}. There are: {', '.join(readable)}.", Exit.WRONG_USE)
+    options: dict[str, Any] = {
+        "full": full or None,
+        "start_date": start_date,
+        "lookups": lookups.value if lookups else None,
+        "sender_codes": sender_code,
+        "lists": phone_list,
+        "workers": workers,
+        "slices": slices,
+        "chunk_rows": chunk_rows,
+        "accept_removals": accept_removals,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    started = time.monotonic()
+    warehouse = Warehouse(destination, dataset)
+    progress = StepProgress(out)
+    with warehouse.writing(progress) as pipeline:
+        if forget_state:
+            forget(pipeline)
+        found = pulled(pipeline, *(table or ()), **options)
+    took = time.monotonic() - started
+    if found.rows:
+        loaded = ", ".join(f"{rows:,} {name}" for name, rows in found.rows.items())
+        out.print(f"Loaded {loaded} into {warehouse.location}, dataset {dataset}, in {took:.1f} s.", highlight=False)
+    else:
+        out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
+    for sentence in found.sentences():
+        out.print(sentence, highlight=False, markup=False)
+    if not found.is_whole:
+        raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
+
+
+@app.command(epilog=example("listrak status", "listrak status --destination postgres --dataset sms"))
+def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
+    """Show rows per table, what was loaded when, how far each list was read, and a pull that is not finished."""
+    from listrak_source.cli import output, reports
+    from listrak_source.cli.warehouse import Warehouse
+
+    warehouse = Warehouse(destination, dataset)
+    with warehouse.reading() as pipeline:
+        loads = reports.loads(pipeline)
+        out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
+        if pending := reports.pending(pipeline):
+            began = output.cell(pending.began)
+            out.print(f"A pull that began at {began} (UTC) is not finished: run it again.\n", highlight=False)
+        if walk := reports.last_walk(pipeline):
+            since, doubts = walk
+            sentences = [f"The last complete walk began at {output.cell(since)} (UTC).", *reports.in_doubt(doubts)]
+            out.print(" ".join(sentences) + "\n", highlight=False)
+        for sentence in (*reports.unread(pipeline), *filter(None, [reports.removals(pipeline)])):
+            out.print(sentence + "\n", highlight=False, markup=False)
+        counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
+        output.table(out, "Rows, and those that are gone at Listrak", ["table", "rows", "removed"], counts)
+        rows = [
+            (load.at, load.load_id, ", ".join(f"{count:,} {name}" for name, count in load.rows.items()) or "-")
+            for load in loads
+        ]
+        output.table(out, "Latest loads (UTC), and the rows that each wrote last", ["at", "load id", "rows"], rows)
+        marks = reports.watermarks(pipeline)
+        output.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
+
+
+@app.command("timezone", epilog=example("listrak timezone America/Chicago"))
+def move_to_zone(
+    zone: Annotated[str, typer.Argument(help="The zone of the account's dates, for example America/Chicago.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    was: Annotated[
+        str | None, typer.Option(help="The zone that the dataset was placed in, where it does not remember that.")
+    ] = None,
+) -> None:
+    """Move the dates that are stored to another time zone, where the setting was wrong; consent events too."""
+    from listrak_source.cli.warehouse import Warehouse
+    from listrak_source.pull.zones import move
+
+    warehouse = Warehouse(destination, dataset)
+    with warehouse.reading() as pipeline:
+        moved = move(pipeline, zone, was)
+    told = ", ".join(f"{rows:,} {name}" for name, rows in moved.items())
+    out.print(f"What is stored is placed in {zone} now: {told}.", highlight=False, markup=False)
+    out.print(f"Set sources.listrak.timezone to {zone} too.", highlight=False, markup=False)
+
+
+@app.command(epilog=example("listrak sandbox", "listrak sandbox --contacts 1000000 --port 9000"))
+def sandbox(
+    contacts: Annotated[int, typer.Option(min=1, help="People in the world.")] = 50_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8088,
+    sender_codes: Annotated[int, typer.Option(min=1, help="Sender codes in the world.")] = 3,
+    lists: Annotated[int | None, typer.Option(min=1, help="Lists per sender code; a mixture when not given.")] = None,
+    values: Annotated[int | None, typer.Option(min=0, help="Profile values per contact; a mixture otherwise.")] = None,
+    delay: Annotated[float, typer.Option(min=0, help="Seconds that each answer takes.")] = 0.0,
+) -> None:
+    """Serve a Listrak of our own on this machine, to try and to test against. Ctrl-C ends it."""
+    from listrak_source.sandbox import Sandbox, World, serve
+
+    def announce(server: Sandbox) -> None:
+        out.print(
+            f"A Listrak with {contacts:,} contacts listens. Point a pull at it:\n\n"
+            f"export SOURCES__LISTRAK__BASE_URL={server.base_url}\n"
+            f"export SOURCES__LISTRAK__TOKEN_URL={server.token_url}\n"
+            f"export SOURCES__LISTRAK__CLIENT_ID={server.client_id}\n"
+            f"export SOURCES__LISTRAK__CLIENT_SECRET={server.client_secret}\n\n"
+            f"Faults, clock and days of life: {server.control_url}/ (see the README), with this key:\n\n"
+            f"export LISTRAK_SANDBOX_KEY={server.control_key}\n\n"
+            "Ctrl-C ends it.",
+            highlight=False,
+        )
+        sys.stdout.flush()
+
+    world = World(seed, contacts, sender_codes, lists, values)
+    try:
+        serve(world, port=port, on_listen=announce, delay=delay)
+    except Terminated:
+        raise
+    except KeyboardInterrupt:  # Ctrl-C is the way to end it
+        pass
+
+
+@app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))
+def demo(
+    contacts: Annotated[int, typer.Option(min=200, help="People in the sandbox's world.")] = 50_000,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Days of life between the two pulls.")] = 3,
+) -> None:
+    """See it work: a sandbox, a first pull, some days of life, a second pull, and what the warehouse tells."""
+    from listrak_source.cli.demo import run
+
+    run(out, contacts, days)
+
+
+def _stop(sentence: str, code: Exit) -> None:
+    err.print(f"listrak: {sentence}", highlight=False, markup=False)
+    raise SystemExit(int(code))
+
+
+def main() -> None:
+    """Run the command. Every failure is one sentence on standard error and an exit code; never a traceback."""
+    # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
+    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+    # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
+    os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
+    # A long pull has many load files: each goes when it is loaded.
+    os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
+    print_anywhere()
+    try:
+        app()
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        # Typer ends an interrupted command with a code of its own, and no word.
+        if isinstance(error, SystemExit) and not was_interrupted(error):
+            raise
+        if os.environ.get("LISTRAK_TRACEBACK"):
+            raise
+        sentence, code = explain(error, command_of(sys.argv[1:]))
+        _stop(sentence, code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""What is in the warehouse: loads, rows, and how far each stream has been read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any
+
+import dlt
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
+
+from listrak_source.pull.held import texts
+from listrak_source.pull.pending import Pending
+from listrak_source.pull.tables import REJECTED_ROWS, REMOVED_AT, TABLES
+
+SOURCE = "listrak_sms"
+
+_REMOVED = REMOVED_AT.name
+_MOST = 5
+"""Names that one sentence tells, at the most."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load package that is complete."""
+
+    load_id: str
+    at: datetime
+    rows: dict[str, int]
+    """By table: rows that this load wrote last."""
+
+
+def query(pipeline: dlt.Pipeline, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query in the pipeline's dataset."""
+    with pipeline.sql_client() as client, client.execute_query(sql) as cursor:
+        return list(cursor.fetchall())
+
+
+def model(pipeline: dlt.Pipeline, name: str) -> list[tuple[Any, ...]]:
+    """The rows of one of the queries in ``cli/sql``."""
+    return query(pipeline, (files("listrak_source.cli") / "sql" / f"{name}.sql").read_text())
+
+
+def row_counts(pipeline: dlt.Pipeline) -> dict[str, tuple[int, int]]:
+    """Rows by table, for the tables that exist: those that are there, and those that are gone at Listrak."""
+    counts: dict[str, tuple[int, int]] = {}
+    for name in TABLES:
+        gone = f"count({_REMOVED})" if name in _marking(pipeline) else "0"
+        try:
+            ((every, removed),) = query(pipeline, f"SELECT count(*), {gone} FROM {name}")  # noqa: S608 - our own names
+        except DatabaseUndefinedRelation:
+            continue
+        counts[name] = (int(every) - int(removed), int(removed))
+    return counts
+
+
+def written(pipeline: dlt.Pipeline, table: str, loads: Sequence[str]) -> int:
+    """How many rows of a table these loads wrote last."""
+    ((count,),) = query(pipeline, f"SELECT count(*) FROM {table} WHERE _dlt_load_id IN ({texts(loads)})")  # noqa: S608
+    return int(count)
+
+
+def removed(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[str, int]:
+    """By table: rows that these loads marked as removed."""
+    counts = {}
+    for name in _marking(pipeline):
+        where = f"_dlt_load_id IN ({texts(loads)}) AND {_REMOVED} IS NOT NULL"
+        counts[name] = int(query(pipeline, f"SELECT count(*) FROM {name} WHERE {where}")[0][0])  # noqa: S608
+    return {name: count for name, count in counts.items() if count}
+
+
+def set_aside(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[tuple[str, str], int]:
+    """By table and reason: records that these loads set aside, the most first."""
+    where = f"_dlt_load_id IN ({texts(loads)}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+    found = query(pipeline, f"SELECT table_name, reason, count(*) FROM {REJECTED_ROWS.name} WHERE {where}")  # noqa: S608
+    return {(table, reason): int(count) for table, reason, count in found}
+
+
+def _marking(pipeline: dlt.Pipeline) -> list[str]:
+    """The tables there that mark what is removed."""
+    held: Mapping[str, Any] = pipeline.default_schema.tables if pipeline.default_schema_name else {}
+    return [name for name in TABLES if name in held and _REMOVED in held[name]["columns"]]
+
+
+def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
+    """The latest loads, newest first, with the rows that still carry each one's id."""
+    try:
+        done = query(pipeline, "SELECT load_id, inserted_at FROM _dlt_loads WHERE status = 0 ORDER BY inserted_at DESC")
+    except DatabaseUndefinedRelation:
+        return []
+    latest = done[:most]
+    rows: dict[str, dict[str, int]] = {load_id: {} for load_id, _ in latest}
+    for name in row_counts(pipeline):
+        found = query(pipeline, f"SELECT _dlt_load_id, count(*) FROM {name} GROUP BY 1")  # noqa: S608 - our own names
+        for load_id, count in found:
+            if load_id in rows:
+                rows[load_id][name] = int(count)
+    return [Load(load_id, at, rows[load_id]) for load_id, at in latest]
+
+
+def pending(pipeline: dlt.Pipeline) -> Pending | None:
+    """The pull that is not at its end, as far as the loads that it has behind it; None when there is none."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("pending")
+    return Pending.of(state) if state else None
+
+
+def remarks(pipeline: dlt.Pipeline) -> list[str]:
+    """What whoever ran the last pull should know of it, in sentences."""
+    found: list[str] = pipeline.state.get("sources", {}).get(SOURCE, {}).get("remarks", [])
+    return found
+
+
+def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] | None:
+    """When the last complete walk began that came to its end, and by reason what it could not prove to have read; None
+    when there was none.
+    """
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("walk")
+    if not state:
+        return None
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for stream, reason in sorted(state["unproved"].items()):
+        reasons[reason].append(_in_doubt(stream))
+    return datetime.fromisoformat(state["began"]), reasons
+
+
+def removals(pipeline: dlt.Pipeline) -> str | None:
+    """What the last complete walk found gone and did not mark, for it was over the budget; None where nothing was."""
+    told: str = pipeline.state.get("sources", {}).get(SOURCE, {}).get("removals", {}).get("told", "")
+    return told or None
+
+
+def unread(pipeline: dlt.Pipeline) -> list[str]:
+    """What Listrak did not let be read, and no pull has read since: a sentence each."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
+    return [one["told"] for _, one in sorted(state.items())]
+
+
+def may_pass(pipeline: dlt.Pipeline) -> bool:
+    """Whether any of what could not be read may be read by the same command later."""
+    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
+    return any(one["passes"] for one in state.values())
+
+
+def in_doubt(reasons: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What :func:`last_walk` says is not proved, in sentences."""
+    for reason, named in reasons.items():
+        told = ", ".join(named[:_MOST]) + (" …" if len(named) > _MOST else "")
+        yield f"Nothing is marked as removed of {told}, for {reason}."
+
+
+def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
+    """What was read, of which sender code, up to when (UTC), for which tables; lists that stand alike share a line."""
+    resources = pipeline.state.get("sources", {}).get(SOURCE, {}).get("resources", {})
+    tables: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for table, state in resources.items():
+        for stream, moment in state.get("watermarks", {}).items():
+            tables[stream][moment].append(table)
+    alike: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    for stream, moments in tables.items():
+        kind, sender, *phone_list = stream.split("/")
+        for moment, readers in moments.items():
+            alike[kind, sender, moment, ", ".join(sorted(readers))] += phone_list
+    return [
+        (_named(kind, lists), sender, datetime.fromisoformat(moment), readers)
+        for (kind, sender, moment, readers), lists in sorted(alike.items())
+    ]
+
+
+def _in_doubt(stream: str) -> str:
+    """A stream of a pull or a table, as a person knows it."""
+    kind, *ids = stream.split("/")
+    if not ids:
+        return f"the {stream}" if " " in stream else stream
+    if kind == "contacts":
+        return f"list {ids[-1]}" if ids[-1] else f"the lists of {ids[0]}"
+    return f"the opt-outs of {ids[0]}"
+
+
+def _named(kind: str, lists: list[str]) -> str:
+    if kind == "opt_outs":
+        return "opt-outs"
+    return f"{len(lists)} lists" if len(lists) > 3 else f"list {', '.join(lists)}"

@@ -1,0 +1,150 @@
+"""The warehouse that a run writes to: where it is, its pipeline, and who else is at it.
+
+The warehouse's own state is the truth about what was read. dlt's working directory is only scratch: it is emptied
+before each run, so a file that was deleted, restored from a backup or moved never meets watermarks that are not its
+own, and a load that was cut short is read again instead of resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
+
+import dlt
+from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
+from dlt.common.destination import AnyDestination, Destination
+from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
+from dlt.common.pipeline import get_dlt_pipelines_dir
+from dlt.common.runtime.collector_base import Collector
+from dlt.common.storages.configuration import WithLocalFiles
+
+from listrak_source.api import ConfigurationError
+from listrak_source.cli.at_rest import remove_load_files
+from listrak_source.cli.process import LOADED_TOGETHER, limited
+from listrak_source.errors import StoppedError
+from listrak_source.lease import FileLease
+from listrak_source.pull.exclusive import is_empty
+from listrak_source.pull.stored import told
+from listrak_source.pull.tables import TABLES
+from listrak_source.utc import made_utc
+
+__all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]
+
+NAME = "listrak"
+DATASET = "listrak_sms"
+
+
+class NothingThereError(StoppedError):
+    """Nothing was loaded yet."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A destination and a dataset in it."""
+
+    destination: str = "duckdb"
+    dataset: str = DATASET
+
+    @cached_property
+    def location(self) -> str:
+        """Where the warehouse is, for a person: an address or a path, without its password.
+
+        Raises dlt's own errors for a destination that does not exist or lacks settings.
+        """
+        return str(self._configuration)
+
+    @cached_property
+    def _configuration(self) -> DestinationClientConfiguration:
+        factory = Destination.from_reference(self.destination)
+        if factory is None:
+            raise NothingThereError(f"{self.destination!r} names no destination")
+        config = factory.spec()
+        if isinstance(config, DestinationClientDwhConfiguration):
+            config._bind_dataset_name(self.dataset)
+        if isinstance(config, WithLocalFiles):
+            config.pipeline_name = NAME  # names the file of a destination that has no address
+        return factory.configuration(config)
+
+    def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
+        """The destination with all of its settings; DuckDB with a limit to its memory."""
+        config = self._configuration
+        made_utc(getattr(config, "credentials", None))
+        given = settings_of(config)
+        if config.destination_type == "duckdb":
+            given |= {"credentials": limited(config.credentials, **limits), "max_parallel_load_jobs": LOADED_TOGETHER}
+        return Destination.from_reference(self.destination, **given)
+
+    @contextmanager
+    def writing(self, progress: Collector) -> Iterator[dlt.Pipeline]:
+        """A pipeline to load with. Raises :class:`TakenError` while another run has it.
+
+        Whether it comes to a good end or not, no row stays in the scratch folder: the next run begins with an empty
+        one.
+        """
+        if self.location.endswith(f"/{self.dataset}.duckdb"):
+            raise ConfigurationError(
+                f"DuckDB cannot tell the dataset {self.dataset} from its file of the same name; rename one of them"
+            )
+        identity = f"{self.destination} {self.location} {self.dataset}"
+        scratch = Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        scratch.mkdir(parents=True, exist_ok=True)
+        with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):
+            shutil.rmtree(scratch)
+            scratch.mkdir(mode=0o700)
+            try:
+                yield self._pipeline(scratch, progress=progress)
+            finally:
+                remove_load_files(scratch)
+
+    @contextmanager
+    def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:
+        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run. ``limits`` are
+        DuckDB's, where it is one and a load's are too narrow.
+
+        Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
+        """
+        file = self.location.removeprefix("duckdb:///")
+        if file != self.location and not Path(file).exists():
+            raise NothingThereError(self._nothing)
+        with TemporaryDirectory(prefix="listrak-") as scratch:
+            pipeline = self._pipeline(Path(scratch), limits)
+            if is_empty(pipeline):
+                raise NothingThereError(self._nothing)
+            with told(pipeline):
+                pipeline.sync_destination()
+            yield pipeline
+
+    @property
+    def _nothing(self) -> str:
+        return f"{self.location} holds no dataset {self.dataset}; listrak pull makes it"
+
+    def _pipeline(
+        self, scratch: Path, limits: Mapping[str, Any] = MappingProxyType({}), **options: Any
+    ) -> dlt.Pipeline:
+        pipeline: dlt.Pipeline = dlt.pipeline(
+            NAME, pipelines_dir=str(scratch), destination=self._resolved(limits), dataset_name=self.dataset, **options
+        )
+        return pipeline
+
+
+def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:
+    """Every setting of a resolved destination, as its arguments: dlt looks up what it is not given, in all places and
+    two dozen times a run.
+    """
+    fields = config.get_resolvable_fields().items()
+    return {name: config[name] for name, hint in fields if not is_hint_not_resolvable(hint)}
+
+
+def loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
+    """How many rows the last run loaded, by table of ours."""
+    normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
+    counts = normalized.row_counts if normalized else {}
+    return {name: counts[name] for name in TABLES if counts.get(name)}

@@ -1,1 +1,0 @@
-"""The application: what a person or a scheduler runs."""

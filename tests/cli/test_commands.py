@@ -1,0 +1,128 @@
+"""The other commands, and that all of them are documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import typer.main
+
+from listrak_source.cli.errors import Exit
+from listrak_source.cli.main import app
+from listrak_source.sandbox import Sandbox
+from listrak_source.settings import Settings
+from tests.cli.conftest import Listrak
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+_GROUP = cast("Any", typer.main.get_command(app))
+COMMANDS = {name: _GROUP.get_command(None, name) for name in _GROUP.list_commands(None)}
+
+
+@pytest.mark.full
+def test_status_tells_loads_rows_and_watermarks(listrak: Listrak, sandbox: Sandbox) -> None:
+    listrak("pull")
+    sandbox.world.live(2)
+    listrak("pull")
+    code, out, err = listrak("status")
+    assert (code, err) == (0, "")
+    assert re.search(r"contacts\s+\d", out)
+    loads = re.findall(r"^  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+\.\d+ +\d+ \w+", out, re.MULTILINE)
+    assert len(loads) == 2, "each with its time, its id and rows"
+    assert re.search(r"opt-outs\s+\d+\s+2026-03-04 17:00:00\s+consent_events, opt_outs", out), (
+        "read up to Listrak's own clock"
+    )
+
+
+def test_version_and_help(listrak: Listrak) -> None:
+    (version,) = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert listrak("--version") == (0, f"listrak-source {version}\n", "")
+    for command in ([], ["pull"], ["push"], ["push", "plan"]):
+        long, short = listrak(*command, "--help"), listrak(*command, "-h")
+        assert long == short
+        assert "Usage: " in long[1]
+
+
+def test_status_of_nothing(listrak: Listrak, sandbox: Sandbox) -> None:
+    code, _, err = listrak("status")
+    assert code == Exit.FAILED
+    assert "holds no dataset listrak_sms; listrak pull makes it" in err
+    assert not Path("listrak.duckdb").exists(), "a look makes nothing"
+
+
+@pytest.mark.full
+def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The demo sets these for its process: here they must not outlive the test.
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "")
+    code, out, err = listrak("demo", "--contacts", "500")
+    assert (code, err) == (0, "")
+    for part in (
+        "First pull: everything",
+        "3 days of life",
+        "Second pull",
+        "A complete walk",
+        "A second plan: nothing would change.",
+        "List growth",
+        "Why people said stop",
+    ):
+        assert part in out
+    asked = [int(number.replace(",", "")) for number in re.findall(r"Loaded, with ([\d,]+) requests", out)]
+    assert len(asked) == 3
+    assert str(Path("listrak_demo/listrak.duckdb").resolve()) in out
+
+
+def test_sandbox_refuses_a_taken_port(listrak: Listrak, sandbox: Sandbox) -> None:
+    code, _, err = listrak("sandbox", "--contacts", "1", "--port", str(sandbox.port))
+    assert code == Exit.FAILED
+    assert "in use" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented(name: str) -> None:
+    assert f"`listrak {name}`" in README
+    assert COMMANDS[name].help
+    assert "Examples" in COMMANDS[name].epilog
+
+
+def test_every_command_of_push_is_documented() -> None:
+    section = README.partition("- **`listrak push`**")[2].partition("- **`listrak sandbox`**")[0]
+    commands = COMMANDS["push"].commands
+    assert len(commands) == 8
+    for name, command in commands.items():
+        assert f"`{name}`" in section, name
+        assert "Examples" in command.epilog
+        for parameter in command.params:
+            if parameter.opts[0] not in ("--destination", "--dataset", name) and parameter.opts[0].startswith("--"):
+                assert f"`{parameter.opts[0]}" in section, (name, parameter.opts[0])
+
+
+def test_every_option_of_pull_is_documented() -> None:
+    section = README.partition("- **`listrak pull`**")[2].partition("- **`listrak status`**")[0]
+    for parameter in COMMANDS["pull"].params:
+        assert f"`{parameter.opts[0]}`" in section, parameter.opts[0]
+
+
+def test_every_setting_is_documented() -> None:
+    section = README.partition("### Configuration")[2].partition("## The command")[0]
+    for name in Settings.get_resolvable_fields():
+        assert f"`{name}`" in section, name
+
+
+def test_every_exit_code_is_documented() -> None:
+    section = README.partition("| exit code | meaning |")[2]
+    for code in Exit:
+        assert f"\n| {int(code)} | " in section
+
+
+def test_the_readme_names_tests_that_are_there() -> None:
+    section = README.partition("## What is guaranteed, and what is not")[2].partition("## The sandbox")[0]
+    names = re.findall(r"`(?:(tests/[\w/]+)/)?(test_\w+\.py)(?:::(\w+))?`", section)
+    assert len(names) >= 6
+    folder = ROOT / "tests" / "pull"
+    for where, file, test in names:
+        folder = ROOT / where if where else (folder if file == "test_logs.py" else ROOT / "tests" / "pull")
+        text = (folder / file).read_text()
+        assert not test or f"def {test}(" in text, test

