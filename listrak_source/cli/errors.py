@@ -31,6 +31,10 @@ _GOES_ON = {
 }
 """By command: what becomes of it where it was ended before its time."""
 _LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
+_EXTRA = re.compile(r"dlt\[(?P<name>[\w-]+)\]")
+"""How dlt names what is missing."""
+_EXTRAS = {"deltalake": "delta"}
+"""Our extras, where they have another name than dlt's."""
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
 
@@ -74,6 +78,8 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
             return _unfit(cause), Exit.WRONG_USE
         if isinstance(cause, UnknownDestinationModule):
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
+        if isinstance(cause, MissingDependencyException) and (extra := _EXTRA.search(str(cause))):
+            return _not_installed(extra["name"]), Exit.WRONG_USE
         if isinstance(cause, MissingDependencyException | ImportError):
             return _first_line(cause), Exit.WRONG_USE
         if isinstance(cause, StoppedError):
@@ -88,6 +94,11 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
     return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
+
+
+def _not_installed(extra: str) -> str:
+    ours = _EXTRAS.get(extra, extra)
+    return f'The packages for {ours} are not installed: pip install "listrak-source[{ours}]"'
 
 
 def command_of(words: Sequence[str]) -> str:

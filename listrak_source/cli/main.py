@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
+from datetime import timedelta
 from enum import Enum
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
-from listrak_source.cli.output import Dataset, Destination, err, example, out, print_anywhere
+from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 from listrak_source.version import version
 
@@ -76,6 +78,7 @@ class Lookups(str, Enum):
         "listrak pull --table contacts --table opt_outs",
         "listrak pull --full",
         "listrak pull --lookups all",
+        "listrak pull --json",
     )
 )
 def pull(
@@ -113,6 +116,7 @@ def pull(
             metavar="HASH", help="With --full: mark this set of rows as removed, though it is over the budget."
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Load what is new at Listrak into the warehouse; the first time, everything.
 
@@ -121,16 +125,14 @@ def pull(
 
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
+    from listrak_source.api import ConfigurationError
+    from listrak_source.cli.documents import document
     from listrak_source.cli.progress import StepProgress
     from listrak_source.cli.pull import pulled
     from listrak_source.cli.warehouse import Warehouse
     from listrak_source.pull.stored import forget
     from listrak_source.pull.tables import OF_THE_PULL, TABLES
 
-    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
-    for name in table or ():
-        if name not in readable:
-            _stop(f"There is no table {name}. There are: {', '.join(readable)}.", Exit.WRONG_USE)
     options: dict[str, Any] = {
         "full": full or None,
         "start_date": start_date,
@@ -143,33 +145,60 @@ def pull(
         "accept_removals": accept_removals,
     }
     options = {name: value for name, value in options.items() if value is not None}
-    started = time.monotonic()
-    warehouse = Warehouse(destination, dataset)
-    progress = StepProgress(out)
-    with warehouse.writing(progress) as pipeline:
-        if forget_state:
-            forget(pipeline)
-        found = pulled(pipeline, *(table or ()), **options)
-    took = time.monotonic() - started
-    if found.rows:
-        loaded = ", ".join(f"{rows:,} {name}" for name, rows in found.rows.items())
-        out.print(f"Loaded {loaded} into {warehouse.location}, dataset {dataset}, in {took:.1f} s.", highlight=False)
-    else:
-        out.print(f"Nothing new at Listrak; {warehouse.location} is up to date ({took:.1f} s).", highlight=False)
-    for sentence in found.sentences():
-        out.print(sentence, highlight=False, markup=False)
-    if not found.is_whole:
-        raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
+    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
+    with document("pull", wanted=as_json) as told:
+        for name in table or ():
+            if name not in readable:
+                raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
+        started = time.monotonic()
+        warehouse = Warehouse(destination, dataset)
+        told |= {"destination": warehouse.location, "dataset": dataset}
+        with warehouse.writing(StepProgress(err if as_json else out)) as pipeline:
+            if forget_state:
+                forget(pipeline)
+            found = pulled(pipeline, *(table or ()), **options)
+        told |= found.as_document()
+        if not as_json:
+            for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
+                out.print(sentence, highlight=False, markup=False)
+        if not found.is_whole:
+            raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
 
 
-@app.command(epilog=example("listrak status", "listrak status --destination postgres --dataset sms"))
-def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms") -> None:
+@app.command(
+    epilog=example(
+        "listrak status",
+        "listrak status --destination postgres --dataset sms",
+        "listrak status --json",
+        "listrak status --max-age 26h",
+    )
+)
+def status(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    max_age: Annotated[
+        timedelta | None,
+        typer.Option(
+            parser=duration,
+            metavar="TIME",
+            help="Fail, with exit code 1, where a table was read up to longer ago than this: 26h, 90m, 2d.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show rows per table, what was loaded when, how far each list was read, and a pull that is not finished."""
     from listrak_source.cli import output, reports
+    from listrak_source.cli.documents import document
     from listrak_source.cli.warehouse import Warehouse
 
     warehouse = Warehouse(destination, dataset)
-    with warehouse.reading() as pipeline:
+    with document("status", wanted=as_json) as told, warehouse.reading() as pipeline:
+        if max_age is not None:
+            told["stale"] = reports.stale(pipeline, max_age)
+        if as_json:
+            told |= {"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline)
+            _fail_for(told.get("stale", ()))
+            return
         loads = reports.loads(pipeline)
         out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
         if pending := reports.pending(pipeline):
@@ -190,6 +219,14 @@ def status(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         output.table(out, "Latest loads (UTC), and the rows that each wrote last", ["at", "load id", "rows"], rows)
         marks = reports.watermarks(pipeline)
         output.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
+        _fail_for(told.get("stale", ()))
+
+
+def _fail_for(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+    if sentences:
+        raise SystemExit(int(Exit.FAILED))
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))
@@ -260,11 +297,6 @@ def demo(
     run(out, contacts, days)
 
 
-def _stop(sentence: str, code: Exit) -> None:
-    err.print(f"listrak: {sentence}", highlight=False, markup=False)
-    raise SystemExit(int(code))
-
-
 def main() -> None:
     """Run the command. Every failure is one sentence on standard error and an exit code; never a traceback."""
     # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
@@ -284,7 +316,8 @@ def main() -> None:
         if os.environ.get("LISTRAK_TRACEBACK"):
             raise
         sentence, code = explain(error, command_of(sys.argv[1:]))
-        _stop(sentence, code)
+        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+        raise SystemExit(int(code)) from None
 
 
 if __name__ == "__main__":

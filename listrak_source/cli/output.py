@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +22,23 @@ Destination = Annotated[
     str, typer.Option("--destination", "-d", help="Any dlt destination: duckdb, postgres, filesystem, snowflake …")
 ]
 Dataset = Annotated[str, typer.Option("--dataset", help="The dataset (schema) to write to.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, and all else on standard error.")
+]
 
+_DURATION = re.compile(
+    r"(?:(?P<weeks>\d+)w)?(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?"
+)
 _NAME = "listrak-plain"
 _PLAIN = {"…": "...", "·": "-", "—": "-", "─": "-", "━": "-", "│": "|", "█": "#", "▌": "|", "•": "*", "ß": "ss"}
+
+
+def duration(text: str) -> timedelta:
+    """A time as people write it: ``26h``, ``90m``, ``1d12h``."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if not found or not text.strip():
+        raise typer.BadParameter(f"{text!r} is no time: write it as 26h, 90m, 2d or 1d12h")
+    return timedelta(**{name: float(value) for name, value in found.groupdict().items() if value})
 
 
 def example(*lines: str) -> str:

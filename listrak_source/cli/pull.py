@@ -53,6 +53,30 @@ class Pulled:
         """Whether all was done that was asked for."""
         return not self.unread and not self.over_budget
 
+    def loaded(self, location: str, dataset: str, seconds: float) -> str:
+        """Which rows, in a sentence."""
+        if not self.rows:
+            return f"Nothing new at Listrak; {location} is up to date ({seconds:.1f} s)."
+        told = ", ".join(f"{rows:,} {name}" for name, rows in self.rows.items())
+        return f"Loaded {told} into {location}, dataset {dataset}, in {seconds:.1f} s."
+
+    def as_document(self) -> dict[str, Any]:
+        """What was done, for a program."""
+        tables = [name for name in TABLES if name in self.rows or name in self.removed]
+        return {
+            "results": [
+                {"table": name, "rows": self.rows.get(name, 0), "removed": self.removed.get(name, 0)} for name in tables
+            ],
+            "set_aside": [
+                {"table": table, "reason": reason, "records": count}
+                for (table, reason), count in self.set_aside.items()
+            ],
+            "unread": self.unread,
+            "not_proved": self.doubts,
+            "over_budget": self.over_budget,
+            "remarks": self.remarks,
+        }
+
     def sentences(self) -> Iterator[str]:
         """What a person should know besides the rows."""
         if self.removed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from importlib.resources import files
 from typing import Any
 
@@ -167,6 +167,51 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
         (_named(kind, lists), sender, datetime.fromisoformat(moment), readers)
         for (kind, sender, moment, readers), lists in sorted(alike.items())
     ]
+
+
+def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
+    """What was read up to a moment that is longer ago than ``most``: a sentence for each such table."""
+    oldest: dict[str, tuple[timedelta, str, str]] = {}
+    for what, sender, moment, readers in watermarks(pipeline):
+        age = _age(pipeline, moment)
+        for table in readers.split(", "):
+            if age > most and age > oldest.get(table, (timedelta(),))[0]:
+                oldest[table] = (age, what, sender)
+    return [
+        f"{table} is {_hours(age)} old ({what} of sender code {sender}); {_hours(most)} are allowed."
+        for table, (age, what, sender) in sorted(oldest.items())
+    ]
+
+
+def _age(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:
+    """How long ago a moment of Listrak's clock was, by ours since the last pull read both."""
+    now = datetime.now(timezone.utc)
+    noted = pipeline.state.get("sources", {}).get(SOURCE, {}).get("clocks")
+    theirs, ours = map(datetime.fromisoformat, noted) if noted else (now, now)
+    return (theirs - moment) + (now - ours)
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time / timedelta(hours=1):,.1f} hours"
+
+
+def as_document(pipeline: dlt.Pipeline) -> dict[str, Any]:
+    """All of it, for a program."""
+    unfinished, walk = pending(pipeline), last_walk(pipeline)
+    return {
+        "results": [
+            {"table": name, "rows": rows, "removed": gone} for name, (rows, gone) in row_counts(pipeline).items()
+        ],
+        "loads": [{"load_id": load.load_id, "at": load.at, "rows": load.rows} for load in loads(pipeline)],
+        "read_up_to": [
+            {"what": what, "sender_code_id": int(sender), "watermark": moment, "tables": readers.split(", ")}
+            for what, sender, moment, readers in watermarks(pipeline)
+        ],
+        "unfinished_pull_began_at": unfinished.began if unfinished else None,
+        "last_complete_walk": {"began_at": walk[0], "not_proved": walk[1]} if walk else None,
+        "unread": unread(pipeline),
+        "over_budget": removals(pipeline),
+    }
 
 
 def _in_doubt(stream: str) -> str:

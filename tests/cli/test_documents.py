@@ -1,0 +1,99 @@
+"""``--json``: one document on standard output, whatever comes of the command, and nothing else there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from listrak_source.cli.errors import Exit
+from listrak_source.sandbox import Fault, Sandbox
+from listrak_source.version import version
+from tests.cli.conftest import Listrak
+
+
+def read(listrak: Listrak, *arguments: str) -> tuple[dict[str, Any], str]:
+    """The document that a command prints, and what stands on standard error."""
+    code, out, err = listrak(*arguments, "--json")
+    document: dict[str, Any] = json.loads(out)
+    assert document["exit_code"] == code
+    about = document["metadata"]
+    assert (about["command"], about["document_version"]) == (arguments[0], 1)
+    assert about["listrak_source_version"] == version()
+    assert about["generated_at"].endswith("Z")
+    assert document["elapsed_time"] >= 0
+    return document, err
+
+
+def test_a_pull_and_what_is_there(listrak: Listrak, sandbox: Sandbox) -> None:
+    truth = sandbox.world.truth()
+    document, err = read(listrak, "pull")
+    assert (document["status"], document["message"], document["unread"]) == ("success", None, [])
+    loaded = {one["table"]: one["rows"] for one in document["results"]}
+    assert loaded["contacts"] == len(truth["contacts"])
+    assert loaded["opt_outs"] == len(truth["opt_outs"])
+    assert "Reading: " in err, "progress goes elsewhere"
+    assert document["destination"].endswith("listrak.duckdb")
+    assert document["dataset"] == "listrak_sms"
+    again, _ = read(listrak, "pull")
+    assert (again["status"], again["results"]) == ("success", [])
+
+    there, err = read(listrak, "status")
+    assert err == ""
+    rows = {one["table"]: (one["rows"], one["removed"]) for one in there["results"]}
+    assert rows["contacts"] == (len(truth["contacts"]), 0)
+    assert there["loads"][-1]["rows"]["contacts"] == len(truth["contacts"])
+    assert there["unfinished_pull_began_at"] is None
+    assert there["last_complete_walk"] is None
+    marks = [one for one in there["read_up_to"] if one["what"] == "opt-outs"]
+    assert {one["sender_code_id"] for one in marks} == set(truth["sender_codes"])
+    assert all(one["watermark"].endswith("Z") and "opt_outs" in one["tables"] for one in marks)
+
+
+def test_what_could_not_be_read(listrak: Listrak, sandbox: Sandbox) -> None:
+    sender = min(sandbox.world.sender_codes)
+    path = f"/ShortCode/{sender}/"
+    sandbox.faults.add(Fault("status", "list_phone_lists", path=path, times=None, status=403))
+    document, _ = read(listrak, "pull", "--table", "lists")
+    sandbox.faults.clear()
+    assert (document["status"], document["exit_code"]) == ("partial", Exit.NOT_ALL)
+    assert [told for told in document["unread"] if str(sender) in told]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("pull", "--table", "people"), Exit.WRONG_USE, "There is no table people. There are: sender_codes,"),
+        (("pull", "-d", "nowhere"), Exit.WRONG_USE, "There is no such destination"),
+        (("status",), Exit.FAILED, "holds no dataset listrak_sms; listrak pull makes it"),
+    ],
+)
+def test_what_fails(listrak: Listrak, sandbox: Sandbox, arguments: tuple[str, ...], code: Exit, said: str) -> None:
+    document, err = read(listrak, *arguments)
+    assert (document["status"], document["exit_code"]) == ("error", code)
+    assert said in document["message"]
+    assert f"listrak: {document['message']}" in err
+
+
+def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
+    """By Listrak's clock, which the last pull has read, and ours since: the sandbox lives months before us."""
+    listrak("pull")
+    sandbox.world.clock.advance(hours=30)
+    listrak("pull", "--table", "opt_outs")
+    assert listrak("status", "--max-age", "1d7h")[0] == 0
+    code, out, err = listrak("status", "--max-age", "26h")
+    assert code == Exit.FAILED
+    stale = {line.removeprefix("listrak: ").partition(" ")[0] for line in err.splitlines()}
+    assert stale == {"consent_events", "contact_profile_values", "contacts", "list_memberships"}
+    assert "of sender code" in err
+    assert "30.0 hours old" in err
+    assert "Read up to" in out, "it shows what it shows otherwise"
+    document, _ = read(listrak, "status", "--max-age", "26h")
+    assert (document["status"], document["exit_code"], len(document["stale"])) == ("error", Exit.FAILED, 4)
+    listrak("pull")
+    assert listrak("status", "--max-age", "26h")[0] == 0
+    assert listrak("status", "--max-age", "0h")[0] == Exit.FAILED
+    code, _, err = listrak("status", "--max-age", "soon")
+    assert code == Exit.WRONG_USE
+    assert "'soon' is no time: write it as 26h, 90m, 2d or 1d12h" in " ".join(err.split())
