@@ -11,6 +11,7 @@ from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
     ConfigValueCannotBeCoercedException,
+    ValueNotSecretException,
 )
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
@@ -76,6 +77,9 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
             return _missing(cause), Exit.WRONG_USE
         if isinstance(cause, ConfigValueCannotBeCoercedException):
             return _unfit(cause), Exit.WRONG_USE
+        if isinstance(cause, ValueNotSecretException):
+            where = cause.provider_name
+            return f"{cause.key} is a secret, and {where} holds none: move it to .dlt/secrets.toml.", Exit.WRONG_USE
         if isinstance(cause, UnknownDestinationModule):
             return "There is no such destination; try duckdb, postgres, filesystem, snowflake …", Exit.WRONG_USE
         if isinstance(cause, MissingDependencyException) and (extra := _EXTRA.search(str(cause))):
@@ -157,7 +161,7 @@ def _missing(error: ConfigFieldMissingException) -> str:
     settings = " and ".join(names)
     return (
         f"{'A setting is' if len(names) == 1 else 'Settings are'} missing: set {settings} in the environment, or the"
-        " same in .dlt/secrets.toml (.dlt/secrets.toml.example shows how)."
+        " same in .dlt/secrets.toml (listrak init writes one)."
     )
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -61,6 +62,24 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+@app.command(epilog=example("listrak init", "listrak init --destination postgres"))
+def init(
+    destination: Annotated[str, typer.Option("--destination", "-d", help="Where the data is to go.")] = "duckdb",
+) -> None:
+    """Write a project's first files here: .dlt/config.toml, .dlt/secrets.toml, listrak_push.toml. Overwrite none."""
+    from listrak_source.cli.init import SECRETS, begin, to_install
+
+    made, kept = begin(Path(), destination)
+    for sentence in (
+        f"Wrote {', '.join(map(str, made))}." if made else "",
+        f"Kept {', '.join(map(str, kept))}: there already." if kept else "",
+        f"Install what it needs: {install}" if (install := to_install(destination)) else "",
+        f"Put the integration's id and secret into {SECRETS}; then: listrak pull -d {destination}",
+    ):
+        if sentence:
+            out.print(sentence, highlight=False, markup=False)
 
 
 class Lookups(str, Enum):

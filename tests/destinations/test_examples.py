@@ -1,4 +1,4 @@
-"""The worked examples in ``.dlt/examples``: dlt's own classes take each of them, without the vendor's driver."""
+"""The templates of destinations: dlt's own classes take each of them, without the vendor's driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from dlt.common.destination.client import DestinationClientDwhConfiguration
 from listrak_source.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / ".dlt" / "examples").glob("*.toml"))
+TEMPLATES = ROOT / "listrak_source" / "cli" / "templates" / "destinations"
+EXAMPLES = sorted(path for path in TEMPLATES.glob("*.toml") if path.stem != "duckdb")
 SECRET = {"password", "private_key", "client_secret", "aws_secret_access_key"}
 
 

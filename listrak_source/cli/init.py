@@ -1,0 +1,84 @@
+"""The first files of a project: settings, secrets, and a file of syncs, from the templates in the wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import Table
+
+from listrak_source.api import ConfigurationError
+
+SECRETS = Path(".dlt/secrets.toml")
+_TEMPLATES = files("listrak_source.cli") / "templates"
+_SECOND_PART = re.compile(r"^# \.dlt/secrets\.toml$", re.MULTILINE)
+"""What divides a destination's template: settings before it, secrets after it."""
+_EXTRA = re.compile(r"pip install \"listrak-source\[[\w,]+\]\"")
+
+
+def destinations() -> list[str]:
+    """The destinations that there is a template for."""
+    return sorted(Path(one.name).stem for one in (_TEMPLATES / "destinations").iterdir())
+
+
+def begin(folder: Path, destination: str) -> tuple[list[Path], list[Path]]:
+    """Write the files into ``folder``; returns those that were made, and those that were there and stay as they are.
+
+    Raises :class:`ConfigurationError` for a destination without a template.
+    """
+    config, secrets = _parts(destination)
+    texts = {
+        Path(".dlt/config.toml"): _together(_template("config.toml"), config),
+        SECRETS: _together(_template("secrets.toml"), secrets),
+        Path(".dlt/.gitignore"): "secrets.toml\n",
+        Path("listrak_push.toml"): _template("listrak_push.toml"),
+    }
+    made, kept = [], []
+    for path, text in texts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # Exclusively: what is there is somebody's work, and a link may lead anywhere.
+            opened = os.open(folder / path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            kept.append(path)
+            continue
+        with os.fdopen(opened, "w", encoding="utf-8") as file:
+            file.write(text)
+        made.append(path)
+    return made, kept
+
+
+def to_install(destination: str) -> str | None:
+    """The command that installs what the destination needs; None where it needs nothing more."""
+    found = _EXTRA.search(_template(f"destinations/{destination}.toml"))
+    return found[0] if found else None
+
+
+def _parts(destination: str) -> tuple[str, str]:
+    if destination not in (known := destinations()):
+        raise ConfigurationError(f"there is no template for {destination!r}; there are {', '.join(known)}")
+    config, secrets = _SECOND_PART.split(_template(f"destinations/{destination}.toml"))
+    return config, secrets
+
+
+def _template(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _together(ours: str, more: str) -> str:
+    """Two TOML documents as one."""
+    document = tomlkit.parse(ours)
+    _add(document, tomlkit.parse(more))
+    return tomlkit.dumps(document)
+
+
+def _add(into: Any, part: Any) -> None:
+    for name, item in part.items():
+        if name in into and isinstance(item, Table):
+            _add(into[name], item)
+        else:
+            into[name] = item

@@ -1,0 +1,89 @@
+"""``listrak init``: the first files of a project, and a pull with them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from listrak_source.cli.errors import Exit
+from listrak_source.cli.init import destinations
+from listrak_source.push import load
+from listrak_source.sandbox import Sandbox
+from tests.cli.conftest import Listrak
+
+FILES = (".dlt/config.toml", ".dlt/secrets.toml", ".dlt/.gitignore", "listrak_push.toml")
+
+
+@pytest.mark.parametrize("destination", destinations())
+def test_each_destination_has_its_files(listrak: Listrak, destination: str) -> None:
+    code, out, err = listrak("init", "-d", destination)
+    assert (code, err) == (0, "")
+    config, secrets = (tomlkit.parse(Path(name).read_text()).unwrap() for name in FILES[:2])
+    assert destination in config.get("destination", {}) | secrets.get("destination", {})
+    assert secrets["sources"]["listrak"].keys() == {"client_id", "client_secret"}
+    assert not {"client_secret", "password"} & set(config["sources"]["listrak"])
+    assert load("listrak_push.toml") == {}
+    assert f"listrak pull -d {destination}" in out
+    assert ("pip install" in out) is (destination != "duckdb")
+
+
+def test_secrets_are_their_owners_and_out_of_git(listrak: Listrak) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    listrak("init")
+    assert os.stat(".dlt/secrets.toml").st_mode & 0o777 == 0o600  # noqa: PTH116 - as a shell sees it
+    status = subprocess.run(["git", "status", "--short", "-uall"], capture_output=True, text=True, check=True).stdout
+    assert ".dlt/config.toml" in status
+    assert "secrets.toml" not in status
+
+
+def test_what_is_there_stays(listrak: Listrak, tmp_path: Path) -> None:
+    Path(".dlt").mkdir()
+    Path(".dlt/secrets.toml").write_text("mine")
+    elsewhere = tmp_path / "elsewhere"
+    Path("listrak_push.toml").symlink_to(elsewhere)
+    code, out, _ = listrak("init")
+    assert code == 0
+    assert Path(".dlt/secrets.toml").read_text() == "mine"
+    assert not elsewhere.exists(), "a link is somebody's too"
+    assert "Kept .dlt/secrets.toml, listrak_push.toml: there already." in out
+    before = {name: Path(name).read_text() for name in FILES[:3]}
+    assert "Wrote" not in listrak("init")[1]
+    assert {name: Path(name).read_text() for name in FILES[:3]} == before
+
+
+def test_a_destination_that_has_no_template(listrak: Listrak) -> None:
+    code, _, err = listrak("init", "-d", "nowhere")
+    assert code == Exit.WRONG_USE
+    assert "there is no template for 'nowhere'; there are bigquery, clickhouse" in err
+    assert not Path(".dlt").exists()
+
+
+def test_filled_in_it_pulls(server: Sandbox, listrak: Listrak) -> None:
+    listrak("init")
+    secrets, config = Path(".dlt/secrets.toml"), Path(".dlt/config.toml")
+    text = secrets.read_text()
+    text = text.replace("the integration's client id", server.client_id)
+    secrets.write_text(text.replace("the integration's client secret", server.client_secret))
+    address = f'[sources.listrak]\nbase_url = "{server.base_url}"\ntoken_url = "{server.token_url}"'
+    config.write_text(config.read_text().replace("[sources.listrak]", address))
+    # In a process of its own: dlt reads its files once in a process.
+    command = [sys.executable, "-m", "listrak_source", "pull", "--table", "lists"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert Path("listrak.duckdb").exists()
+
+
+def test_a_secret_among_the_settings_is_named(server: Sandbox) -> None:
+    """dlt counts DuckDB's path as one, which nobody would guess."""
+    Path(".dlt").mkdir()
+    Path(".dlt/config.toml").write_text('[destination.duckdb]\ncredentials = "sms.duckdb"\n')
+    command = [sys.executable, "-m", "listrak_source", "pull", "--table", "lists"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == Exit.WRONG_USE
+    said = "destination.duckdb.credentials is a secret, and config.toml holds none: move it to .dlt/secrets.toml."
+    assert run.stderr == f"listrak: {said}\n"
