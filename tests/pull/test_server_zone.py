@@ -44,6 +44,7 @@ def set_zone(warehouse: Warehouse, zone: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @in_postgres
 @pytest.mark.parametrize("zone", ["America/New_York", pytest.param("Asia/Kolkata", marks=pytest.mark.full)])
 @pytest.mark.parametrize(

@@ -27,29 +27,29 @@ def _of_list(someone: Somebody) -> dict[str, Fault]:
     sender = f"/ShortCode/{someone.sender_code_id}/"
     return {
         "a list that fails": _always("list_contacts", path, 500),
-        "a list that is refused": _always("list_contacts", path, 403),
-        "a list that is not found": _always("list_contacts", path, 404, GONE),
         "opt-outs that fail": _always("list_opt_outs", sender, 500),
         "messages that are refused": _always("list_transactional_messages", path, 401),
-        "messages of an inactive list": _always("list_transactional_messages", path, 400, INACTIVE),
         "lists that fail": _always("list_phone_lists", sender, 500),
         "fields that are refused": _always("list_profile_fields", sender, 403),
+        "a list that is refused": _always("list_contacts", path, 403),
+        "a list that is not found": _always("list_contacts", path, 404, GONE),
+        "messages of an inactive list": _always("list_transactional_messages", path, 400, INACTIVE),
     }
 
 
 NAMED = {
     "a list that fails": "contacts of list",
-    "a list that is refused": "contacts of list",
-    "a list that is not found": "contacts of list",
     "opt-outs that fail": "opt-outs of sender code",
     "messages that are refused": "transactional messages of list",
-    "messages of an inactive list": "transactional messages of list",
     "lists that fail": "lists of sender code",
     "fields that are refused": "profile fields of sender code",
+    "a list that is refused": "contacts of list",
+    "a list that is not found": "contacts of list",
+    "messages of an inactive list": "transactional messages of list",
 }
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 5)
 @pytest.mark.parametrize("failure", NAMED)
 def test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else(warehouse: Warehouse, failure: str) -> None:
     """13.B10: all else is pulled, the failure is named until it is over, and then what was missed comes."""
