@@ -183,4 +183,4 @@ def _within(name: str, value: float, low: float, high: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigurationError(f"sources.listrak.{name}: {value!r} is not a number")
     if not low <= value <= high:
-        raise ConfigurationError(f"sources.listrak.{name}: {value} is not between {low} and {high}")
+        raise ConfigurationError(f"sources.listrak.{name}: {value:,} is not between {low:,} and {high:,}")

@@ -22,5 +22,7 @@ def customers() -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not sys.argv[1].isdecimal():
+        sys.exit("usage: contact_import.py SENDER_CODE_ID")
     listrak = contact_import(int(sys.argv[1]), phone="mobile", columns={"tier": "Tier"})
     print(dlt.pipeline("tiers", destination=listrak).run(customers()))

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -16,6 +16,8 @@ from listrak_source.version import version
 VERSION = 1
 """Of the document's shape: names may be added to it, and none is taken away or told otherwise."""
 
+_TOLD = "listrak_document"
+"""On an error: a document was printed of it."""
 _STATUS = {Exit.DONE: "success", Exit.NOT_ALL: "partial", Exit.TRY_AGAIN: "partial"}
 
 
@@ -31,10 +33,12 @@ def document(command: str, *, wanted: bool = True) -> Iterator[dict[str, Any]]:
     except SystemExit as end:  # done, but not all
         code = Exit(int(end.code or 0))
         status = _STATUS.get(code, "error")
+        vars(end)[_TOLD] = True
         raise
     except BaseException as error:
         message, code = explain(error, command)
         status = "error"
+        vars(error)[_TOLD] = True
         raise
     finally:
         if wanted:
@@ -51,6 +55,17 @@ def document(command: str, *, wanted: bool = True) -> Iterator[dict[str, Any]]:
                 "elapsed_time": round(time.monotonic() - began, 3),
             }
             sys.stdout.write(json.dumps({"metadata": about, **outcome, **told}, indent=2, default=_as_text) + "\n")
+
+
+def fail(command: str, error: BaseException) -> None:
+    """Print the document of a command that failed, unless :func:`document` has: before it had begun, say."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if _TOLD in vars(cause):
+            return
+        cause = cause.__cause__ or cause.__context__
+    with suppress(BaseException), document(command):
+        raise error
 
 
 def _as_text(value: Any) -> str:

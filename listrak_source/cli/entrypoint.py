@@ -32,7 +32,7 @@ def main() -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # a reader that has gone away
+        with suppress(OSError, ValueError, AttributeError):  # a reader that has gone away, or none from the beginning
             stream.flush()
     os._exit(code)
 

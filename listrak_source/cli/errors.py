@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
-from typing import get_args, get_origin
+from pathlib import Path
+from typing import Any, cast, get_args, get_origin
 
+import tomlkit
+import typer
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
@@ -15,6 +18,8 @@ from dlt.common.configuration.exceptions import (
 )
 from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
+from dlt.common.schema.exceptions import InvalidSchemaName
+from tomlkit.exceptions import TOMLKitError
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
 from listrak_source.api.redact import redact
@@ -37,6 +42,10 @@ _EXTRA = re.compile(r"dlt\[(?P<name>[\w-]+)\]")
 _EXTRAS = {"deltalake": "delta"}
 """Our extras, where they have another name than dlt's."""
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
+
+
+_UsageError = cast("type[Exception]", typer.BadParameter.__base__)
+"""Click's, or Typer's own copy of it: that depends on Typer's version."""
 
 
 class Exit(IntEnum):
@@ -77,6 +86,15 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
             return _missing(cause), Exit.WRONG_USE
         if isinstance(cause, ConfigValueCannotBeCoercedException):
             return _unfit(cause), Exit.WRONG_USE
+        if isinstance(cause, _UsageError):
+            return cast("Any", cause).format_message(), Exit.WRONG_USE
+        if isinstance(cause, TOMLKitError):
+            return _no_toml(cause), Exit.WRONG_USE
+        if isinstance(cause, InvalidSchemaName):
+            return (
+                "The dataset's name does not fit: it takes letters, digits and _, and begins with a letter.",
+                Exit.WRONG_USE,
+            )
         if isinstance(cause, ValueNotSecretException):
             where = cause.provider_name
             return f"{cause.key} is a secret, and {where} holds none: move it to .dlt/secrets.toml.", Exit.WRONG_USE
@@ -103,6 +121,18 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
 def _not_installed(extra: str) -> str:
     ours = _EXTRAS.get(extra, extra)
     return f'The packages for {ours} are not installed: pip install "listrak-source[{ours}]"'
+
+
+def _no_toml(error: TOMLKitError) -> str:
+    """dlt reads its files without saying which one was wrong."""
+    for name in (".dlt/secrets.toml", ".dlt/config.toml"):
+        try:
+            tomlkit.parse(Path(name).read_text(encoding="utf-8"))
+        except OSError:
+            continue
+        except (TOMLKitError, UnicodeDecodeError) as wrong:
+            return f"{name} is no TOML: {redact(_first_line(wrong))}."
+    return f"A file of settings is no TOML: {redact(_first_line(error))}."
 
 
 def command_of(words: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
+from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from listrak_source.api import ConfigurationError
@@ -17,6 +18,11 @@ SECRETS = Path(".dlt/secrets.toml")
 _TEMPLATES = files("listrak_source.cli") / "templates"
 _SECOND_PART = re.compile(r"^# \.dlt/secrets\.toml$", re.MULTILINE)
 """What divides a destination's template: settings before it, secrets after it."""
+_IGNORED = """# data and secrets stay on this machine
+*.duckdb
+*.duckdb.*
+.dlt/secrets.toml
+"""
 _EXTRA = re.compile(r"pip install \"listrak-source\[[\w,]+\]\"")
 
 
@@ -25,31 +31,55 @@ def destinations() -> list[str]:
     return sorted(Path(one.name).stem for one in (_TEMPLATES / "destinations").iterdir())
 
 
-def begin(folder: Path, destination: str) -> tuple[list[Path], list[Path]]:
-    """Write the files into ``folder``; returns those that were made, and those that were there and stay as they are.
+def begin(folder: Path, destination: str) -> tuple[list[Path], list[Path], list[str]]:
+    """Write the files into ``folder``; returns those that were made, those that were there and stay as they are, and
+    what is to be added to these for the destination.
 
-    Raises :class:`ConfigurationError` for a destination without a template.
+    Raises :class:`ConfigurationError` for a destination without a template, and where nothing can be written.
     """
     config, secrets = _parts(destination)
+    parts = {Path(".dlt/config.toml"): config, SECRETS: secrets}
     texts = {
         Path(".dlt/config.toml"): _together(_template("config.toml"), config),
         SECRETS: _together(_template("secrets.toml"), secrets),
         Path(".dlt/.gitignore"): "secrets.toml\n",
+        Path(".gitignore"): _IGNORED,
         Path("listrak_push.toml"): _template("listrak_push.toml"),
     }
-    made, kept = [], []
+    made: list[Path] = []
+    kept: list[Path] = []
     for path, text in texts.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         try:
-            # Exclusively: what is there is somebody's work, and a link may lead anywhere.
-            opened = os.open(folder / path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            kept.append(path)
-            continue
-        with os.fdopen(opened, "w", encoding="utf-8") as file:
-            file.write(text)
-        made.append(path)
-    return made, kept
+            (kept, made)[_write(folder / path, text)].append(path)
+        except OSError as error:
+            raise ConfigurationError(f"{path} cannot be written ({error.strerror})") from error
+    lacking = [path for path in kept if path in parts and _lacks(folder / path, destination, parts[path])]
+    return made, kept, [f"Add to {path}:\n\n{parts[path].strip()}\n" for path in lacking]
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file that is not there yet; tell whether it was not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Exclusively: what is there is somebody's work, and a link may lead anywhere.
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        if not path.is_file():
+            raise
+        return False
+    with os.fdopen(opened, "w", encoding="utf-8") as file:
+        file.write(text)
+    return True
+
+
+def _lacks(path: Path, destination: str, part: str) -> bool:
+    """Whether a file that was there says nothing of a destination, though its template does."""
+    if not tomlkit.parse(part).unwrap().get("destination"):
+        return False
+    try:
+        return destination not in tomlkit.parse(path.read_text(encoding="utf-8")).unwrap().get("destination", {})
+    except (OSError, UnicodeDecodeError, TOMLKitError):
+        return True
 
 
 def to_install(destination: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
@@ -20,6 +21,8 @@ from listrak_source.cli.process import Terminated
 from listrak_source.version import version
 
 _PUSH = "push"
+_DOCUMENTED = ("pull", "status")
+"""The commands that print a document with ``--json``."""
 
 
 class _Commands(TyperGroup):
@@ -71,12 +74,14 @@ def init(
     """Write a project's first files here: .dlt/config.toml, .dlt/secrets.toml, listrak_push.toml. Overwrite none."""
     from listrak_source.cli.init import SECRETS, begin, to_install
 
-    made, kept = begin(Path(), destination)
+    made, kept, lacking = begin(Path(), destination)
+    where = "" if destination == "duckdb" else f", and what .dlt/config.toml and it ask for of {destination}"
     for sentence in (
         f"Wrote {', '.join(map(str, made))}." if made else "",
         f"Kept {', '.join(map(str, kept))}: there already." if kept else "",
+        *lacking,
         f"Install what it needs: {install}" if (install := to_install(destination)) else "",
-        f"Put the integration's id and secret into {SECRETS}; then: listrak pull -d {destination}",
+        f"Put the integration's id and secret into {SECRETS}{where}; then: listrak pull -d {destination}",
     ):
         if sentence:
             out.print(sentence, highlight=False, markup=False)
@@ -200,7 +205,7 @@ def status(
         typer.Option(
             parser=duration,
             metavar="TIME",
-            help="Fail, with exit code 1, where a table was read up to longer ago than this: 26h, 90m, 2d.",
+            help="Fail, with exit code 1, where a table of people or stops was read up to longer ago: 26h, 90m, 2d.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -214,6 +219,7 @@ def status(
     with document("status", wanted=as_json) as told, warehouse.reading() as pipeline:
         if max_age is not None:
             told["stale"] = reports.stale(pipeline, max_age)
+            told["message"] = " ".join(told["stale"]) or None
         if as_json:
             told |= {"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline)
             _fail_for(told.get("stale", ()))
@@ -326,17 +332,25 @@ def main() -> None:
     # A long pull has many load files: each goes when it is loaded.
     os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
     print_anywhere()
+    command = command_of(sys.argv[1:])
+    as_json = "--json" in sys.argv and command in _DOCUMENTED
     try:
-        app()
+        # Alone, Typer says itself what is wrong with an option, with its usage; a document has to say it too.
+        ended = app(standalone_mode=not as_json)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         # Typer ends an interrupted command with a code of its own, and no word.
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise
+        if as_json:
+            from listrak_source.cli.documents import fail
+
+            fail(command, error)
         if os.environ.get("LISTRAK_TRACEBACK"):
-            raise
-        sentence, code = explain(error, command_of(sys.argv[1:]))
+            traceback.print_exception(error)
+        sentence, code = explain(error, command)
         err.print(f"listrak: {sentence}", highlight=False, markup=False)
         raise SystemExit(int(code)) from None
+    raise SystemExit(ended if isinstance(ended, int) else 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -27,7 +28,7 @@ AsJson = Annotated[
 ]
 
 _DURATION = re.compile(
-    r"(?:(?P<weeks>\d+)w)?(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?"
+    r"(?:(?P<weeks>\d+)w)?(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
 )
 _NAME = "listrak-plain"
 _PLAIN = {"…": "...", "·": "-", "—": "-", "─": "-", "━": "-", "│": "|", "█": "#", "▌": "|", "•": "*", "ß": "ss"}
@@ -36,9 +37,10 @@ _PLAIN = {"…": "...", "·": "-", "—": "-", "─": "-", "━": "-", "│": "|
 def duration(text: str) -> timedelta:
     """A time as people write it: ``26h``, ``90m``, ``1d12h``."""
     found = _DURATION.fullmatch(text.strip().lower())
-    if not found or not text.strip():
-        raise typer.BadParameter(f"{text!r} is no time: write it as 26h, 90m, 2d or 1d12h")
-    return timedelta(**{name: float(value) for name, value in found.groupdict().items() if value})
+    if found and text.strip():
+        with suppress(OverflowError):
+            return timedelta(**{name: float(value) for name, value in found.groupdict().items() if value})
+    raise typer.BadParameter(f"{text!r} is no time: write it as 26h, 90m, 2d or 1d12h")
 
 
 def example(*lines: str) -> str:

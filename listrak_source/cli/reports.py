@@ -170,7 +170,11 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
 
 
 def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
-    """What was read up to a moment that is longer ago than ``most``: a sentence for each such table."""
+    """What was read up to a moment that is longer ago than ``most``: a sentence for each such table, or one where no
+    people and no stops were ever read.
+    """
+    if not watermarks(pipeline):
+        return ["No contacts and no opt-outs were ever read into this dataset; listrak pull reads them."]
     oldest: dict[str, tuple[timedelta, str, str]] = {}
     for what, sender, moment, readers in watermarks(pipeline):
         age = _age(pipeline, moment)
@@ -178,7 +182,7 @@ def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
             if age > most and age > oldest.get(table, (timedelta(),))[0]:
                 oldest[table] = (age, what, sender)
     return [
-        f"{table} is {_hours(age)} old ({what} of sender code {sender}); {_hours(most)} are allowed."
+        f"{table} is {_spoken(age)} old ({what} of sender code {sender}), and may be {_spoken(most)}."
         for table, (age, what, sender) in sorted(oldest.items())
     ]
 
@@ -191,8 +195,11 @@ def _age(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:
     return (theirs - moment) + (now - ours)
 
 
-def _hours(time: timedelta) -> str:
-    return f"{time / timedelta(hours=1):,.1f} hours"
+def _spoken(time: timedelta) -> str:
+    for unit in ("hours", "minutes"):
+        if time >= timedelta(**{unit: 1}):
+            return f"{time / timedelta(**{unit: 1}):,.1f} {unit}"
+    return f"{time.total_seconds():,.1f} seconds"
 
 
 def as_document(pipeline: dlt.Pipeline) -> dict[str, Any]:

@@ -67,13 +67,44 @@ def test_what_could_not_be_read(listrak: Listrak, sandbox: Sandbox) -> None:
         (("pull", "--table", "people"), Exit.WRONG_USE, "There is no table people. There are: sender_codes,"),
         (("pull", "-d", "nowhere"), Exit.WRONG_USE, "There is no such destination"),
         (("status",), Exit.FAILED, "holds no dataset listrak_sms; listrak pull makes it"),
+        (("pull", "--workers", "abc"), Exit.WRONG_USE, "Invalid value for '--workers'"),
+        (("pull", "--lookups", "some"), Exit.WRONG_USE, "'some' is not one of"),
+        (("pull", "--nonsense"), Exit.WRONG_USE, "--nonsense"),
+        (("pull", "people"), Exit.WRONG_USE, "people"),
+        (("pull", "--dataset", "a b;drop"), Exit.WRONG_USE, "The dataset's name does not fit"),
+        (("status", "--max-age", "soon"), Exit.WRONG_USE, "'soon' is no time"),
+        (("status", "--max-age", "99999999999d"), Exit.WRONG_USE, "is no time: write it as 26h"),
     ],
 )
 def test_what_fails(listrak: Listrak, sandbox: Sandbox, arguments: tuple[str, ...], code: Exit, said: str) -> None:
     document, err = read(listrak, *arguments)
     assert (document["status"], document["exit_code"]) == ("error", code)
     assert said in document["message"]
+    assert err.count(document["message"]) == 1
     assert f"listrak: {document['message']}" in err
+
+
+@pytest.mark.parametrize(("secret", "code"), [("wrong", Exit.REFUSED), (None, Exit.WRONG_USE)])
+def test_a_traceback_changes_no_exit_code(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, secret: str | None, code: Exit
+) -> None:
+    monkeypatch.setenv("LISTRAK_TRACEBACK", "1")
+    monkeypatch.setenv("SOURCES__LISTRAK__CLIENT_SECRET", secret or " ")
+    document, err = read(listrak, "pull", "--table", "lists")
+    assert document["exit_code"] == code
+    assert "Traceback (most recent call last)" in err
+    assert err.rstrip().endswith(f"listrak: {document['message']}")
+
+
+def test_where_nobody_was_ever_read(listrak: Listrak, sandbox: Sandbox) -> None:
+    """An alarm must not stay green for it."""
+    listrak("pull", "--table", "lists")
+    document, err = read(listrak, "status", "--max-age", "26h")
+    assert document["exit_code"] == Exit.FAILED
+    assert (
+        document["message"] == "No contacts and no opt-outs were ever read into this dataset; listrak pull reads them."
+    )
+    assert document["message"] in err
 
 
 def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
@@ -93,7 +124,7 @@ def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
     assert (document["status"], document["exit_code"], len(document["stale"])) == ("error", Exit.FAILED, 4)
     listrak("pull")
     assert listrak("status", "--max-age", "26h")[0] == 0
-    assert listrak("status", "--max-age", "0h")[0] == Exit.FAILED
+    assert "0.0 hours" not in listrak("status", "--max-age", "0h")[2]
     code, _, err = listrak("status", "--max-age", "soon")
     assert code == Exit.WRONG_USE
     assert "'soon' is no time: write it as 26h, 90m, 2d or 1d12h" in " ".join(err.split())
