@@ -16,7 +16,7 @@ __all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "lo
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from listrak_source.version import version
+        from listrak_source.api.version import version
 
         return version()
     # The client alone needs neither dlt nor Arrow, and starts in a fraction of their time.

@@ -17,7 +17,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from listrak_source.api.address import is_loopback
-from listrak_source.version import version
+from listrak_source.api.version import version
 
 _CHUNK = 1 << 20
 """Bytes to read at a time. requests' own 10 kB would have each page wait for the interpreter's lock a hundred times."""

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
 from typing import Any
 
+from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit, explain
-from listrak_source.version import version
 
 VERSION = 1
 """Of the document's shape: names may be added to it, and none is taken away or told otherwise."""

@@ -15,10 +15,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
-from listrak_source.version import version
 
 _PUSH = "push"
 _DOCUMENTED = ("pull", "status")

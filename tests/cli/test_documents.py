@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import Fault, Sandbox
-from listrak_source.version import version
 from tests.cli.conftest import Listrak
 
 

@@ -87,6 +87,7 @@ def test_what_is_ours_of_the_state_is_looked_at_too(warehouse: Warehouse) -> Non
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @anywhere
 def test_a_pull_after_its_state_was_forgotten_keeps_all_rows(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox

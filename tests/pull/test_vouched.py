@@ -68,7 +68,7 @@ def test_what_is_gone_is_read_again_and_the_pull_says_so(warehouse: Warehouse, n
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 4)
+@pytest.mark.cases(0, 3)
 @pytest.mark.parametrize("name", ["walks", "seen_keys", "rejected_rows"])
 @pytest.mark.parametrize("full", [True, False])
 def test_what_a_pull_tells_of_itself_is_made_again(warehouse: Warehouse, name: str, full: bool) -> None:

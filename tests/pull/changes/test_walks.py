@@ -171,7 +171,7 @@ def test_a_walk_in_several_loads_writes_the_rows_of_one(
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("after", [2, 1, 3, 5])
 def test_a_walk_that_another_process_goes_on_with_ends_with_the_same_rows(
     warehouse: Warehouse, twin: Warehouse, someone: Somebody, shared: Somebody, after: int
@@ -231,7 +231,7 @@ def test_a_walk_that_is_killed_at_many_moments_ends_with_the_same_rows(
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 4)
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize(("after", "options"), [(2, {}), (2, OTHER), *((after, {}) for after in (1, 3, 4, 6, 8))])
 def test_who_joins_another_list_unchanged_is_looked_up_whoever_ends_the_pull(
     warehouse: Warehouse, someone: Somebody, after: int, options: dict[str, Any]

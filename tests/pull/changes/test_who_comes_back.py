@@ -22,7 +22,7 @@ from tests.pull.warehouse import Warehouse
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 5)
+@pytest.mark.cases(0, 3)
 @pytest.mark.parametrize("how", [{"full": True}, {}, {"full": True, "lookups": "none"}, {"lookups": "none"}])
 @pytest.mark.parametrize("dated", [False, True], ids=["without a date", "with a date"])
 def test_a_removed_contact_that_comes_back_unchanged_is_alive_again(

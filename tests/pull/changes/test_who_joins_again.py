@@ -95,7 +95,7 @@ def test_who_joins_again_just_after_midnight_is_placed_anew(
 
 
 @LATER
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", ["leave", "stop"])
 @EACH
 def test_both_consents_of_who_joins_again_and_leaves_are_told(
