@@ -128,7 +128,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None], str]] = {
     "a table that is none": (["--table", "people"], {}, "There is no table people. There are: sender_codes,"),
     "a list that is not there": (["--list", "1"], {}, "sources.listrak.lists: Listrak has no 1"),
     "a date that is none": (["--start-date", "soon"], {}, "sources.listrak.start_date: 'soon' is no date"),
-    "too many workers": (["--workers", "1000"], {}, "sources.listrak.workers: 1000 is not between 1 and 64"),
+    "too many workers": (["--workers", "1000"], {}, "sources.listrak.workers: 1,000 is not between 1 and 64"),
     "a destination that is none": (["-d", "nowhere"], {}, "There is no such destination"),
     "a destination without address": (["-d", "postgres"], {}, "set DESTINATION__POSTGRES__CREDENTIALS"),
     "a dataset named as its file": (["--dataset", "listrak"], {}, "DuckDB cannot tell the dataset listrak"),
