@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
@@ -52,9 +53,14 @@ def test_all_threads_share_one_token(server: Scripted, client: ListrakClient) ->
     assert len(server.seen) == THREADS
 
 
+def tell(monkeypatch: pytest.MonkeyPatch, now: Callable[[], float]) -> None:
+    """Have the token source read this clock, and nobody else: a server that reads it in passing waits for an hour."""
+    monkeypatch.setattr("listrak_source.api.auth.time", SimpleNamespace(monotonic=now, sleep=time.sleep))
+
+
 def test_a_token_is_renewed_a_minute_before_its_end(server: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    tell(monkeypatch, lambda: now[0])
     source = TokenSource("id", "secret", server.token_url)
     first = source.token()
     now[0] += 3599 - 61
@@ -71,7 +77,7 @@ def test_a_token_is_renewed_a_minute_before_its_end(server: Scripted, monkeypatc
 def test_how_long_a_token_is_used(
     server: Scripted, monkeypatch: pytest.MonkeyPatch, expires_in: object, used_for: float
 ) -> None:
-    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    tell(monkeypatch, lambda: 1000.0)
     server.token = lambda _: json_reply({"access_token": "t", "expires_in": expires_in})
     source = TokenSource("id", "secret", server.token_url)
     assert source.token().use_until == 1000.0 + used_for

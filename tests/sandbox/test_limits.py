@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_what_a_refusal_says_is_true(shape: Any) -> None:
 
 def test_verdicts_are_told_by_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([50.0, 50.2, 50.9, 52.5, 63.0])
-    monkeypatch.setattr("listrak_source.sandbox.traffic.time.monotonic", lambda: next(moments))
+    monkeypatch.setattr("listrak_source.sandbox.traffic.time", SimpleNamespace(monotonic=lambda: next(moments)))
     traffic = Traffic(RateLimit(2, 10))
     assert [traffic.wait() is None for _ in range(5)] == [True, True, False, False, True]
     assert traffic.verdicts == [(2, 1), (0, 0), (0, 1), *[(0, 0)] * 10, (1, 0)]
