@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from listrak_source.api import ListrakClient, ListrakError
-
 if TYPE_CHECKING:
+    from listrak_source.api import ListrakClient, ListrakError
     from listrak_source.pull.run import load
     from listrak_source.pull.source import listrak_sms
     from listrak_source.push.destination import contact_import
 
 __all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load"]
 
+_WHERE = {
+    "ListrakClient": "listrak_source.api",
+    "ListrakError": "listrak_source.api",
+    "contact_import": "listrak_source.push.destination",
+    "listrak_sms": "listrak_source.pull.source",
+    "load": "listrak_source.pull.run",
+}
+
 
 def __getattr__(name: str) -> Any:
+    # The client alone needs neither dlt nor Arrow, and starts in a fraction of their time. The command needs nothing of
+    # all that until it heeds signals.
     if name == "__version__":
-        from listrak_source.api.version import version
-
-        return version()
-    # The client alone needs neither dlt nor Arrow, and starts in a fraction of their time.
-    if name == "listrak_sms":
-        from listrak_source.pull.source import listrak_sms
-
-        return listrak_sms
-    if name == "load":
-        from listrak_source.pull.run import load
-
-        return load
-    if name == "contact_import":
-        from listrak_source.push.destination import contact_import
-
-        return contact_import
+        return import_module("listrak_source.api.version").version()
+    if name in _WHERE:
+        return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from listrak_source.api.version import version
-from listrak_source.cli.errors import Exit, explain
+from listrak_source.cli.errors import Exit, causes, explain
 
 VERSION = 1
 """Of the document's shape: names may be added to it, and none is taken away or told otherwise."""
@@ -59,11 +59,8 @@ def document(command: str, *, wanted: bool = True) -> Iterator[dict[str, Any]]:
 
 def fail(command: str, error: BaseException) -> None:
     """Print the document of a command that failed, unless :func:`document` has: before it had begun, say."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if _TOLD in vars(cause):
-            return
-        cause = cause.__cause__ or cause.__context__
+    if any(_TOLD in vars(cause) for cause in causes(error)):
+        return
     with suppress(BaseException), document(command):
         raise error
 

@@ -71,7 +71,7 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
 
     ``command`` is the one that was run, as :func:`command_of` tells it.
     """
-    chain = list(_causes(error))
+    chain = list(causes(error))
     if kind := _interrupt(chain):
         told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)
         return f"{told}: {_GOES_ON[command]}." if command in _GOES_ON else f"{told}.", code
@@ -146,7 +146,7 @@ def command_of(words: Sequence[str]) -> str:
 
 def was_interrupted(error: BaseException) -> bool:
     """Tell whether ``error`` came of an interrupt: dlt, DuckDB and Typer make errors of their own of it."""
-    return bool(_interrupt(_causes(error)))
+    return bool(_interrupt(causes(error)))
 
 
 def _interrupt(chain: Iterable[BaseException]) -> type[KeyboardInterrupt] | None:
@@ -160,7 +160,8 @@ def _interrupt(chain: Iterable[BaseException]) -> type[KeyboardInterrupt] | None
     return None
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it came of, the outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

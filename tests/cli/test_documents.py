@@ -122,7 +122,10 @@ def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "Read up to" in out, "it shows what it shows otherwise"
     document, _ = read(listrak, "status", "--max-age", "26h")
     assert (document["status"], document["exit_code"], len(document["stale"])) == ("error", Exit.FAILED, 4)
-    listrak("pull")
+
+
+def test_how_old_it_is_after_a_pull(listrak: Listrak, sandbox: Sandbox) -> None:
+    listrak("pull", "--table", "opt_outs")
     assert listrak("status", "--max-age", "26h")[0] == 0
     assert "0.0 hours" not in listrak("status", "--max-age", "0h")[2]
     code, _, err = listrak("status", "--max-age", "soon")
