@@ -6,17 +6,13 @@ differently, so no row is left out for such a hash (see ``record_hash``).
 
 from __future__ import annotations
 
-import base64
-
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from listrak_source.pull.compute import computed
 from listrak_source.pull.phones import without_raw_phones
 from listrak_source.pull.records import SET_ASIDE
 
 HASH = pa.uint64()
-_BYTES = 8
 
 
 def of(rows: pa.Table) -> pa.Array:
@@ -25,16 +21,3 @@ def of(rows: pa.Table) -> pa.Array:
     rows = without_raw_phones(rows)
     rows = rows.drop_columns([name for name in rows.column_names if name == SET_ASIDE])
     return computed("hash(rows)", rows)
-
-
-def pack(hashes: pa.Array) -> str:
-    """Hashes as text, for dlt's state."""
-    distinct = pc.unique(hashes)
-    buffer = distinct.buffers()[1]
-    return base64.b64encode(memoryview(buffer)[: len(distinct) * _BYTES] if buffer else b"").decode()
-
-
-def unpack(text: str) -> pa.Array:
-    """The hashes that :func:`pack` wrote."""
-    raw = base64.b64decode(text)
-    return pa.Array.from_buffers(HASH, len(raw) // _BYTES, [None, pa.py_buffer(raw)])

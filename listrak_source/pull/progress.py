@@ -8,23 +8,18 @@ code's opt-outs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import dlt
-import pyarrow as pa
 from dlt.common import logger
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull import fingerprints
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES
 
 CLOCKS_DIFFER = timedelta(hours=1)
 """The clocks of Listrak's servers may differ by as much; windows overlap by more."""
-MOST_REMEMBERED = 50_000
-"""Keys that are kept, at the most: it bounds the state, which every run sends to the warehouse."""
-
 MOST_REMARKS = 20
 """Sentences about one pull that are kept."""
 
@@ -37,8 +32,6 @@ LOOKUPS = "lookups"
 
 MARKS = ("masks", "timezone")
 """What is the same for all rows of a dataset."""
-
-_NONE = pa.array([], fingerprints.HASH)
 
 
 def watermark(reader: str, stream: str) -> datetime | None:
@@ -123,9 +116,13 @@ def note_fields(columns: dict[str, dict[str, str]]) -> None:
 
 
 def drop_older() -> None:
-    """Drop what an earlier version has kept in the state: which rows it had seen, and which it had set aside."""
+    """Drop what an earlier version has kept in the state: which rows it had seen, which it had set aside, and which it
+    had not found.
+    """
     state = dlt.current.source_state()
     state.pop("remembered", None)
+    for what in ("missing", "over"):
+        state.get("removals", {}).pop(what, None)
     for of_resource in state.get("resources", {}).values():
         of_resource.pop("rows", None)
         of_resource.pop("ids", None)
@@ -213,40 +210,31 @@ def note_walk(began: datetime, unproved: dict[str, str]) -> None:
 
 
 @dataclass(frozen=True)
-class Removals:
-    """What the last complete walk did not find and did not mark: fingerprints of keys, by table."""
+class Unmarked:
+    """What the last complete walk did not find and did not mark."""
 
-    hash: str
+    hash: str = ""
     """Of the set that was over the budget; empty where nothing was."""
-    state: dict[str, Any]
-
-    def missing(self, table: str) -> pa.Array:
-        """Of which rows it was not known whether they are gone, or which were too many."""
-        return pa.concat_arrays([self._of("missing", table), self.over(table)])
-
-    def over(self, table: str) -> pa.Array:
-        """Which rows are gone and were too many."""
-        return self._of("over", table)
-
-    def _of(self, what: str, table: str) -> pa.Array:
-        kept = self.state.get(what, {}).get(table)
-        return fingerprints.unpack(kept) if kept else _NONE
+    told: str = ""
+    """What is said of that set."""
+    load_id: str = ""
+    """The load that has brought the keys of such rows (see ``seen_keys``); empty where there are none."""
 
 
-def removals() -> Removals:
+def unmarked() -> Unmarked:
     """What the last complete walk left unmarked."""
     state = dlt.current.source_state().get("removals", {})
-    return Removals(state.get("hash", ""), state)
+    return Unmarked(state.get("hash", ""), state.get("told", ""), state.get("load_id", ""))
 
 
-def keep_removals(missing: dict[str, pa.Array], over: dict[str, pa.Array], over_hash: str, told: str) -> None:
-    """Record what a complete walk leaves unmarked, and what is said of it."""
-    dlt.current.source_state()["removals"] = {
-        "hash": over_hash,
-        "told": told,
-        "missing": {name: fingerprints.pack(keys[:MOST_REMEMBERED]) for name, keys in missing.items() if len(keys)},
-        "over": {name: fingerprints.pack(keys[:MOST_REMEMBERED]) for name, keys in over.items() if len(keys)},
-    }
+def has_unmarked(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
+    """Whether it left anything, of a pipeline that is not running."""
+    return bool(pipeline.state.get("sources", {}).get(source, {}).get("removals", {}).get("load_id"))
+
+
+def keep_unmarked(what: Unmarked) -> None:
+    """Record what a complete walk leaves unmarked."""
+    dlt.current.source_state()["removals"] = asdict(what)
 
 
 def places() -> dict[int, set[int]]:

@@ -9,18 +9,25 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.storages.load_package import load_package_state
 
-from listrak_source.pull import fingerprints, progress
+from listrak_source.pull import fingerprints, progress, seen_keys
 from listrak_source.pull.absence import Absence
 from listrak_source.pull.held import alive, held
+from listrak_source.pull.once import KEY
 from listrak_source.pull.plan import Plan
+from listrak_source.pull.progress import Unmarked
 from listrak_source.pull.tables import TABLES, Table
 
 REPLACED = "is_replaced"
 """A column beside a row's key: the walk found another row that takes its place."""
+
+_MISSING, _OVER = "missing/", "over/"
+"""Why a row is not marked: nobody knows whether it is gone, or too many are."""
 
 FEW = 10
 """So many rows may always be marked, whatever share of a table they are."""
@@ -32,7 +39,7 @@ class Removals:
     def __init__(self, plan: Plan) -> None:
         self._settings = plan.directory.settings
         self._absence = Absence(plan.directory, self._settings.confirmations)
-        self._before = progress.removals()
+        self._before = progress.unmarked()
         """What the last walk did not find and did not mark."""
         self._gone: dict[str, list[pa.Array]] = defaultdict(list)
         self._open: dict[str, list[pa.Array]] = defaultdict(list)
@@ -50,7 +57,7 @@ class Removals:
         asked = self._absence.of(table, rows.filter(pc.invert(replaced)))
         answers = pc.replace_with_mask(pa.repeat(pa.scalar(True), rows.num_rows), pc.invert(replaced), asked)
         unknown = answers.is_null()
-        twice = pc.and_(unknown, pc.is_in(hashes, value_set=self._before.missing(table.name)))
+        twice = pc.and_(unknown, pc.is_in(hashes, value_set=self._missing_before(table.name)))
         gone = pc.or_(pc.fill_null(answers, False), twice)
         self._gone[table.name].append(hashes.filter(gone))
         self._open[table.name].append(hashes.filter(pc.and_not(unknown, twice)))
@@ -60,7 +67,7 @@ class Removals:
         """Every table was judged: hold what is gone against the budget."""
         gone = {name: pa.concat_arrays(parts) for name, parts in self._gone.items()}
         accepts = self._before.hash and self._settings.accept_removals == self._before.hash
-        accepted = {name: self._before.over(name) if accepts else _NONE for name in gone}
+        accepted = {name: self._left(_OVER, name) if accepts else _NONE for name in gone}
         more = {name: keys.filter(pc.invert(pc.is_in(keys, value_set=accepted[name]))) for name, keys in gone.items()}
         self.sentences = list(self._sentences(more))
         self._marked = gone
@@ -76,14 +83,39 @@ class Removals:
         """Which of the rows are to be marked, as booleans."""
         return pc.is_in(_hashes(table, rows), value_set=self._marked.get(table.name, _NONE))
 
+    def left(self) -> Iterator[pa.Table]:
+        """Rows of ``seen_keys`` with what was not found and is not marked, for the next walk; none where there was
+        nothing, and nothing before.
+        """
+        keys = self._unmarked()
+        if keys or self._before.load_id:
+            yield from seen_keys.left_unmarked(keys, _load_id())
+
     def remember(self) -> None:
-        """Keep for the next walk what was not found and is not marked."""
-        still = {name: pa.concat_arrays(parts) for name, parts in self._open.items()}
+        """Keep in the state what says which rows :meth:`left` has told, and what is said of them."""
         told = " ".join(self.sentences)
         over = _hash_of(self._over) if self.sentences else ""
         if over:
             told += f" None of these is marked. If that is right: listrak pull --full --accept-removals {over}."
-        progress.keep_removals(still, self._over, over, told)
+        progress.keep_unmarked(Unmarked(over, told, _load_id() if self._unmarked() else ""))
+
+    def _unmarked(self) -> dict[str, pa.Array]:
+        """By group of ``seen_keys``."""
+        still = {_MISSING + name: pa.concat_arrays(parts) for name, parts in self._open.items()}
+        still |= {_OVER + name: keys for name, keys in self._over.items()}
+        return {group: pc.unique(keys).view(KEY) for group, keys in still.items() if len(keys)}
+
+    @cached_property
+    def _left_before(self) -> dict[str, pa.Array]:
+        return seen_keys.unmarked(self._before.load_id)
+
+    def _left(self, what: str, table: str) -> pa.Array:
+        """Of a table, what the last walk left for that reason."""
+        keys = self._left_before.get(what + table)
+        return _NONE if keys is None else keys.view(fingerprints.HASH)
+
+    def _missing_before(self, table: str) -> pa.Array:
+        return pa.concat_arrays([self._left(_MISSING, table), self._left(_OVER, table)])
 
     def _sentences(self, gone: dict[str, pa.Array]) -> Iterator[str]:
         rows, percent = self._settings.removal_rows, self._settings.removal_percent
@@ -101,6 +133,10 @@ _NONE = pa.array([], fingerprints.HASH)
 
 def _hashes(table: Table, rows: pa.Table) -> pa.Array:
     return fingerprints.of(rows.select(table.key))
+
+
+def _load_id() -> str:
+    return str(load_package_state()["load_id"])
 
 
 def _living(name: str) -> int:

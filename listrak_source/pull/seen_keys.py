@@ -1,14 +1,17 @@
-"""What a pull over several loads has seen so far, kept in the warehouse: with each load the keys that it added.
+"""Keys that pulls keep in the warehouse, packed.
 
-So another process that goes on knows what was seen, whether it was written or left out for it has not changed. When the
-last load of the pull has come in, its rows go: not with it, for killed in between the next process would miss them.
+A pull over several loads keeps what it has seen: with each load the keys that it added. So another process that goes on
+knows what was seen, whether it was written or left out for it has not changed. When the last load of the pull has come
+in, these rows go: not with it, for killed in between the next process would miss them.
+
+A complete walk leaves the keys of rows that it did not find and did not mark, until the next one has ended.
 """
 
 from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import dlt
@@ -21,25 +24,54 @@ from listrak_source.pull.dispositions import FILESYSTEM
 from listrak_source.pull.held import columns_of, held, texts
 from listrak_source.pull.once import KEY, Once
 from listrak_source.pull.pending import has_seen
+from listrak_source.pull.progress import has_unmarked
 from listrak_source.pull.tables import SEEN_KEYS
 
 _PART = 30_000
 """Bytes of one row: base64 makes four thirds of it, and a text has 65,535 bytes at the most in some databases."""
 
 
+_UNMARKED = "unmarked"
+"""The task of what a complete walk leaves."""
+
+
 def added(once: Once, task: str, load_id: str) -> pa.Table:
     """Rows with the keys that ``once`` has seen since it was asked last."""
-    rows = []
-    for group, keys in once.new().items():
-        packed = _packed(keys)
-        for part, start in enumerate(range(0, len(packed), _PART)):
-            text = base64.b64encode(packed[start : start + _PART]).decode()
-            rows.append((task, load_id, group, part, text, None))
-    return _table(rows)
+    return _rows(task, load_id, once.new())
 
 
 def recall(once: Once, task: str, loads: Collection[str]) -> int:
     """Have ``once`` know what earlier loads of a pull have seen; returns how many keys that were."""
+    count = 0
+    for group, keys in _kept(task, loads):
+        once.restore(group, keys)
+        count += len(keys)
+    return count
+
+
+def unmarked(load_id: str) -> dict[str, pa.Array]:
+    """By group: the keys that the complete walk whose last load this was has left."""
+    return dict(_kept(_UNMARKED, [load_id])) if load_id else {}
+
+
+def left_unmarked(keys: Mapping[str, pa.Array], load_id: str) -> Iterator[pa.Table]:
+    """Rows with the keys that a complete walk leaves, by group, and those that take away what the one before left."""
+    yield _rows(_UNMARKED, load_id, keys)
+    yield from emptied([_UNMARKED])
+
+
+def _rows(task: str, load_id: str, keys_of: Mapping[str, pa.Array]) -> pa.Table:
+    rows = []
+    for group, keys in keys_of.items():
+        data = packed(keys)
+        for part, start in enumerate(range(0, len(data), _PART)):
+            text = base64.b64encode(data[start : start + _PART]).decode()
+            rows.append((task, load_id, group, part, text, None))
+    return _table(rows)
+
+
+def _kept(task: str, loads: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
+    """The keys of each load and group."""
     parts: dict[tuple[str, str], dict[int, str]] = {}
     if columns_of(SEEN_KEYS) and loads:
         of_it = f"task = {texts([task])} AND load_id IN ({texts(list(loads))})"
@@ -47,16 +79,13 @@ def recall(once: Once, task: str, loads: Collection[str]) -> int:
         for rows in held(query):
             for row in rows.to_pylist():
                 parts.setdefault((row["load_id"], row["seen_in"]), {})[int(row["part"])] = row["keys"]
-    count = 0
     for (_, group), texts_of in parts.items():
-        packed = b"".join(base64.b64decode(texts_of[part]) for part in sorted(texts_of))
+        data = b"".join(base64.b64decode(texts_of[part]) for part in sorted(texts_of))
         try:
-            keys = _unpacked(packed)
+            keys = unpacked(data)
         except (zlib.error, ValueError):  # a part of it is gone
             continue
-        once.restore(group, keys)
-        count += len(keys)
-    return count
+        yield group, keys
 
 
 def emptied(tasks: Collection[str]) -> Iterator[pa.Table]:
@@ -76,6 +105,8 @@ def clear(pipeline: dlt.Pipeline) -> None:
         return
     try:
         if pipeline.destination.destination_type == FILESYSTEM:
+            if has_unmarked(pipeline):  # files go as a whole: the next pull takes away its own
+                return
             with pipeline.destination_client() as files:
                 cast("Any", files).truncate_tables([SEEN_KEYS.name])
             return
@@ -86,14 +117,16 @@ def clear(pipeline: dlt.Pipeline) -> None:
         logger.warning(f"What the pull has seen stays in {SEEN_KEYS.name} until the next one: {error}")
 
 
-def _packed(keys: pa.Array) -> bytes:
+def packed(keys: pa.Array) -> bytes:
+    """Keys as bytes, in an order of their own."""
     ordered = keys.take(pc.sort_indices(keys))
     apart = pc.coalesce(pc.pairwise_diff(ordered), ordered)
     return zlib.compress(memoryview(apart.buffers()[1])[: 8 * len(apart)], 1)
 
 
-def _unpacked(packed: bytes) -> pa.Array:
-    raw = zlib.decompress(packed)
+def unpacked(data: bytes) -> pa.Array:
+    """The keys that :func:`packed` made bytes of, sorted."""
+    raw = zlib.decompress(data)
     return pc.cumulative_sum(pa.Array.from_buffers(KEY, len(raw) // 8, [None, pa.py_buffer(raw)]))
 
 

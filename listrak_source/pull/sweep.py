@@ -134,8 +134,8 @@ class Sweep:
         yield {WALKS.name: self._walks()}
 
     def kept(self) -> Iterator[pa.Table]:
-        """Rows of ``seen_keys``: none. What the walk has kept is needed until this load has come in."""
-        yield from ()
+        """Rows of ``seen_keys``: what is not marked. What the walk has kept itself is needed until this load is in."""
+        yield from self._removals.left()
 
     def end(self) -> None:
         """The marks were taken: the walk is at its end."""

@@ -321,11 +321,11 @@ WALKS = Table(
 
 SEEN_KEYS = Table(
     "seen_keys",
-    "What a pull over several loads has seen so far, packed: empty when it is done.",
+    "What an unfinished pull has seen so far, and what the last complete walk did not find and did not mark; packed.",
     (
-        Column("task", TEXT, "A digest of what the pull reads.", key=True),
+        Column("task", TEXT, "A digest of what the pull reads; unmarked: what a complete walk has left.", key=True),
         Column("load_id", TEXT, "The load that brought it.", key=True),
-        Column("seen_in", TEXT, "Where it was seen.", key=True),
+        Column("seen_in", TEXT, "Where it was seen; or why it is not marked, and in which table.", key=True),
         Column("part", INTEGER, "The number of the part.", key=True),
         Column("keys", TEXT, "Keys of eight bytes, sorted, as differences, compressed, in base64."),
         Column("is_removed", BOOLEAN, "Always empty here: in transit it tells the merge what to delete."),
