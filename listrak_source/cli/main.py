@@ -21,8 +21,10 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status")
+_DOCUMENTED = ("pull", "status", "doctor")
 """The commands that print a document with ``--json``."""
+_SHOWS_CHANGES = ("push plan", "push undo")
+"""The commands whose exit code 2 says that there are changes: whatever is wrong has 1."""
 
 
 class _Commands(TyperGroup):
@@ -37,6 +39,17 @@ class _Commands(TyperGroup):
 
             self.add_command(typer.main.get_command(push_app))
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Typer would make an exit code of its own of an interrupt, and say no word."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _InterruptedError from error
+
+
+class _InterruptedError(Exception):
+    """What came of it says what it was."""
 
 
 app = typer.Typer(
@@ -85,6 +98,30 @@ def init(
     ):
         if sentence:
             out.print(sentence, highlight=False, markup=False)
+
+
+@app.command(epilog=example("listrak doctor", "listrak doctor --destination postgres --dataset sms"))
+def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms", as_json: AsJson = False) -> None:
+    """Say whether all that a pull needs is right: settings, Listrak, the warehouse. Nothing is loaded or changed.
+
+    The exit code is 0 where nothing has failed, else that of the first failure.
+    """
+    from listrak_source.cli.doctor import Doctor, Finding
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("doctor", wanted=as_json) as told:
+        checks: list[dict[str, str]] = []
+        failed: list[Finding] = []
+        for found in Doctor(Warehouse(destination, dataset)).findings():
+            checks.append({"part": found.part, "status": found.status, "message": found.message})
+            failed += [found] if found.status == "failed" else []
+            if not as_json:
+                out.print(f"{found.status:8} {found.part:12} {found.message}", highlight=False, markup=False)
+        told["checks"] = checks
+        if failed:
+            told |= {"status": "error", "message": failed[0].message}
+            raise SystemExit(int(failed[0].code))
 
 
 class Lookups(str, Enum):
@@ -221,9 +258,11 @@ def status(
             told["stale"] = reports.stale(pipeline, max_age)
             told["message"] = " ".join(told["stale"]) or None
         if as_json:
+            warehouse.check(pipeline)
             told |= {"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline)
             _fail_for(told.get("stale", ()))
             return
+        warehouse.check(pipeline)
         loads = reports.loads(pipeline)
         out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
         if pending := reports.pending(pipeline):
@@ -335,10 +374,9 @@ def main() -> None:
     command = command_of(sys.argv[1:])
     as_json = "--json" in sys.argv and command in _DOCUMENTED
     try:
-        # Alone, Typer says itself what is wrong with an option, with its usage; a document has to say it too.
-        ended = app(standalone_mode=not as_json)
+        # Alone, Typer says itself what is wrong with an option, with its usage, and ends with 2.
+        ended = app(standalone_mode=not as_json and command not in _SHOWS_CHANGES)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
-        # Typer ends an interrupted command with a code of its own, and no word.
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise
         if as_json:
@@ -348,6 +386,8 @@ def main() -> None:
         if os.environ.get("LISTRAK_TRACEBACK"):
             traceback.print_exception(error)
         sentence, code = explain(error, command)
+        if code is Exit.WRONG_USE and command in _SHOWS_CHANGES:
+            code = Exit.FAILED
         err.print(f"listrak: {sentence}", highlight=False, markup=False)
         raise SystemExit(int(code)) from None
     raise SystemExit(ended if isinstance(ended, int) else 0)

@@ -77,7 +77,7 @@ def plan(
     """Show what an apply would send, and send nothing. Exit code 2 where there are changes, 0 where there are none, 1
     for whatever is wrong.
     """
-    with _changes_are_2(), session(name, file, Warehouse(destination, dataset)) as opened:
+    with session(name, file, Warehouse(destination, dataset)) as opened:
         found = opened.plan()
         if sentence := told(opened.refused_stops()):
             err.print(f"listrak: {sentence}.", highlight=False, markup=False)
@@ -141,7 +141,7 @@ def undo(
             _report(opened, outcome, lambda _: "Nothing of this run can be undone.")
             _say(f"The next plan of {found.sync_name} wants the same again, unless its table or query has changed.")
         return
-    with _changes_are_2(), session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
+    with session_of_run(run, file, Warehouse(destination, dataset)) as (opened, found):
         planned = opened.plan_undo(found)
     show_plan(planned)
     raise SystemExit(0 if planned.is_empty else 2)
@@ -221,19 +221,6 @@ def _stops_decide(opened: Session) -> Iterator[None]:
     if sentence := told(opened.refused_stops()):
         err.print(f"listrak: {sentence}.", highlight=False, markup=False)
         raise SystemExit(int(Exit.FAILED))
-
-
-@contextmanager
-def _changes_are_2() -> Iterator[None]:
-    """Where exit code 2 means that there are changes, whatever is wrong has 1."""
-    try:
-        yield
-    except Exception as error:
-        sentence, code = explain(error)
-        if code is not Exit.WRONG_USE:
-            raise
-        err.print(f"listrak: {sentence}", highlight=False, markup=False)
-        raise SystemExit(int(Exit.FAILED)) from error
 
 
 def _unread_is_1(sync: Sync, stops: int) -> None:

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import dlt
 from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
@@ -32,6 +32,7 @@ from listrak_source.cli.process import LOADED_TOGETHER, limited
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
 from listrak_source.pull.exclusive import is_empty
+from listrak_source.pull.foreign import check_keys
 from listrak_source.pull.stored import told
 from listrak_source.pull.tables import TABLES
 from listrak_source.utc import made_utc
@@ -111,16 +112,39 @@ class Warehouse:
 
         Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
         """
-        file = self.location.removeprefix("duckdb:///")
-        if file != self.location and not Path(file).exists():
+        if self.file is not None and not self.file.exists():
             raise NothingThereError(self._nothing)
-        with TemporaryDirectory(prefix="listrak-") as scratch:
-            pipeline = self._pipeline(Path(scratch), limits)
+        with self.looking(**limits) as pipeline:
             if is_empty(pipeline):
                 raise NothingThereError(self._nothing)
             with told(pipeline):
                 pipeline.sync_destination()
             yield pipeline
+
+    @contextmanager
+    def looking(self, **limits: Any) -> Iterator[dlt.Pipeline]:
+        """The same before anything is asked of the warehouse, which need not be there."""
+        with TemporaryDirectory(prefix="listrak-") as scratch:
+            yield self._pipeline(Path(scratch), limits)
+
+    def check(self, pipeline: dlt.Pipeline) -> list[str]:
+        """Return the names of the tables that are there. Raises :class:`ConfigurationError` where one is not ours."""
+        with pipeline.destination_client() as client:
+            # Every destination that a pull writes to has it; dlt's base class does not declare it.
+            there: dict[str, Any] = dict(cast("Any", client).get_storage_tables(list(TABLES)))
+        check_keys(self.dataset, TABLES.values(), there)
+        return [name for name, columns in there.items() if columns]
+
+    @property
+    def file(self) -> Path | None:
+        """The DuckDB file that it is, if it is one."""
+        path = self.location.removeprefix("duckdb:///")
+        return Path(path) if path != self.location else None
+
+    @property
+    def credentials(self) -> Any:
+        """How the destination is reached, as dlt has found it; None where it needs none."""
+        return getattr(self._configuration, "credentials", None)
 
     @property
     def _nothing(self) -> str:

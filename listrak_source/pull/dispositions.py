@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any, cast
 
 import pyarrow as pa
@@ -31,6 +32,8 @@ from listrak_source.settings import Settings
 
 FILESYSTEM = "dlt.destinations.filesystem"
 _POSTGRES = "dlt.destinations.postgres"
+_PACKAGES = {"delta": "dlt.common.libs.deltalake", "iceberg": "dlt.common.libs.pyiceberg"}
+"""By table format of files: what dlt imports to write it, only when everything has been read."""
 _DUCKDB = "duckdb"
 """The dialect of DuckDB, MotherDuck and DuckLake."""
 
@@ -119,7 +122,9 @@ def merge_in_transactions(destination: AnyDestination) -> None:
 
 
 def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings) -> Dispositions:
-    """What fits a destination with these capabilities. Raises :class:`ConfigurationError` where nothing does."""
+    """What fits a destination with these capabilities. Raises :class:`ConfigurationError` where nothing does, and dlt's
+    ``MissingDependencyException`` where a package for it is not installed.
+    """
     name, table_format = destination_type.rpartition(".")[2], settings.table_format or None
     supported = list(capabilities.supported_table_formats or ())
     if table_format and table_format not in supported:
@@ -129,6 +134,8 @@ def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, 
     strategies = frozenset(merge_strategies(capabilities, table_format))
     file_format, dialect = _file_format(capabilities, destination_type), capabilities.sqlglot_dialect
     ours = Dispositions(strategies, settings.into_empty, table_format, file_format, dialect)
+    if destination_type == FILESYSTEM and table_format:
+        import_module(_PACKAGES[table_format])
     if "delete-insert" in strategies or (destination_type == FILESYSTEM and table_format == "delta"):
         return ours
     if destination_type == FILESYSTEM and not table_format:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import held
-from listrak_source.pull.tables import REJECTED_ROWS, TABLES
+from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
 
 
 def check(wanted: Collection[str]) -> None:
@@ -14,14 +14,17 @@ def check(wanted: Collection[str]) -> None:
     its key: somebody has renamed the column, or the table is of somebody else. Call it before anything is read.
     """
     tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
-    there = held.columns_there([table.name for table in tables])
+    check_keys(held.running().dataset_name, tables, held.columns_there([table.name for table in tables]))
+
+
+def check_keys(dataset: str, tables: Iterable[Table], there: Mapping[str, Collection[str]]) -> None:
+    """The same, of tables whose columns are known: none of a table that is not there."""
     problems = []
     for table in tables:
         columns = there.get(table.name)
         if columns and (lost := [name for name in table.key if name not in columns]):
             problems.append(f"its table {table.name} has no column {', '.join(lost)}")
     if problems:
-        dataset = held.running().dataset_name
         raise ConfigurationError(
             f"The dataset {dataset} is not as a pull makes it: {'; '.join(problems)}. Where a column was renamed, name"
             " it back; where the table is of somebody else, rename the table, or pull into another dataset"

@@ -133,7 +133,13 @@ def check_masks(mark: str) -> None:
     what it wrote in clear would stay, and what it hashed with another key would join nothing.
     """
     state = dlt.current.source_state()
-    if state.setdefault("masks", "" if places() else mark) != mark:
+    state.setdefault("masks", "" if places() else mark)
+    check_masks_of(state, mark)
+
+
+def check_masks_of(state: Mapping[str, Any], mark: str) -> None:
+    """The same for a state that is only looked at."""
+    if state.get("masks", mark) != mark:
         raise ConfigurationError(
             "sources.listrak: hash_columns, drop_columns or hash_key is not what the last pull into this dataset had; "
             "give it what it had, or pull into a new dataset"
@@ -144,8 +150,14 @@ def check_zone(zone: str) -> None:
     """Note the time zone of this pull. Raises :class:`ConfigurationError` if what is stored was placed in another:
     dates are parts of keys, and each row and event would stand there twice.
     """
-    placed_in = dlt.current.source_state().setdefault("timezone", zone)
-    if placed_in != zone:
+    state = dlt.current.source_state()
+    state.setdefault("timezone", zone)
+    check_zone_of(state, zone)
+
+
+def check_zone_of(state: Mapping[str, Any], zone: str) -> None:
+    """The same for a state that is only looked at."""
+    if (placed_in := state.get("timezone", zone)) != zone:
         raise ConfigurationError(
             f"sources.listrak.timezone: {zone} is not {placed_in}, which the dates in this dataset were placed in; set"
             f" it to {placed_in}, or move what is stored: listrak timezone {zone}"

@@ -9,6 +9,8 @@ import pytest
 
 from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit
+from listrak_source.cli.process import Terminated
+from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak
 
@@ -131,3 +133,19 @@ def test_how_old_it_is_after_a_pull(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("status", "--max-age", "soon")
     assert code == Exit.WRONG_USE
     assert "'soon' is no time: write it as 26h, 90m, 2d or 1d12h" in " ".join(err.split())
+
+
+@pytest.mark.parametrize(("kind", "code"), [(KeyboardInterrupt, Exit.TRY_AGAIN), (Terminated, Exit.TERMINATED)])
+def test_an_interrupt_is_told_by_exit_code_document_and_sentence(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException], code: Exit
+) -> None:
+    """Typer made 130 of it, whatever the document said."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise kind
+
+    monkeypatch.setattr(Warehouse, "writing", interrupted)
+    document, err = read(listrak, "pull")
+    assert (document["status"], document["exit_code"]) == ("error", code)
+    assert err == f"listrak: {document['message']}\n"
+    assert "what was loaded stays" in err

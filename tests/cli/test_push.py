@@ -167,6 +167,15 @@ def test_what_is_wrong_is_said_in_sentences(listrak: Listrak, phones: list[str])
     assert listrak("push", "check", "loyalty")[0] == Exit.WRONG_USE
 
 
+@pytest.mark.parametrize("words", [("plan",), ("plan", "loyalty", "--nope"), ("undo",), ("plan", "--file")])
+def test_wrong_use_is_not_taken_for_changes(listrak: Listrak, words: tuple[str, ...]) -> None:
+    code, out, err = listrak("push", *words)
+    assert (code, out) == (Exit.FAILED, "")
+    assert err.startswith("listrak: ")
+    assert len(err.splitlines()) == 1
+    assert listrak("push", "apply", "--nope")[0] == listrak("push", "undo", "--apply")[0] == Exit.WRONG_USE
+
+
 def test_without_a_warehouse(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("push", "status")
     assert code == Exit.FAILED
