@@ -35,6 +35,7 @@ from listrak_source.pull.privacy import Masks
 from listrak_source.pull.progress import check_masks_of, check_zone_of
 from listrak_source.pull.tables import TABLES
 from listrak_source.settings import Settings, resolve
+from listrak_source.sql import one_connection
 
 _PATIENCE = {"max_attempts": 2, "timeout": 20.0, "max_request_seconds": 30.0}
 """Who asks what is wrong does not want to wait for long."""
@@ -154,7 +155,8 @@ class Doctor:
 
     def _loaded(self, pipeline: dlt.Pipeline) -> Iterator[_Found]:
         there = self.warehouse.check(pipeline)
-        schema, last = pipeline.default_schema, reports.loads(pipeline, 1)
+        with one_connection(pipeline):
+            schema, last = pipeline.default_schema, reports.loads(pipeline, 1)
         when = f"The last load is of {cell(last[0].at)} (UTC)" if last else "It holds no load"
         yield f"{when}; dlt's schema has version {schema.version}.", _OK
         if unfinished := reports.pending(pipeline):

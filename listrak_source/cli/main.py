@@ -251,9 +251,14 @@ def status(
     from listrak_source.cli import output, reports
     from listrak_source.cli.documents import document
     from listrak_source.cli.warehouse import Warehouse
+    from listrak_source.sql import one_connection
 
     warehouse = Warehouse(destination, dataset)
-    with document("status", wanted=as_json) as told, warehouse.reading() as pipeline:
+    with (
+        document("status", wanted=as_json) as told,
+        warehouse.reading() as pipeline,
+        one_connection(pipeline),
+    ):
         if max_age is not None:
             told["stale"] = reports.stale(pipeline, max_age)
             told["message"] = " ".join(told["stale"]) or None

@@ -18,6 +18,7 @@ from listrak_source.pull.run import load
 from listrak_source.pull.stored import told
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
 from listrak_source.settings import resolve
+from listrak_source.sql import one_connection
 
 _FIRST = (
     "Nothing is loaded yet: first a pull without lookups, so that the tables are there to use, then one that looks up"
@@ -135,17 +136,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
                 stop_if_interrupted()
     found.remarks, found.unread = reports.remarks(pipeline), reports.unread(pipeline)
     found.may_pass = reports.may_pass(pipeline)
-    if CONSENT_EVENTS.name in counts:
-        # Most of what a complete walk tells is known: such rows are handed over, and not written.
-        counts[CONSENT_EVENTS.name] = reports.written(pipeline, CONSENT_EVENTS.name, loads)
-    if counts.pop(REJECTED_ROWS.name, 0):
-        found.set_aside.update(reports.set_aside(pipeline, loads))
-    if resolve(options).full:
-        walk = reports.last_walk(pipeline)
-        found.doubts = walk[1] if walk else {}
-        found.over_budget = reports.removals(pipeline)
-        found.removed = reports.removed(pipeline, loads)
-        counts.subtract(found.removed)
+    _ask(pipeline, found, counts, loads, full=resolve(options).full)
     # What an earlier pull of the same run wrote is written anew, but for tables that rows are only added to.
     merged = {
         name: found.rows.get(name, 0) + counts[name]
@@ -154,3 +145,21 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
         for name, table in TABLES.items()
     }
     found.rows = {name: count for name, count in merged.items() if count > 0}
+
+
+def _ask(pipeline: dlt.Pipeline, found: Pulled, counts: Counter[str], loads: list[str], *, full: bool) -> None:
+    """What only the warehouse knows: not all that was handed over is new."""
+    if not (full or counts[CONSENT_EVENTS.name] or counts[REJECTED_ROWS.name]):
+        return
+    with one_connection(pipeline):
+        if CONSENT_EVENTS.name in counts:
+            # Most of what a complete walk tells is known: such rows are handed over, and not written.
+            counts[CONSENT_EVENTS.name] = reports.written(pipeline, CONSENT_EVENTS.name, loads)
+        if counts.pop(REJECTED_ROWS.name, 0):
+            found.set_aside.update(reports.set_aside(pipeline, loads))
+        if full:
+            walk = reports.last_walk(pipeline)
+            found.doubts = walk[1] if walk else {}
+            found.over_budget = reports.removals(pipeline)
+            found.removed = reports.removed(pipeline, loads)
+            counts.subtract(found.removed)

@@ -1,7 +1,7 @@
 """The hash of a record: who has the same as in the warehouse is not written.
 
 It is ours, so that no other version of a library or a database gives another: the first eight bytes of an MD5, as a
-signed big-endian integer, of this text (UTF-8)::
+signed little-endian integer, of this text (UTF-8)::
 
     VERSION + SALT <US> column <US> column … <RS> name <US> value <RS> name <US> value …
 
@@ -18,12 +18,14 @@ A contact's values have a hash of their own: of ``VERSION + SALT``, sender code 
 
 from __future__ import annotations
 
+import sys
+from array import array
+from hashlib import md5
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.compute import computed
 from listrak_source.pull.once import one_array
 from listrak_source.pull.phones import PHONE_FIELD
 from listrak_source.pull.records import VALUES_FIELD
@@ -104,7 +106,14 @@ class Hasher:
 
 
 def _md5(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return computed("md5_number_upper(text)", pa.table({"text": texts})).view(INTEGER)
+    # In Python: of a page of 5,000 it takes half of what DuckDB takes, and of a small one a tenth.
+    binary = pc.fill_null(texts.cast(pa.binary()), b"")
+    data = [md5(text, usedforsecurity=False).digest() for text in binary.to_pylist()]
+    numbers = array("q", b"".join(one[:8] for one in data))
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    hashes = pa.Array.from_buffers(INTEGER, len(data), [None, pa.py_buffer(numbers)])
+    return pc.if_else(one_array(texts.is_null()), pa.scalar(None, INTEGER), hashes) if texts.null_count else hashes
 
 
 def _text(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
