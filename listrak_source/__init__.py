@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from listrak_source.api import ListrakClient, ListrakError
+    from listrak_source.pull.resources import where
     from listrak_source.pull.run import load
     from listrak_source.pull.source import listrak_sms
     from listrak_source.push.destination import contact_import
 
-__all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load"]
+__all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load", "where"]
 
 _WHERE = {
     "ListrakClient": "listrak_source.api",
@@ -19,6 +20,7 @@ _WHERE = {
     "contact_import": "listrak_source.push.destination",
     "listrak_sms": "listrak_source.pull.source",
     "load": "listrak_source.pull.run",
+    "where": "listrak_source.pull.resources",
 }
 
 

@@ -166,8 +166,8 @@ class Settings(BaseConfiguration):
         return start.astimezone(ZoneInfo(self.timezone)).replace(tzinfo=None) if start.tzinfo else start
 
 
-def resolve(options: dict[str, Any]) -> Settings:
-    """The settings, with ``options`` before all else that dlt finds.
+def resolve(options: dict[str, Any], section: str = "listrak") -> Settings:
+    """The settings, with ``options`` before all else that dlt finds, in a section of ``sources``.
 
     Raises :class:`ConfigurationError` for an option that does not exist or does not fit, and dlt's
     ``ConfigFieldMissingException`` for one that is needed and found nowhere.
@@ -176,7 +176,7 @@ def resolve(options: dict[str, Any]) -> Settings:
     for name in options:
         if name not in known:
             raise ConfigurationError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
-    return resolve_configuration(Settings(), sections=("sources", "listrak"), explicit_value=options)
+    return resolve_configuration(Settings(), sections=("sources", section), explicit_value=options)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

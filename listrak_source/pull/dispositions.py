@@ -80,9 +80,10 @@ class Dispositions:
             hints["columns"] = {name: {"name": name, **extra} for name, extra in table.merge_hints.items()}
         how = {"disposition": "merge", "strategy": strategy}
         if table.merge_key and strategy == "delete-insert":
-            hints["merge_key"] = list(table.merge_key)
             if self.dialect == _DUCKDB:
                 how["destination_scope"] = _mentioned(table)
+            else:
+                hints["merge_key"] = list(table.merge_key)
         return hints | {"write_disposition": how}
 
     def fitted(self, rows: pa.Table, table: Table) -> pa.Table:
@@ -134,9 +135,9 @@ def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, 
     strategies = frozenset(merge_strategies(capabilities, table_format))
     file_format, dialect = _file_format(capabilities, destination_type), capabilities.sqlglot_dialect
     ours = Dispositions(strategies, settings.into_empty, table_format, file_format, dialect)
-    if destination_type == FILESYSTEM and table_format:
-        import_module(_PACKAGES[table_format])
     if "delete-insert" in strategies or (destination_type == FILESYSTEM and table_format == "delta"):
+        if destination_type == FILESYSTEM and table_format:
+            import_module(_PACKAGES[table_format])
         return ours
     if destination_type == FILESYSTEM and not table_format:
         if settings.compacted:

@@ -15,7 +15,7 @@ import sqlglot
 from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import PipelineContext
-from dlt.common.storages.load_package import load_package_state
+from dlt.common.storages.load_package import LoadPackageStateInjectableContext, load_package_state
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
@@ -29,17 +29,32 @@ MISSING = (KeyError, DatabaseUndefinedRelation, DestinationUndefinedEntity)
 """A dataset, a table, or (on files) only the rows may be missing: dlt tells by different errors."""
 
 
+def is_loading() -> bool:
+    """Whether a pipeline extracts for a load. Else somebody iterates over the source, and there is no warehouse."""
+    return LoadPackageStateInjectableContext in Container()
+
+
+def load_id() -> str:
+    """The id of the load that runs; empty where none does."""
+    return str(load_package_state()["load_id"]) if is_loading() else ""
+
+
+def package_state() -> dict[str, Any]:
+    """What dlt keeps beside the running load; nothing where none runs."""
+    return cast("dict[str, Any]", load_package_state()["state"]) if is_loading() else {}
+
+
 class _Load:
     """The load that runs in a pipeline: the dataset as it was when the load began, and which tables are gone."""
 
-    def __init__(self, load_id: str, pipeline: dlt.Pipeline) -> None:
-        self.load_id = load_id
+    def __init__(self, this: str, pipeline: dlt.Pipeline) -> None:
+        self.load_id = this
         self.dataset = pipeline.dataset()
         # dlt reads the schema anew from its folder each time that it is asked for it.
         known: Any = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         self.ours = {name for name, table in known.items() if table.get("x-normalizer", {}).get("seen-data")}
         """The tables of which the pipeline knows that rows were loaded."""
-        state: dict[str, Any] = load_package_state()["state"]  # type: ignore[assignment]
+        state = package_state()
         self.dropped = {table["name"] for kind in _DROPPED for table in state.get(kind, ())}
         """What dlt drops before it loads: it is there now, and counts as gone."""
         self.left_out: set[str] = set()
@@ -55,6 +70,8 @@ _loads: WeakKeyDictionary[dlt.Pipeline, _Load] = WeakKeyDictionary()
 
 def columns_of(table: Table) -> frozenset[str]:
     """The columns that the warehouse's table has; none when it was never written, or is gone."""
+    if not is_loading():
+        return frozenset()
     load = _this_load()
     schema = load.dataset.schema
     if table.name not in schema.tables or table.name in load.dropped | load.left_out:
@@ -64,8 +81,10 @@ def columns_of(table: Table) -> frozenset[str]:
 
 def has_rows(table: Table) -> bool:
     """Whether rows of the table were ever loaded, as far as dlt knows."""
+    if not columns_of(table):
+        return False
     known: dict[str, Any] = _this_load().dataset.schema.tables.get(table.name, {})  # type: ignore[assignment]
-    return bool(columns_of(table)) and bool(known.get("x-normalizer", {}).get("seen-data"))
+    return bool(known.get("x-normalizer", {}).get("seen-data"))
 
 
 def is_ours(table: Table) -> bool:
@@ -77,7 +96,8 @@ def is_ours(table: Table) -> bool:
 
 def leave_out(names: Iterable[str]) -> None:
     """From now on these tables count as gone in the running load."""
-    _this_load().left_out.update(names)
+    if is_loading():
+        _this_load().left_out.update(names)
 
 
 def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
@@ -108,8 +128,8 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
 @contextmanager
 def at_once() -> Iterator[None]:
     """Several questions in one go: to open a DuckDB file takes 14 ms. Nobody else reads it while it is open."""
-    client = _dataset().sql_client
-    with nullcontext() if client.native_connection else client:
+    client = _dataset().sql_client if is_loading() else None
+    with nullcontext() if client is None or client.native_connection else client:
         yield
 
 
@@ -123,6 +143,8 @@ def held(query: str) -> Iterator[pa.Table]:
 
     ``query`` is in DuckDB's dialect and becomes the destination's.
     """
+    if not is_loading():
+        return
     try:
         yield from found(query)
     except MISSING:
@@ -131,9 +153,9 @@ def held(query: str) -> Iterator[pa.Table]:
 
 def raw(query: str) -> Iterator[pa.Table]:
     """The same of tables that dlt knows nothing of, as those of push; nothing where the destination is no database."""
-    client = _dataset().sql_client
-    if running().destination.destination_type == _FILES:
+    if not is_loading() or running().destination.destination_type == _FILES:
         return
+    client = _dataset().sql_client
     dialect = client.capabilities.sqlglot_dialect or "duckdb"
     ours = query if dialect == "duckdb" else sqlglot.transpile(query, "duckdb", dialect)[0]
     try:
@@ -174,11 +196,10 @@ def running() -> dlt.Pipeline:
 
 def _this_load() -> _Load:
     """One dataset for all queries of a load: for each new one, dlt looks its settings up again."""
-    pipeline = running()
-    load_id = load_package_state()["load_id"]
+    pipeline, this = running(), load_id()
     load = _loads.get(pipeline)
-    if load is None or load.load_id != load_id:
-        load = _loads[pipeline] = _Load(load_id, pipeline)
+    if load is None or load.load_id != this:
+        load = _loads[pipeline] = _Load(this, pipeline)
     return load
 
 

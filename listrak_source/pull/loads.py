@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from weakref import finalize
 
 import pyarrow as pa
-from dlt.common.storages.load_package import load_package_state
 
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
@@ -15,7 +14,7 @@ from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
 from listrak_source.pull.gather import Batch, gathered
-from listrak_source.pull.held import not_held
+from listrak_source.pull.held import load_id, not_held
 from listrak_source.pull.pending import Pending, pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.privacy import Masks
@@ -42,22 +41,28 @@ class Loads:
         self._walk: Walk | None = None
         self._steps: Iterator[Step] | None = None
 
-    def look(self, wanted: frozenset[str]) -> None:
+    def look(self, wanted: frozenset[str], changed: Collection[str] = ()) -> None:
         """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak. Raises
-        :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings.
+        :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings. Of tables whose rows
+        the caller ``changed`` on their way nobody knows how many arrive.
         """
         if not self._waits(wanted):
             progress.drop_older()
             progress.check_masks(Masks.of(self.settings).mark)
             progress.check_zone(self.settings.timezone)
-            self.vouched = Vouched(wanted)
+            self.vouched = Vouched(wanted, frozenset(changed))
 
-    def next(self, wanted: frozenset[str], written: Dispositions) -> Iterator[Batch]:
-        """Yield the rows of the load that runs now, for the ``wanted`` tables. Before, :meth:`look`."""
+    def next(self, wanted: frozenset[str], written: Dispositions, *, is_sample: bool = False) -> Iterator[Batch]:
+        """Yield the rows of the load that runs now, for the ``wanted`` tables. Before, :meth:`look`. Of a sample only
+        some may be taken, page by page: no state moves.
+        """
         plan, begun = self._go_on(wanted, written)
         self.vouched.have_made_again()
         part = self._part(plan, begun)
         rejects = plan.directory.rejects
+        if is_sample:
+            yield from part.batches()
+            return
         for batch in gathered(part.batches()):
             # With the rows, for who takes only some of them must find these columns again.
             progress.note_fields(rejects.bounds.fields.known)
@@ -68,7 +73,6 @@ class Loads:
             self.vouched.note_handed({REJECTED_ROWS.name: rejected})
             yield {REJECTED_ROWS.name: rejected}
         yield from ({SEEN_KEYS.name: rows} for rows in part.kept() if rows.num_rows)
-        # Who takes only some of the rows (``add_limit``) never asks for more than these: then no state moves.
         part.end()
         rejects.warn()
 
@@ -170,7 +174,7 @@ class _Some:
         """All rows were taken: move the state that vouches for them."""
         walk = self._walk
         if self._has_values and CONTACTS.name not in walk.plan.wanted:
-            progress.note_values_apart(str(load_package_state()["load_id"]))
+            progress.note_values_apart(load_id())
         walk.pending.handed = self._vouched.save(walk.rows.contacts_handed())
         if not self._is_last:
             walk.save()

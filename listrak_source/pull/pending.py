@@ -14,7 +14,8 @@ from typing import Any
 
 import dlt
 import duckdb
-from dlt.common.storages.load_package import load_package_state
+
+from listrak_source.pull.held import load_id
 
 _NAME = "pending"
 _VERSION = 2
@@ -71,9 +72,8 @@ class Pending:
 
     def save(self) -> None:
         """Keep it in the state of the running load, which counts as one of the pull's from now on."""
-        load_id = load_package_state()["load_id"]
-        if load_id not in self.loads:
-            self.loads.append(load_id)
+        if (this := load_id()) not in self.loads:
+            self.loads.append(this)
         dlt.current.source_state()[_NAME] = asdict(self)
 
 

@@ -164,6 +164,14 @@ def check_zone_of(state: Mapping[str, Any], zone: str) -> None:
         )
 
 
+def restore(before: Mapping[str, Any]) -> None:
+    """Have the state be as it was ``before``, but for what the rows that came since are written with."""
+    state = dlt.current.source_state()
+    marks = {name: state[name] for name in MARKS if name in state}
+    state.clear()
+    state.update({**before, **marks})
+
+
 def restore_marks(before: Mapping[str, Any]) -> None:
     """What rows that stay were written with, from the state as it was ``before``."""
     dlt.current.source_state().update({name: before[name] for name in MARKS if name in before})

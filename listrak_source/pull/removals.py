@@ -13,11 +13,10 @@ from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.storages.load_package import load_package_state
 
 from listrak_source.pull import fingerprints, progress, seen_keys
 from listrak_source.pull.absence import Absence
-from listrak_source.pull.held import alive, held
+from listrak_source.pull.held import alive, held, load_id
 from listrak_source.pull.once import KEY
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.progress import Unmarked
@@ -89,7 +88,7 @@ class Removals:
         """
         keys = self._unmarked()
         if keys or self._before.load_id:
-            yield from seen_keys.left_unmarked(keys, _load_id())
+            yield from seen_keys.left_unmarked(keys, load_id())
 
     def remember(self) -> None:
         """Keep in the state what says which rows :meth:`left` has told, and what is said of them."""
@@ -97,7 +96,7 @@ class Removals:
         over = _hash_of(self._over) if self.sentences else ""
         if over:
             told += f" None of these is marked. If that is right: listrak pull --full --accept-removals {over}."
-        progress.keep_unmarked(Unmarked(over, told, _load_id() if self._unmarked() else ""))
+        progress.keep_unmarked(Unmarked(over, told, load_id() if self._unmarked() else ""))
 
     def _unmarked(self) -> dict[str, pa.Array]:
         """By group of ``seen_keys``."""
@@ -133,10 +132,6 @@ _NONE = pa.array([], fingerprints.HASH)
 
 def _hashes(table: Table, rows: pa.Table) -> pa.Array:
     return fingerprints.of(rows.select(table.key))
-
-
-def _load_id() -> str:
-    return str(load_package_state()["load_id"])
 
 
 def _living(name: str) -> int:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.extract import DltResource
+from dlt.extract.hints import make_hints
 
-from listrak_source.pull import foreign, stored, upkeep
+from listrak_source.pull import foreign, progress, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.held import at_once
+from listrak_source.pull.held import at_once, is_loading
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
-from listrak_source.pull.tables import OF_THE_PULL, SEEN_KEYS, TABLES, Table
+from listrak_source.pull.resources import Hints, Limits, TableResource
+from listrak_source.pull.tables import OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
 from listrak_source.pull.vouched import spare_consents
 from listrak_source.settings import resolve
 
@@ -25,8 +30,12 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     the consent events that they tell of.
 
     ``options`` are those of :class:`~listrak_source.settings.Settings`; what is not given comes from dlt's
-    configuration, under ``sources.listrak``. Select some tables with ``with_resources``: only what they need is asked
-    for. Raises :class:`~listrak_source.api.ListrakError`.
+    configuration, under ``sources.listrak``, or another section: ``listrak_sms.clone(section="brand_a")``. Select some
+    tables with ``with_resources``: only what they need is asked for. Credentials are looked for when it is read.
+
+    Without a pipeline (``list(listrak_sms().lists)``) everything is read, and nothing remembered. The items are Arrow
+    tables (see :class:`~listrak_source.pull.resources.TableResource`). Raises
+    :class:`~listrak_source.api.ListrakError`.
 
     With ``chunk_rows`` or ``full`` a pull may take several runs of the same source: see
     :func:`~listrak_source.pull.run.load`, which does them all.
@@ -34,33 +43,49 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     >>> pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms")  # doctest: +SKIP
     >>> pipeline.run(listrak_sms())  # doctest: +SKIP
     """
-    settings = resolve(options)
-    loads = Loads(settings)
-    masks = Masks.of(settings)
+    section = Container()[ConfigSectionContext].sections[1]
+    declared = resolve(_ANY | options, section)
+    loads: list[Loads] = []
+    masks, hints = Masks.of(declared), Hints()
     # Every row tells the load that brought it. Arrow data has no load id unless dlt is told so.
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
 
     @dlt.resource(selected=False)
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
+        if not loads:
+            loads.append(Loads(resolve(options, section)))
         selected = dlt.current.source().selected_resources
-        wanted = frozenset(selected)
+        wanted, limits = frozenset(selected), Limits(selected.values(), declared.page_size)
+        for resource in selected.values():
+            if isinstance(resource, TableResource):
+                hints.check(resource)
+        if not is_loading():
+            # What an active pipeline has read is no matter here; dlt hands over a copy.
+            dlt.current.source_state().clear()
         stored.check()
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
         spare_consents()
+        before = deepcopy(dlt.current.source_state()) if limits else None
         with at_once():
             foreign.check(set(wanted))
             upkeep.heal()
-            loads.look(wanted)
+            changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
+            loads[0].look(wanted, changed)
         # Which destination the rows are for is known only now.
-        written = of_running_pipeline(settings)
+        written = of_running_pipeline(declared)
         for name, resource in selected.items():
             if name in TABLES:
                 called = written.as_called(resource)
                 called.apply(resource, masks.table(TABLES[name]))
                 _also_set_aside(resource, called)
-        for batch in loads.next(wanted, written):
-            yield {name: written.fitted(rows, masks.table(TABLES.get(name, SEEN_KEYS))) for name, rows in batch.items()}
+                hints.note(resource)
+        batches = loads[0].next(wanted, written, is_sample=bool(limits))
+        for batch in limits.until(batches) if limits else batches:
+            tables = {name: masks.table(TABLES.get(name, SEEN_KEYS)) for name in batch}
+            yield {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
+        if before is not None:
+            progress.restore(before)
 
     def table_of(table: Table) -> DltResource:
         def pick(batch: Batch) -> Iterator[Any]:
@@ -73,9 +98,17 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
             if rows is not None and rows.num_rows:
                 yield rows
 
-        return dlt.transformer(pick, data_from=walk, **masks.table(table).resource_hints())
+        given = masks.table(table).resource_hints()
+        name = given.pop("name")
+        resource = TableResource.from_data(pick, name, section, make_hints(**given), data_from=walk)
+        hints.note(resource)
+        return resource
 
     return (walk, *(table_of(table) for table in TABLES.values() if table not in OF_THE_PULL))
+
+
+_ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"}
+"""In the place of credentials while the source is only built."""
 
 
 def _also_set_aside(resource: DltResource, written: Dispositions) -> None:

@@ -77,6 +77,13 @@ class Table:
         return {"name": self.name, "primary_key": list(self.key), "columns": columns}
 
 
+def keyed(rows: pa.Table, table: Table) -> pa.Table:
+    """The same rows, with a schema that says of the key that it is never null: dlt would warn of another."""
+    fields = [field.with_nullable(field.nullable and field.name not in table.key) for field in rows.schema]
+    schema = pa.schema(fields)
+    return rows if schema == rows.schema.remove_metadata() else rows.cast(schema)
+
+
 def _sender_code_id(source: str | None = None) -> Column:
     return Column("sender_code_id", INTEGER, "The sender code (the API's shortCodeId).", source, key=True)
 

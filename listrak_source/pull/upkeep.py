@@ -30,10 +30,12 @@ def heal() -> None:
     if state.get(_MARK) == NO_DATE.isoformat():
         return
     state[_MARK] = NO_DATE.isoformat()
-    pipeline = running()
     kept = [(table, name) for table, name in ((OPT_OUTS, "opt_out_date"), (CONSENT_EVENTS, "event_at"))]
     kept = [(table, name) for table, name in kept if name in columns_of(table)]
-    if not kept or pipeline.destination.destination_type == FILESYSTEM:
+    if not kept:
+        return
+    pipeline = running()
+    if pipeline.destination.destination_type == FILESYSTEM:
         return
     with pipeline.sql_client() as client:
         for table, name in kept:

@@ -16,7 +16,7 @@ from typing import Any
 
 import dlt
 import pyarrow.compute as pc
-from dlt.common.storages.load_package import commit_load_package_state, load_package_state
+from dlt.common.storages.load_package import commit_load_package_state
 from dlt.destinations.exceptions import DatabaseException
 
 from listrak_source.pull import held, progress
@@ -52,7 +52,9 @@ _DROPPED = ("dropped_tables", "truncated_tables")
 class Vouched:
     """The rows that a pull found when it began, and those that it has handed over since."""
 
-    def __init__(self, wanted: frozenset[str]) -> None:
+    def __init__(self, wanted: frozenset[str], changed: frozenset[str] = frozenset()) -> None:
+        """Rows of what is ``changed`` on its way are not vouched for: nobody knows how many arrive."""
+        self._changed = changed
         self._tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
         of_the_pull = [table for table in OF_THE_PULL if table is not REJECTED_ROWS]
         self._handed: Counts = {}
@@ -60,7 +62,7 @@ class Vouched:
         self.lacking: dict[str, set[str]] = {}
         """By table: what it lacks, a column or everything."""
         # What was extracted and waits to be loaded is vouched for, and not there yet.
-        if not held.running().has_pending_data:
+        if held.is_loading() and not held.running().has_pending_data:
             self._there, self.lacking = _found(
                 [table for table in (*self._tables, *of_the_pull) if held.has_rows(table)]
             )
@@ -91,7 +93,11 @@ class Vouched:
         """
         self._handed[CONTACTS.name] = Counter({str(sender): count for sender, count in contacts.items()})
         for table in self._tables:
-            dlt.current.resource_state(table.name)["vouched"] = self._least(table)
+            state = dlt.current.resource_state(table.name)
+            if table.name in self._changed:
+                state.pop("vouched", None)
+            else:
+                state["vouched"] = self._least(table)
         return {name: dict(counts) for name, counts in self._handed.items()}
 
     def _least(self, table: Table) -> dict[str, int]:
@@ -147,7 +153,7 @@ def spare_consents() -> None:
     """Keep the consent events, whatever ``refresh`` says, unless their resource was named: no second reading of
     Listrak tells again what was seen once.
     """
-    state: dict[str, Any] = load_package_state()["state"]  # type: ignore[assignment]
+    state = held.package_state()
     if not any(state.get(kind) for kind in _DROPPED):
         return
     source = dlt.current.source()

@@ -25,12 +25,12 @@ from functools import partial
 from itertools import chain
 
 import pyarrow as pa
-from dlt.common.storages.load_package import load_package_state
 
 from listrak_source.pull import progress, seen_keys
 from listrak_source.pull.asking import Asking
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import told_of
+from listrak_source.pull.held import load_id
 from listrak_source.pull.lookups import Person, look_up
 from listrak_source.pull.once import phone_keys
 from listrak_source.pull.pending import Pending
@@ -360,7 +360,7 @@ class Walk:
     def kept(self) -> pa.Table:
         """Rows of ``seen_keys``: what was seen since the last of them."""
         before = self.rows.once.kept()
-        rows = seen_keys.added(self.rows.once, self.pending.task, str(load_package_state()["load_id"]))
+        rows = seen_keys.added(self.rows.once, self.pending.task, load_id())
         self.pending.seen += self.rows.once.kept() - before
         return rows
 

@@ -12,7 +12,6 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
 from listrak_source.sandbox import Sandbox
 from listrak_source.settings import Settings, resolve
@@ -89,7 +88,7 @@ def test_from_files_in_the_current_folder_and_arguments_are_strongest(bare: Bare
 @pytest.mark.parametrize("name", ["client_id", "client_secret"])
 def test_missing_credentials_are_named(name: str) -> None:
     with pytest.raises(ConfigFieldMissingException, match=name):
-        listrak_sms(**{key: value for key, value in ID.items() if key != name})
+        resolve({key: value for key, value in ID.items() if key != name})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,226 @@
+"""What whoever knows dlt takes for granted: each of it works as dlt says, or is refused with what to do instead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from listrak_source import listrak_sms, where
+from listrak_source.api import ConfigurationError
+from listrak_source.sandbox import Sandbox, World
+from tests.pull.warehouse import Warehouse, truth
+
+Source = Any
+
+
+@pytest.fixture
+def source(warehouse: Warehouse) -> Callable[..., Source]:
+    return lambda **options: listrak_sms(**warehouse.options() | options)
+
+
+def watermarks(warehouse: Warehouse) -> dict[str, Any]:
+    state = warehouse.pipeline().state.get("sources", {}).get("listrak_sms", {})
+    kept = {name: one["watermarks"] for name, one in state.get("resources", {}).items() if one.get("watermarks")}
+    return kept | {name: state[name] for name in ("watermarks", "pending", "walk") if state.get(name)}
+
+
+def refused(warehouse: Warehouse, chosen: Source, **options: Any) -> str:
+    """The sentence with which a run ends, before anything is asked of Listrak."""
+    warehouse.sandbox.traffic.clear()
+    with pytest.raises(PipelineStepFailed) as failed:
+        warehouse.pipeline().run(chosen, **options)
+    assert not warehouse.sandbox.traffic.counts["list_contacts"]
+    error: BaseException | None = failed.value
+    while error is not None and not isinstance(error, ConfigurationError):
+        error = error.__cause__ or error.__context__
+    assert error is not None, failed.value
+    return str(error)
+
+
+# -- without a pipeline ------------------------------------------------------------------------------------------------
+
+
+def test_any_resource_can_be_looked_at_without_a_pipeline(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    told = truth(warehouse.sandbox)
+    for _ in range(2):  # nothing is remembered
+        assert sum(rows.num_rows for rows in source().lists) == len(told["lists"])
+    (rows,) = list(source().with_resources("lists"))
+    assert isinstance(rows, pa.Table)
+    assert {(row["sender_code_id"], row["phone_list_id"]) for row in rows.to_pylist()} == told["lists"].keys()
+    contacts = pa.concat_tables(list(source().contacts), promote_options="default")
+    assert len(set(zip(*contacts.select(["sender_code_id", "phone_number"]).to_pydict().values()))) == len(  # noqa: B905
+        told["contacts"]
+    )
+
+
+def test_what_a_pipeline_has_read_is_no_matter_to_a_look(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    pipeline = warehouse.pipeline()
+    pipeline.run(source().with_resources("contacts"))
+    before = pipeline.state["sources"]
+    pipeline.activate()
+    assert sum(rows.num_rows for rows in source().contacts) == len(truth(warehouse.sandbox)["contacts"])
+    assert pipeline.state["sources"] == before
+
+
+def test_a_source_is_built_without_credentials_and_asks_for_them_when_it_is_read(warehouse: Warehouse) -> None:
+    built = listrak_sms()
+    assert "contacts" in built.resources
+    with pytest.raises(Exception, match="client_id"):
+        list(built.lists)
+    with pytest.raises(ConfigurationError, match="page_size"):
+        listrak_sms(page_size=1)
+
+
+def test_two_accounts_have_a_section_each(
+    warehouse: Warehouse, source: Callable[..., Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("client_id", "client_secret", "base_url", "token_url"):
+        monkeypatch.setenv(f"SOURCES__BRAND_A__{name.upper()}", warehouse.options()[name])
+    monkeypatch.setenv("SOURCES__LISTRAK__CLIENT_ID", "another account's")
+    (rows,) = listrak_sms.clone(section="brand_a")().lists
+    assert rows.num_rows == len(truth(warehouse.sandbox)["lists"])
+
+
+# -- a part of it ------------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_takes_some_and_moves_no_watermark(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    limited = source(page_size=5).with_resources("contacts")
+    limited.contacts.add_limit(1)
+    warehouse.pipeline().run(limited)
+    assert len(warehouse.rows("contacts")) == 5, "a page"
+    assert watermarks(warehouse) == {}
+    warehouse.pull("contacts")
+    assert warehouse.rows("contacts").keys() == truth(warehouse.sandbox)["contacts"].keys()
+    before = watermarks(warehouse)
+    again = source().with_resources("contacts")
+    again.contacts.add_limit(0)
+    warehouse.pipeline().run(again)
+    assert watermarks(warehouse) == before
+
+
+def test_no_more_is_asked_for_than_is_wanted(tmp_path: Path) -> None:
+    asked = []
+    with Sandbox(World(seed=3, contacts=3_000, sender_codes=1, lists=4)) as sandbox:
+        for most in (1, None):
+            contacts = listrak_sms(**Warehouse(sandbox, tmp_path).options() | {"page_size": 50}).contacts
+            sandbox.traffic.clear()
+            assert list(contacts.add_limit(most) if most else contacts)
+            asked.append(sandbox.traffic.counts["list_contacts"])
+    assert asked[0] * 5 < asked[1]
+
+
+def test_a_limit_of_rows_and_of_the_whole_source(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    chosen = source(page_size=50).with_resources("contacts", "lists").add_limit(60, count_rows=True)
+    warehouse.pipeline().run(chosen)
+    assert 60 <= len(warehouse.rows("contacts")) <= 60 + 50, "the last page is whole, as dlt says"
+    assert warehouse.rows("lists")
+    assert watermarks(warehouse) == {}
+
+
+def test_rows_are_filtered_by_a_column_and_the_rest_is_not_missed(
+    warehouse: Warehouse, source: Callable[..., Source]
+) -> None:
+    def only_stopped() -> Source:
+        chosen = source().with_resources("contacts")
+        chosen.contacts.add_map(where("opted_out", True))
+        return chosen
+
+    warehouse.pipeline().run(only_stopped())
+    stopped = {key for key, row in truth(warehouse.sandbox)["contacts"].items() if row["opted_out"]}
+    assert warehouse.rows("contacts").keys() == stopped
+    warehouse.sandbox.traffic.clear()
+    warehouse.pipeline().run(only_stopped())
+    assert "startSubscribeDate" in str(warehouse.sandbox.traffic.log), (
+        "what was left out is no loss: nothing begins anew"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"), [("x", [1]), (None, [2]), (lambda value: value != "x", [2, 3]), ("nobody", [])]
+)
+def test_where(wanted: Any, kept: list[int]) -> None:
+    rows = pa.table({"id": [1, 2, 3], "name": ["x", None, "y"]})
+    found = where("name", wanted)(rows)
+    assert (found["id"].to_pylist() if found is not None else []) == kept
+    with pytest.raises(KeyError, match="there are id, name"):
+        where("nam", wanted)(rows)
+
+
+# -- what was meant for rows -------------------------------------------------------------------------------------------
+
+
+def test_a_filter_of_rows_is_told_of_tables(
+    warehouse: Warehouse, source: Callable[..., Source], caplog: pytest.LogCaptureFixture
+) -> None:
+    chosen = source().with_resources("lists")
+    chosen.lists.add_filter(lambda row: row["phone_list_id"])
+    with pytest.raises(PipelineStepFailed) as failed:
+        warehouse.pipeline().run(chosen)
+    assert "add_filter of lists failed (TypeError: it returned ChunkedArray, not True or False)" in str(failed.value)
+    assert "see listrak_source.where" in str(failed.value)
+    chosen = source().with_resources("lists")
+    chosen.lists.add_map(lambda row: row | {"brand": "a"})
+    with pytest.raises(PipelineStepFailed, match="It is given an Arrow table of"):
+        warehouse.pipeline().run(chosen)
+    chosen = source().with_resources("lists")
+    chosen.lists.add_filter(lambda row: row["phone_list_id"] == 7)
+    caplog.set_level(logging.WARNING, "dlt")
+    logging.getLogger("dlt").propagate = True
+    warehouse.pipeline().run(chosen)
+    assert "add_filter of lists has dropped an Arrow table of" in caplog.text
+
+
+def test_a_map_of_tables_works(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    chosen = source().with_resources("lists")
+    chosen.lists.add_map(lambda rows: rows.append_column("brand", pa.repeat("a", rows.num_rows)))
+    warehouse.pipeline().run(chosen)
+    assert {row["brand"] for row in warehouse.records("lists") or []} == {"a"}
+
+
+# -- what is not the caller's ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("disposition", ["replace", "append", {"disposition": "merge", "strategy": "scd2"}])
+def test_another_disposition_is_refused(warehouse: Warehouse, source: Callable[..., Source], disposition: Any) -> None:
+    said = refused(warehouse, source().with_resources("lists"), write_disposition=disposition)
+    assert said.startswith("listrak_sms: write_disposition of lists is not the caller's to set")
+    assert 'refresh="drop_data"' in said
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"table_name": "brands"},
+        {"primary_key": "phone_list_id"},
+        {"merge_key": "phone_list_id"},
+        {"incremental": dlt.sources.incremental("phone_list_id")},
+    ],
+)
+def test_hints_that_a_pull_lives_by_are_refused(
+    warehouse: Warehouse, source: Callable[..., Source], hints: dict[str, Any]
+) -> None:
+    chosen = source().with_resources("lists")
+    chosen.lists.apply_hints(**hints)
+    assert f"{next(iter(hints))} of lists is not the caller's to set" in refused(warehouse, chosen)
+
+
+def test_the_same_source_runs_again_and_what_says_what_is_so_is_taken(
+    warehouse: Warehouse, source: Callable[..., Source], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "dlt")
+    logging.getLogger("dlt").propagate = True
+    chosen = source()
+    chosen.lists.apply_hints(columns={"phone_list_name": {"description": "Ours."}})
+    for _ in range(3):
+        warehouse.pipeline().run(chosen, write_disposition="merge")
+        warehouse.sandbox.world.live(1)
+    assert warehouse.rows("lists").keys() == truth(warehouse.sandbox)["lists"].keys()
+    assert not [one.getMessage() for one in caplog.records if one.name == "dlt"], "dlt has nothing to warn of"
