@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
+from listrak_source.cli.logs import fail_with, log, ours_first
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 
@@ -73,11 +74,18 @@ def _tell_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    asked: Annotated[
+    _: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_tell_version)
     ] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Log what happens; -vv: all of it, dlt's part too.")
+    ] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print what is wrong, and documents, alone.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print without colors, as with NO_COLOR.")] = False,
 ) -> None:
-    pass
+    log(verbose)
+    out.quiet = quiet
+    out.no_color, err.no_color = out.no_color or no_color, err.no_color or no_color
 
 
 @app.command(epilog=example("listrak init", "listrak init --destination postgres"))
@@ -214,7 +222,7 @@ def pull(
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told |= {"destination": warehouse.location, "dataset": dataset}
-        with warehouse.writing(StepProgress(err if as_json else out)) as pipeline:
+        with warehouse.writing(StepProgress(err if as_json and not out.quiet else out)) as pipeline:
             if forget_state:
                 forget(pipeline)
             found = pulled(pipeline, *(table or ()), **options)
@@ -293,7 +301,7 @@ def status(
 
 def _fail_for(sentences: Sequence[str]) -> None:
     for sentence in sentences:
-        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+        fail_with(sentence)
     if sentences:
         raise SystemExit(int(Exit.FAILED))
 
@@ -368,19 +376,21 @@ def demo(
 
 def main() -> None:
     """Run the command. Every failure is one sentence on standard error and an exit code; never a traceback."""
-    # Numbers about this program's use stay here, and dlt's log does not repeat what we say; both can be set.
+    # Numbers about this program's use stay here, unless it is set otherwise.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     # dlt would let a load come to its end and forget the signal, so that the next load of the pull begins.
     os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
     # A long pull has many load files: each goes when it is loaded.
     os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
     print_anywhere()
-    command = command_of(sys.argv[1:])
-    as_json = "--json" in sys.argv and command in _DOCUMENTED
+    words = ours_first(sys.argv[1:])
+    if "--no-color" in words:  # Typer's own pages go by it
+        os.environ["NO_COLOR"] = "1"
+    command = command_of(words)
+    as_json = "--json" in words and command in _DOCUMENTED
     try:
         # Alone, Typer says itself what is wrong with an option, with its usage, and ends with 2.
-        ended = app(standalone_mode=not as_json and command not in _SHOWS_CHANGES)
+        ended = app(words, standalone_mode=not as_json and command not in _SHOWS_CHANGES)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise
@@ -393,7 +403,7 @@ def main() -> None:
         sentence, code = explain(error, command)
         if code is Exit.WRONG_USE and command in _SHOWS_CHANGES:
             code = Exit.FAILED
-        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+        fail_with(sentence)
         raise SystemExit(int(code)) from None
     raise SystemExit(ended if isinstance(ended, int) else 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -14,7 +15,8 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli import output
 from listrak_source.cli.at_rest import write_private
 from listrak_source.cli.errors import Exit, explain
-from listrak_source.cli.output import Dataset, Destination, err, example, out
+from listrak_source.cli.logs import fail_with
+from listrak_source.cli.output import Dataset, Destination, example, out
 from listrak_source.cli.process import PLANNING
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.push import Session, Sync, ledger, load, sync_session
@@ -55,7 +57,7 @@ def check(name: Name, file: File = FILE, destination: Destination = "duckdb", da
     with session(name, file, Warehouse(destination, dataset)) as opened:
         targets, problems = opened.check()
         for problem in problems:
-            err.print(f"listrak: sync {name}: {problem}.", highlight=False, markup=False)
+            fail_with(f"sync {name}: {problem}.")
         if problems:
             raise SystemExit(int(Exit.WRONG_USE))
         rows = [(target.column.name, target.title, target.kind.value, target.column.null) for target in targets]
@@ -80,11 +82,11 @@ def plan(
     with session(name, file, Warehouse(destination, dataset)) as opened:
         found = opened.plan()
         if sentence := told(opened.refused_stops()):
-            err.print(f"listrak: {sentence}.", highlight=False, markup=False)
+            fail_with(f"{sentence}.")
     if to:
         write_private(to, found.as_json() + "\n")
     if json:
-        out.print(found.as_json(), highlight=False, markup=False)
+        sys.stdout.write(found.as_json() + "\n")
     else:
         show_plan(found)
     _unread_is_1(found.sync, found.unread_stops)
@@ -215,18 +217,18 @@ def _stops_decide(opened: Session) -> Iterator[None]:
         if not (sentence := told(opened.refused_stops())):
             raise
         if not isinstance(error, SystemExit):
-            err.print(f"listrak: {explain(error)[0]}", highlight=False, markup=False)
-        err.print(f"listrak: {sentence}.", highlight=False, markup=False)
+            fail_with(explain(error)[0])
+        fail_with(f"{sentence}.")
         raise SystemExit(int(Exit.FAILED)) from error
     if sentence := told(opened.refused_stops()):
-        err.print(f"listrak: {sentence}.", highlight=False, markup=False)
+        fail_with(f"{sentence}.")
         raise SystemExit(int(Exit.FAILED))
 
 
 def _unread_is_1(sync: Sync, stops: int) -> None:
     """A stop that nobody understands is carried out by nobody, so a person must look."""
     if stops:
-        err.print(f"listrak: {not_understood(sync, stops)}.", highlight=False, markup=False)
+        fail_with(f"{not_understood(sync, stops)}.")
         raise SystemExit(int(Exit.FAILED))
 
 
@@ -252,7 +254,7 @@ def _report(opened: Session, outcome: Outcome | None, nothing: Callable[[Session
     run = outcome.run_id
     _counts(outcome.counts, opened.waiting(run), opened.refusals(run), skipped=opened.skipped(run))
     if not outcome.finished:
-        err.print("listrak: An import has not ended yet: run the same command later.", highlight=False)
+        fail_with("An import has not ended yet: run the same command later.")
         raise SystemExit(int(Exit.TRY_AGAIN))
 
 
@@ -273,9 +275,9 @@ def _counts(
     output.table(out, "Values, as they were read back", ["operation", "outcome", "values"], rows)
     _refusals(refusals)
     if skipped:
-        err.print(f"listrak: {skipped}.", highlight=False, markup=False)
+        fail_with(f"{skipped}.")
     if bad := sum(count for (_, state), count in counts.items() if state in ledger.BAD):
-        err.print(f"listrak: {_left(bad, waiting)}", highlight=False, markup=False)
+        fail_with(_left(bad, waiting))
         raise SystemExit(int(Exit.FAILED))
     if skipped:
         raise SystemExit(int(Exit.NOT_ALL))

@@ -1,0 +1,65 @@
+"""What the command logs on standard error: for people, or for programs with RUNTIME__LOG_FORMAT=JSON.
+
+dlt's own log is silent unless it is asked for: it would repeat what the command says.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+
+from listrak_source.api.redact import redact
+from listrak_source.cli.output import err
+
+_LEVEL, _FORMAT = "RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"
+_OURS = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet", "--no-color")
+
+
+def ours_first(words: Sequence[str]) -> list[str]:
+    """A command line with the options that all commands have in front, where Typer looks for them."""
+    return [*(word for word in words if word in _OURS), *(word for word in words if word not in _OURS)]
+
+
+def log(verbose: int) -> None:
+    """Log warnings and what happens (1), or everything (2), and dlt's log too. Nothing of it names people."""
+    as_json = is_json()
+    usual = ("WARNING" if as_json else "CRITICAL", "WARNING", "INFO")
+    os.environ.setdefault(_LEVEL, usual[min(verbose, 2)])
+    ours = logging.getLogger("listrak_source")
+    for handler in [one for one in ours.handlers if isinstance(one, _Handler)]:
+        ours.removeHandler(handler)
+    if verbose or as_json:
+        ours.addHandler(_Handler())
+        ours.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+
+
+def fail_with(sentence: str) -> None:
+    """Print what went wrong."""
+    if is_json():
+        sys.stderr.write(_line("ERROR", "listrak", sentence))
+    else:
+        err.print(f"listrak: {sentence}", highlight=False, markup=False)
+
+
+def is_json() -> bool:
+    """Whether the log is for programs."""
+    return os.environ.get(_FORMAT, "").upper() == "JSON"
+
+
+def _line(level: str, logger: str, message: str) -> str:
+    """The names are those of dlt's own lines."""
+    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return json.dumps({"written_at": now, "level": level, "logger": logger, "msg": message}) + "\n"
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        message = redact(record.getMessage())
+        if is_json():
+            sys.stderr.write(_line(record.levelname, record.name, message))
+        else:
+            err.print(f"{record.levelname.lower()}: {message}", highlight=False, markup=False)

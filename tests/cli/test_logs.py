@@ -1,0 +1,73 @@
+"""How much the command says, to whom, and in which form."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from listrak_source.cli.errors import Exit
+from listrak_source.cli.output import err, out
+from listrak_source.sandbox import RateLimit, Sandbox
+from tests.cli.conftest import Listrak
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What options set is of one process: here the next command is another one."""
+    for name in ("RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    out.quiet = out.no_color = err.no_color = False
+    logging.getLogger("listrak_source").handlers.clear()
+
+
+@pytest.mark.parametrize("words", [("-q", "pull"), ("pull", "--quiet")])
+def test_quiet_says_what_is_wrong_and_nothing_else(listrak: Listrak, sandbox: Sandbox, words: tuple[str, ...]) -> None:
+    assert listrak(*words, "-t", "lists") == (0, "", "")
+    document = json.loads(listrak("-q", "status", "--json")[1])
+    assert document["status"] == "success"
+    assert "Reading" not in listrak("-q", "pull", "-t", "contacts", "--json")[2]
+    code, said, wrong = listrak("-q", "pull", "-t", "nothing")
+    assert (code, said) == (Exit.WRONG_USE, "")
+    assert wrong.startswith("listrak: There is no table nothing")
+
+
+def test_verbose_tells_of_a_limit_and_of_no_person(listrak: Listrak, sandbox: Sandbox) -> None:
+    assert "info: " not in listrak("pull", "-t", "lists")[2]
+    sandbox.traffic.limit = RateLimit(5, 1)
+    try:
+        _, _, said = listrak("pull", "-v", "-t", "contacts")
+    finally:
+        sandbox.traffic.limit = None
+    assert "info: Listrak refuses requests for haste (HTTP 429)" in said
+    assert not re.search(r"\d{10}", said)
+
+
+def test_a_log_for_programs_is_json_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME__LOG_FORMAT", "JSON")
+    for words, code in ((["-vv", "pull"], 0), (["pull", "-t", "nothing"], 2), (["status", "--max-age", "1s"], 1)):
+        run = subprocess.run(
+            [sys.executable, "-m", "listrak_source", *words], capture_output=True, text=True, check=False
+        )
+        assert run.returncode == code
+        lines = [json.loads(line) for line in run.stderr.splitlines()]
+        assert lines
+        assert all(line["msg"] and line["level"] and line["written_at"].endswith("Z") for line in lines)
+        assert code == 0 or lines[-1]["level"] == "ERROR"
+        phones = {key[1] for key in sandbox.world.truth()["contacts"]}
+        assert not [phone for phone in phones if phone in run.stderr]
+
+
+def test_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for words, is_colored in ((["pull", "-h"], True), (["pull", "-h", "--no-color"], False)):
+        command = [sys.executable, "-m", "listrak_source", *words]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", said)) is is_colored
