@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiers import MORE, MOST_MORE, TIERS, tier_of
+from tests.tiers import LONGEST, MORE, MOST_MORE, TIERS, longest_first, tier_of
 
 ROOT = Path(__file__).parents[1]
 SPEND = """
@@ -111,3 +111,13 @@ def test_every_tier_is_a_make_target() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for name in TIERS:
         assert f"\ntest{'' if name == 'test' else '-' + name}: " in makefile
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_the_longest_are_begun_first_and_none_is_lost(request: pytest.FixtureRequest, workers: int) -> None:
+    items = request.session.items
+    ordered = longest_first(items, workers)
+    assert sorted(item.nodeid for item in ordered) == sorted(item.nodeid for item in items)
+    if workers == 1:
+        are_long = [any(item.nodeid.startswith(one) for one in LONGEST) for item in ordered]
+        assert are_long == sorted(are_long, reverse=True)

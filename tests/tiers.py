@@ -75,6 +75,17 @@ MORE = {
 }
 """Tests of the default tier that may take more than the budget, by the beginning of their id, with the reason."""
 MOST_MORE = 10
+LONGEST = (
+    "tests/push/test_killed.py::test_killed_at_any_point",
+    "tests/destinations/test_places.py::test_first_pull",
+    "tests/pull/test_convergence.py::test_any_history",
+    "tests/push/test_any_table.py::",
+    "tests/destinations/test_queries.py::test_what_is_asked",
+    "tests/pull/test_loads.py::test_several_loads",
+    "tests/cli/test_memory.py::",
+    "tests/pull/test_politeness.py::test_a_hidden_limit_is_learned[",
+)
+"""Tests that take longest, by the beginning of their id: they are begun first."""
 
 _CPU = "CPU seconds"
 
@@ -125,7 +136,7 @@ class Tiers:
             (chosen if (marks or {""}) <= TIERS[self.name].marks else left).append(item)
         if left:
             config.hook.pytest_deselected(items=left)
-            items[:] = chosen
+        items[:] = longest_first(chosen, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, object, object]:
@@ -160,6 +171,18 @@ class Tiers:
                 pytrace=False,
             )
         return done
+
+
+def longest_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """The tests in as many parts as there are workers, each with its share of the longest at its beginning: begun last,
+    one of these would leave a single worker with a minute of work.
+    """
+    longest = [item for item in items if any(item.nodeid.startswith(one) for one in LONGEST)]
+    others = [item for item in items if item not in set(longest)]
+    size = -(-len(others) // workers)
+    return [
+        item for part in range(workers) for item in (*longest[part::workers], *others[part * size : (part + 1) * size])
+    ]
 
 
 def cases_of(item: pytest.Item) -> tuple[float, float]:

@@ -34,6 +34,7 @@ COMMANDS = {
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize(
     ("environment", "most"), [(_PLAIN, 3), pytest.param(_C, len(COMMANDS), marks=pytest.mark.full)], ids=["ascii", "C"]
 )

@@ -45,6 +45,7 @@ def test_wheel_installs_and_imports(installed: tuple[Path, list[str]]) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("way", ["listrak", "python -m listrak_source"])
 def test_the_command_runs_beside_other_peoples_packages(
     installed: tuple[Path, list[str]], sandbox: Sandbox, way: str

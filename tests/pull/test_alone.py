@@ -59,6 +59,7 @@ class Another(Second):
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
     """Without a lease both ended well, and the events stood there twice."""
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
@@ -87,6 +88,7 @@ def test_who_begins_in_the_same_moment_is_told_who_has_it_too(tmp_path: Path, mo
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
     first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)

@@ -31,7 +31,7 @@ from tests.pull.warehouse import Warehouse, truth
 TABLES = ("contacts", "contact_profile_values", "list_memberships", "opt_outs", "consent_events")
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(2, 2)
 @pytest.mark.parametrize("operation", ["list_contacts", "list_opt_outs"])
 @pytest.mark.parametrize(
     ("kind", "reason"),
@@ -85,6 +85,7 @@ def test_a_record_of_two_thousand_new_fields_gets_no_more_columns_than_the_bound
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("kind", ["deep_record", "wide_record", "doubled_field", "large_record"])
 def test_a_lookup_of_such_a_record_stops_nothing_and_keeps_the_stop(warehouse: Warehouse, kind: Any) -> None:
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)

@@ -58,7 +58,7 @@ def lacks(warehouse: Warehouse, *tables: str) -> dict[str, set[object]]:
     return {name: keys for name, keys in missing.items() if keys}
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("gap", [0, 40], ids=["a first pull", "a pull after 40 days"])
 def test_a_stop_that_a_page_skipped_is_found_by_the_next_pull(warehouse: Warehouse, gap: int) -> None:
     """13.A1: somebody comes back between two pages of opt-outs, and another stop is on neither of them."""
@@ -125,7 +125,7 @@ def test_whom_a_walk_skipped_is_not_marked(warehouse: Warehouse) -> None:
     assert not marked.get("list_memberships", set()) & there["list_memberships"].keys()
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("kind", ["no_rows", "some_rows"])
 @pytest.mark.parametrize("gap", [0, 20], ids=["a first pull", "a later pull"])
 def test_opt_outs_that_were_not_shown_for_a_moment_come_with_the_next_pull(
@@ -159,6 +159,7 @@ def test_a_list_that_was_empty_for_a_moment_is_read_again(warehouse: Warehouse) 
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("operation", ["list_phone_lists", "list_sender_codes"])
 @pytest.mark.parametrize("full", [False, True])
 def test_what_the_directory_does_not_show_is_asked_for_by_itself(

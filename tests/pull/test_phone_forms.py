@@ -34,7 +34,7 @@ def without_form(rows: Rows) -> Rows:
     }
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("phones_taken", ["any", "listed"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_stop_in_another_form_is_the_contacts_stop(warehouse: Warehouse, form: Any, phones_taken: Any) -> None:

@@ -160,7 +160,7 @@ STAYING = {
 }
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("name", STAYING)
 def test_fault_that_stays_is_told_and_loses_nothing(warehouse: Warehouse, name: str) -> None:
     sandbox = warehouse.sandbox

@@ -72,6 +72,7 @@ EMPTY = {
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize("answer", EMPTY)
 def test_an_empty_answer_blanks_nobody(warehouse: Warehouse, answer: str) -> None:
     """13.A6: who is looked up in vain is written as the list shows them, and asked again by the next pull."""

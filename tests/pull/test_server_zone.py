@@ -44,7 +44,7 @@ def set_zone(warehouse: Warehouse, zone: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @in_postgres
 @pytest.mark.parametrize("zone", ["America/New_York", pytest.param("Asia/Kolkata", marks=pytest.mark.full)])
 @pytest.mark.parametrize(
@@ -87,6 +87,7 @@ def test_a_stop_without_a_date_where_the_server_has_a_zone(warehouse: Warehouse,
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("place", ["duckdb", pytest.param("postgres", marks=pytest.mark.full)], indirect=True)
 def test_what_stands_in_the_year_one_already_heals(warehouse: Warehouse) -> None:
     """As an earlier version left it: a stop without a date, and its event, in the year one."""

@@ -39,6 +39,7 @@ def elsewhere(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @in_databases
 def test_the_newest_copies_of_the_state_stay(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     assert COPIES == 10
@@ -87,7 +88,7 @@ def test_what_is_ours_of_the_state_is_looked_at_too(warehouse: Warehouse) -> Non
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @anywhere
 def test_a_pull_after_its_state_was_forgotten_keeps_all_rows(warehouse: Warehouse) -> None:
     sandbox = warehouse.sandbox

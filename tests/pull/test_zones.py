@@ -62,6 +62,7 @@ def test_another_zone_stops_with_a_sentence(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 def test_what_is_stored_is_moved_events_included(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "right").mkdir()
     right = history(Warehouse(warehouse.sandbox, tmp_path / "right", warehouse.place), CHICAGO)
@@ -83,7 +84,7 @@ def test_a_move_that_is_not_one_is_refused(warehouse: Warehouse) -> None:
     warehouse.pull("opt_outs", timezone=NEW_YORK)
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 2)
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(
     "zones",

@@ -201,6 +201,7 @@ def test_an_edit_at_listrak_that_a_pull_has_seen_is_planned_again(in_duckdb: Pus
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("left", ["nothing", "another"])
 def test_what_was_confirmed_and_is_undone_at_listrak_is_planned_again(in_duckdb: Pushing, left: str) -> None:
     """The walk that sees it finds everybody else as they were, so it writes that contact alone, and of one without

@@ -45,7 +45,7 @@ def pushed(pushing: Pushing, held: str) -> None:
     assert pushing.plan(sync).is_empty
 
 
-@pytest.mark.cases(2)
+@pytest.mark.cases(2, 2)
 @pytest.mark.parametrize("what", FOREIGN)
 def test_a_value_that_is_read_back_fails_by_itself(
     in_duckdb: Pushing, what: str, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +65,7 @@ def test_a_value_that_is_read_back_fails_by_itself(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize("what", FOREIGN)
 def test_the_same_in_postgresql(in_postgres: Pushing, what: str) -> None:
     """14.B9."""

@@ -184,6 +184,7 @@ def test_a_list_that_asks_first_is_waited_for(in_duckdb: Pushing) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("forgotten", [False, True], ids=["with its date", "without a trace"])
 def test_an_invitation_goes_once(pushing: Pushing, forgotten: bool) -> None:
     """14.A5: whatever pulls bring, until the row changes or a person says so."""

@@ -65,6 +65,7 @@ def test_numbers_of_any_width_are_digits(in_duckdb: Pushing, kind: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize("kind", ["BIGINT", "NUMERIC(38, 0)", "NUMERIC(14, 3)", "NUMERIC"])
 def test_numbers_of_any_width_in_postgresql(pushing: Pushing, kind: str) -> None:
     """14.A1, in both databases."""

@@ -190,6 +190,7 @@ def test_who_is_interrupted_while_it_waits_leaves_nothing_behind(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_was_ended_holds_up_no_stop(pushing: Pushing, told: signal.Signals) -> None:
     """14.A6: the next apply begins at once, on this machine, and finishes what the one before it has begun."""

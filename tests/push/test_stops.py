@@ -42,7 +42,7 @@ def profile(pushing: Pushing, phone: str) -> Profile:
     return parse(pushing.world.rows[pushing.world.people[phone]])
 
 
-@pytest.mark.cases(3)
+@pytest.mark.cases(3, 3)
 @pytest.mark.parametrize("refusals", ["named", "unnamed"])
 @pytest.mark.parametrize("what", ["emailAddress", "value", "birthday"])
 def test_a_value_that_listrak_refuses_holds_up_no_stop(in_duckdb: Pushing, what: str, refusals: Any) -> None:

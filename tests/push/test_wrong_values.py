@@ -59,6 +59,7 @@ def test_numbers_have_their_shortest_form(pushing: Pushing, kind: str) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 def test_no_negative_nothing_and_no_year_before_christ(pushing: Pushing) -> None:
     """14.C14: -0 went as it is, and 44 BC as the year 44."""
     first, second = pushing.phones(2)
@@ -73,6 +74,7 @@ def test_no_negative_nothing_and_no_year_before_christ(pushing: Pushing) -> None
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 def test_blanks_around_a_text_are_not_sent(pushing: Pushing) -> None:
     """14.C15: of any kind, and alike in every database. Those within stay; those at Listrak differ (14.D18)."""
     rows = list(
@@ -184,6 +186,7 @@ def test_the_servers_settings_change_no_value(pushing: Pushing) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize("how", ["grouped", "exponent", "padded"])
 def test_numbers_are_equal_however_listrak_writes_them(pushing: Pushing, how: Any) -> None:
     """14.B13: when they are compared and when they are read back, by a sync and one by one."""

@@ -36,7 +36,7 @@ def keys_of(warehouse: Warehouse, one: Somebody) -> dict[str, set[object]]:
     }
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("table", AT)
 def test_a_contact_that_push_names_later_than_its_load_is_written_again(
     warehouse: Warehouse, someone: Somebody, shared: Somebody, table: str
@@ -55,6 +55,7 @@ def test_a_contact_that_push_names_later_than_its_load_is_written_again(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("table", AT)
 def test_a_contact_that_push_has_named_before_its_load_is_not(
     warehouse: Warehouse, someone: Somebody, table: str
@@ -70,6 +71,7 @@ def test_a_contact_that_push_has_named_before_its_load_is_not(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("table", AT)
 def test_whom_push_names_and_no_walk_finds_is_gone_as_anybody(
     warehouse: Warehouse, someone: Somebody, table: str

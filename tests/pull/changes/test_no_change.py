@@ -56,6 +56,7 @@ def test_a_new_field_with_something_in_it_is_a_change_once(warehouse: Warehouse,
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("form", ["plus", "ten"])
 def test_another_form_of_phone_numbers_is_no_other_record(warehouse: Warehouse, form: Any) -> None:
     """The contacts alone are written, once: push asks for people in the form that Listrak writes."""

@@ -48,6 +48,7 @@ def test_it_writes_nothing_some_days_later_either(warehouse: Warehouse, days: in
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("place", ["postgres", "parquet", "delta"], indirect=True)
 def test_it_is_so_in_other_places(warehouse: Warehouse) -> None:
     warehouse.begin()
@@ -86,6 +87,7 @@ def test_an_edited_contact_alone_is_written_and_not_its_values(warehouse: Wareho
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("lookups", ["changed", "none"])
 def test_an_edited_contact_keeps_the_dates_that_were_looked_up(
     warehouse: Warehouse, someone: Somebody, lookups: str
@@ -99,6 +101,7 @@ def test_an_edited_contact_keeps_the_dates_that_were_looked_up(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", ["edited", "gone", "new"])
 def test_an_edited_value_is_written_with_its_contact_and_of_nobody_else(
     warehouse: Warehouse, someone: Somebody, how: str
@@ -126,6 +129,7 @@ def test_an_edited_value_is_written_with_its_contact_and_of_nobody_else(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("empty", [False, True], ids=["null by hand", "null by hand, and edited"])
 def test_a_contact_without_a_hash_is_written_whenever_it_is_seen(
     warehouse: Warehouse, someone: Somebody, empty: bool
@@ -173,6 +177,7 @@ def test_a_stop_and_a_return_are_another_half_of_an_equal_record(warehouse: Ware
 
 # -- an account of two sender codes ------------------------------------------------------------------------------------
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", ["profile", "value"])
 def test_an_edit_that_is_seen_on_one_sender_code_is_not_yet_seen_on_the_other(
     warehouse: Warehouse, someone: Somebody, shared: Somebody, how: str

@@ -21,6 +21,7 @@ def change(warehouse: Warehouse, someone: Somebody, value: str) -> tuple[int, st
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("also", [False, True], ids=["a value", "a value and the profile"])
 def test_a_walk_of_contacts_alone_hides_no_edit_of_a_value(warehouse: Warehouse, someone: Somebody, also: bool) -> None:
     warehouse.begin()
@@ -56,6 +57,7 @@ def test_values_that_are_selected_later_are_all_found(warehouse: Warehouse) -> N
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("tables", [("contacts",), ("contacts", "contact_profile_values"), ("contact_profile_values",)])
 def test_a_walk_without_memberships_marks_nobody_as_gone(
     warehouse: Warehouse, someone: Somebody, tables: tuple[str, ...]
@@ -99,7 +101,7 @@ def test_a_value_that_a_walk_of_values_alone_has_seen_is_right_where_it_stays(
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 3)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize(
     "harm",
     [
@@ -119,7 +121,7 @@ def test_values_that_are_gone_from_the_warehouse_come_back(warehouse: Warehouse,
     assert wrote(warehouse) == {}
 
 
-@pytest.mark.cases(1, 2)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("table", ["contacts", "list_memberships", "opt_outs", "subscriptions"])
 def test_a_row_that_is_gone_from_the_warehouse_comes_back(warehouse: Warehouse, someone: Somebody, table: str) -> None:
     world = warehouse.sandbox.world
@@ -138,7 +140,7 @@ def test_a_row_that_is_gone_from_the_warehouse_comes_back(warehouse: Warehouse, 
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("table", ["contacts", "list_memberships", "opt_outs", "subscriptions"])
 def test_a_table_that_is_gone_from_the_warehouse_comes_back(warehouse: Warehouse, table: str) -> None:
     warehouse.begin(lookups="all")
@@ -150,6 +152,7 @@ def test_a_table_that_is_gone_from_the_warehouse_comes_back(warehouse: Warehouse
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize(
     ("table", "column"),
     [("lists", "phone_list_name"), ("opt_outs", "opt_out_reason"), ("subscriptions", "subscription_state")],
@@ -167,6 +170,7 @@ def test_a_column_that_somebody_has_changed_is_right_again(warehouse: Warehouse,
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("tables", [("subscriptions",), ("opt_outs", "subscriptions"), ("contact_profile_values",)])
 def test_without_contacts_the_last_days_are_asked_again_until_they_are_over(
     warehouse: Warehouse, tables: tuple[str, ...]

@@ -23,7 +23,7 @@ import pytest
 
 from listrak_source.sandbox import Sandbox, World
 from tests.pull.asking import Somebody, somebody
-from tests.pull.changes.walking import HASHES, SEEN_KEYS, hashes, own_value, walks, without_hashes, wrote
+from tests.pull.changes.walking import HASHES, hashes, own_value, seen_keys, walks, without_hashes, wrote
 from tests.pull.cutting import SMALL_LOADS, cut
 from tests.pull.sweep.gone import removed
 from tests.pull.warehouse import Warehouse, truth
@@ -128,7 +128,7 @@ def test_one_walk_takes_over_what_version_0_1_has_left(old: Warehouse) -> None:
     assert {key: events.get(key) for key in told} == told
     assert {key[3] for key in events.keys() - told.keys()} <= {"removed"}, "and nothing is told again"
     assert all(row["proved"] for row in walks(old))
-    assert not old.records(SEEN_KEYS)
+    assert not seen_keys(old)
     nothing_more(old)
     assert old.pull() == {}
 

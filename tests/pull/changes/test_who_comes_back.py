@@ -22,7 +22,7 @@ from tests.pull.warehouse import Warehouse
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 3)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", [{"full": True}, {}, {"full": True, "lookups": "none"}, {"lookups": "none"}])
 @pytest.mark.parametrize("dated", [False, True], ids=["without a date", "with a date"])
 def test_a_removed_contact_that_comes_back_unchanged_is_alive_again(
@@ -55,6 +55,7 @@ def test_a_removed_contact_that_comes_back_unchanged_is_alive_again(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", [{"full": True}, {}, {"full": True, "lookups": "none"}])
 def test_a_removed_membership_that_comes_back_unchanged_is_alive_again(
     warehouse: Warehouse, someone: Somebody, how: dict[str, Any]
@@ -79,7 +80,7 @@ def test_a_removed_membership_that_comes_back_unchanged_is_alive_again(
 
 
 @pytest.mark.full
-@pytest.mark.cases(0, 3)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("lookups", ["changed", "none"])
 @pytest.mark.parametrize("last", [False, True], ids=["seen by an incremental pull", "seen by a walk"])
 def test_on_a_list_on_day_1_off_on_day_5_back_on_day_10_is_three_events(
@@ -107,7 +108,7 @@ def test_on_a_list_on_day_1_off_on_day_5_back_on_day_10_is_three_events(
 # -- one walk that sees a contact twice --------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(1, 3)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("before", ["reachable", "opted out"])
 @pytest.mark.parametrize("stopped_on", ["the list that is read last", "the list that is read first"])
 def test_the_stop_wins_where_a_walk_sees_a_contact_in_both_halves(

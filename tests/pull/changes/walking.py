@@ -65,6 +65,11 @@ def hashes(warehouse: Warehouse) -> dict[Any, tuple[Any, Any]]:
     return {(sender, phone): (record, values) for sender, phone, record, values in found}
 
 
+def seen_keys(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """What an unfinished pull has kept of what it has seen."""
+    return [row for row in warehouse.records(SEEN_KEYS) or [] if row["task"] != "unmarked"]
+
+
 def walks(warehouse: Warehouse) -> list[dict[str, Any]]:
     """The rows of the complete walks so far."""
     return warehouse.records(WALKS) or []

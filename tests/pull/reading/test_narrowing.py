@@ -133,7 +133,7 @@ def test_the_present_of_every_zone_can_be_narrowed(zone: str) -> None:
         assert sandbox.traffic.counts["list_opt_outs"] < 150
 
 
-@pytest.mark.cases(5)
+@pytest.mark.cases(5, 5)
 @pytest.mark.parametrize("taken", ["ignored", "capped"])
 @BOUNDS
 @WINDOWS

@@ -49,7 +49,7 @@ UNKIND: dict[str, Callable[[Warehouse], None]] = {
 }
 
 
-@pytest.mark.cases(1, 4)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("answer", UNKIND)
 def test_what_is_not_shown_for_a_moment_is_not_marked(warehouse: Warehouse, answer: str) -> None:
     """13.A2: one answer that lacks rows marks none of them, and tells no event."""
@@ -69,7 +69,7 @@ def _without_questions(warehouse: Warehouse) -> Iterator[dict[str, Any]]:
     assert not warehouse.sandbox.traffic.counts["get_contact"]
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("comes_back", [False, True])
 def test_who_was_not_asked_about_is_marked_by_the_second_walk_in_a_row(warehouse: Warehouse, comes_back: bool) -> None:
     """13.A2: beyond the bound, what one walk did not find is marked only if the next does not find it either."""
@@ -100,6 +100,7 @@ def test_questions_end_at_their_bound(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("state", ["Not Subscribed", "Subscribed", "Something New"])
 def test_whom_listrak_still_calls_a_subscriber_is_not_marked(warehouse: Warehouse, state: str) -> None:
     """13.A2: a state that nobody knows is no proof either."""

@@ -128,6 +128,7 @@ def test_what_was_set_aside_before_a_kill_is_still_in_doubt_after_it(warehouse: 
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("table", ["contacts", "list_memberships", "opt_outs"])
 def test_rows_that_somebody_takes_away_meanwhile_are_not_gone_and_come_back(
     warehouse: Warehouse, table: str, place: Place
