@@ -45,6 +45,8 @@ _MOST = 5
 """Names that one sentence tells, at the most."""
 _PREFIX = "SOURCES__LISTRAK__"
 _UNSHOWN = ("client_id", "hash_key")
+_TAKE_BACK = ("duckdb", "postgres", "redshift")
+"""Dialects in which a transaction takes back what was made in it. Snowflake and MySQL keep it, whatever dlt says."""
 _CATALOGS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
 """DuckDB's extensions for the catalog of a lake, by how its address begins."""
 
@@ -135,7 +137,7 @@ class Doctor:
                 kind = pipeline.destination.destination_type
                 chosen(pipeline.destination.capabilities(), kind, _also(self.settings, compacted=True))
             client = pipeline.destination_client()
-            place = self.warehouse.file or _folder_of(client)
+            place = self.warehouse.file or _folder_of(client) or _catalog_of(self.warehouse)
             if place is not None and not place.exists():
                 yield _may_be_made(place), _OK
             else:
@@ -208,6 +210,13 @@ def _folder_of(client: Any) -> Path | None:
     return Path(client.bucket_path) if is_local else None
 
 
+def _catalog_of(warehouse: Warehouse) -> Path | None:
+    """The file that a lake's catalog is, if it is one: to open it would make it."""
+    catalog = getattr(warehouse.credentials, "catalog", None)
+    is_file = catalog is not None and str(catalog.drivername).partition("+")[0] in ("sqlite", "duckdb")
+    return Path(str(catalog.database)) if catalog is not None and is_file and catalog.database else None
+
+
 def _may_be_made(place: Path) -> str:
     """What is said of a file or folder that is not there. Raises :class:`ConfigurationError` if it cannot be made."""
     above = next(folder for folder in place.absolute().parents if folder.exists())
@@ -226,15 +235,17 @@ def _may_write(client: Any) -> str:
         return "files may be written there"
     sql: SqlClientBase[Any] = client.sql_client
     table, is_there = sql.make_qualified_table_name(name), sql.has_dataset()
-    if sql.capabilities.supports_ddl_transactions:
+    if sql.capabilities.sqlglot_dialect in _TAKE_BACK:
         with suppress(_TakeBackError), sql.begin_transaction():
             if not is_there:
                 sql.create_dataset()
             sql.execute_sql(f"CREATE TABLE {table} (looked INTEGER)")
             raise _TakeBackError
     elif is_there:
-        sql.execute_sql(f"CREATE TABLE {table} (looked INTEGER)")
-        sql.execute_sql(f"DROP TABLE {table}")
+        try:
+            sql.execute_sql(f"CREATE TABLE {table} (looked INTEGER)")
+        finally:
+            sql.execute_sql(f"DROP TABLE IF EXISTS {table}")
     else:
         return f"holds no dataset {sql.dataset_name} yet; whether one may be made was not tried"
     return "tables may be made there"

@@ -8,14 +8,20 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
+import traceback
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from rich.console import Console
+
 from listrak_source.api.redact import redact
-from listrak_source.cli.output import err
+from listrak_source.cli.output import err, out
 
 _LEVEL, _FORMAT = "RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"
+_LOAD_ID = re.compile(r"(?<!\d)(\d{10}\.\d{1,7})(?!\d)")
+"""dlt's name of a load, which is no phone number."""
 _OURS = ("-v", "-vv", "-vvv", "--verbose", "-q", "--quiet", "--no-color")
 
 
@@ -29,6 +35,8 @@ def log(verbose: int) -> None:
     as_json = is_json()
     usual = ("WARNING" if as_json else "CRITICAL", "WARNING", "INFO")
     os.environ.setdefault(_LEVEL, usual[min(verbose, 2)])
+    dlts = logging.getLogger("dlt")
+    dlts.filters = [*(one for one in dlts.filters if not isinstance(one, _NoPeople)), _NoPeople()]
     ours = logging.getLogger("listrak_source")
     for handler in [one for one in ours.handlers if isinstance(one, _Handler)]:
         ours.removeHandler(handler)
@@ -45,6 +53,13 @@ def fail_with(sentence: str) -> None:
         err.print(f"listrak: {sentence}", highlight=False, markup=False)
 
 
+def progress_on(as_document: bool) -> Console:
+    """Where progress is shown: nowhere among lines of JSON."""
+    if as_document:
+        return Console(quiet=True) if is_json() or out.quiet else err
+    return out
+
+
 def is_json() -> bool:
     """Whether the log is for programs."""
     return os.environ.get(_FORMAT, "").upper() == "JSON"
@@ -54,6 +69,19 @@ def _line(level: str, logger: str, message: str) -> str:
     """The names are those of dlt's own lines."""
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return json.dumps({"written_at": now, "level": level, "logger": logger, "msg": message}) + "\n"
+
+
+class _NoPeople(logging.Filter):
+    """Masks what may be a phone number in dlt's log: a database's error quotes values."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + "".join(traceback.format_exception(*record.exc_info))
+        parts = _LOAD_ID.split(text)
+        record.msg = "".join(part if at % 2 else redact(part) for at, part in enumerate(parts))
+        record.args, record.exc_info, record.exc_text = (), None, None
+        return True
 
 
 class _Handler(logging.Handler):

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
-from listrak_source.cli.logs import fail_with, log, ours_first
+from listrak_source.cli.logs import fail_with, is_json, log, ours_first, progress_on
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 
@@ -222,7 +222,7 @@ def pull(
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told |= {"destination": warehouse.location, "dataset": dataset}
-        with warehouse.writing(StepProgress(err if as_json and not out.quiet else out)) as pipeline:
+        with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline:
             if forget_state:
                 forget(pipeline)
             found = pulled(pipeline, *(table or ()), **options)
@@ -390,7 +390,7 @@ def main() -> None:
     as_json = "--json" in words and command in _DOCUMENTED
     try:
         # Alone, Typer says itself what is wrong with an option, with its usage, and ends with 2.
-        ended = app(words, standalone_mode=not as_json and command not in _SHOWS_CHANGES)
+        ended = app(words, standalone_mode=not (as_json or is_json() or command in _SHOWS_CHANGES))
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise

@@ -23,7 +23,8 @@ def check_keys(dataset: str, tables: Iterable[Table], there: Mapping[str, Collec
     """The same, of tables whose columns are known: none of a table that is not there."""
     problems = []
     for table in tables:
-        columns = there.get(table.name)
+        # As the database spells them: in Snowflake in capitals.
+        columns = {name.lower() for name in there.get(table.name) or ()}
         if columns and (lost := [name for name in table.key if name not in columns]):
             problems.append(f"its table {table.name} has no column {', '.join(lost)}")
     if problems:

@@ -18,6 +18,7 @@ from listrak_source.pull.held import load_id, not_held
 from listrak_source.pull.pending import Pending, pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.privacy import Masks
+from listrak_source.pull.record_hash import unproved
 from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.sweep import Sweep
@@ -61,7 +62,9 @@ class Loads:
         part = self._part(plan, begun)
         rejects = plan.directory.rejects
         if is_sample:
-            yield from part.batches()
+            for batch in part.batches():
+                progress.note_fields(rejects.bounds.fields.known)
+                yield unproved(batch)
             return
         for batch in gathered(part.batches()):
             # With the rows, for who takes only some of them must find these columns again.

@@ -16,6 +16,7 @@ import dlt
 from dlt.common import logger
 
 from listrak_source.api import ConfigurationError
+from listrak_source.pull.held import load_id
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES
 
 CLOCKS_DIFFER = timedelta(hours=1)
@@ -164,12 +165,16 @@ def check_zone_of(state: Mapping[str, Any], zone: str) -> None:
         )
 
 
-def restore(before: Mapping[str, Any]) -> None:
-    """Have the state be as it was ``before``, but for what the rows that came since are written with."""
+def restore(before: Mapping[str, Any], *, has_values: bool) -> None:
+    """Have the state be as it was ``before``, but for what the rows that came since are written with; whether profile
+    values are among them counts too.
+    """
     state = dlt.current.source_state()
-    marks = {name: state[name] for name in MARKS if name in state}
+    kept = {name: state[name] for name in (*MARKS, "looked_up", "fields") if name in state}
     state.clear()
-    state.update({**before, **marks})
+    state.update({**before, **kept})
+    if has_values:
+        note_values_apart(load_id())
 
 
 def restore_marks(before: Mapping[str, Any]) -> None:
@@ -247,9 +252,10 @@ def unmarked() -> Unmarked:
     return Unmarked(state.get("hash", ""), state.get("told", ""), state.get("load_id", ""))
 
 
-def has_unmarked(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
-    """Whether it left anything, of a pipeline that is not running."""
-    return bool(pipeline.state.get("sources", {}).get(source, {}).get("removals", {}).get("load_id"))
+def unmarked_by(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> str | None:
+    """Which load has brought what it left, of a pipeline that is not running; None where it has done no walk."""
+    found: str | None = pipeline.state.get("sources", {}).get(source, {}).get("removals", {}).get("load_id")
+    return found
 
 
 def keep_unmarked(what: Unmarked) -> None:

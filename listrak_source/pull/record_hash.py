@@ -32,6 +32,7 @@ from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.shape import set_aside
 from listrak_source.pull.tables import (
     CONTACT_PROFILE_VALUES,
+    CONTACTS,
     INTEGER,
     PHONE_RAW,
     RECORD_HASH,
@@ -103,6 +104,17 @@ class Hasher:
             return together
         named = [pc.binary_join_element_wise(pa.scalar(name), _text(rows[name]), _US) for name in others]
         return pc.binary_join_element_wise(together, *named, _RS, null_handling="skip")
+
+
+def unproved(batch: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The same rows, without the hashes of contacts: whoever is seen next is new then, and all is told of them."""
+    if CONTACTS.name not in batch:
+        return batch
+    rows = batch[CONTACTS.name]
+    for name in {RECORD_HASH.name, VALUES_HASH.name} & set(rows.column_names):
+        at = rows.column_names.index(name)
+        rows = rows.set_column(at, rows.schema.field(at), pa.nulls(rows.num_rows, INTEGER))
+    return batch | {CONTACTS.name: rows}
 
 
 def _md5(texts: pa.Array | pa.ChunkedArray) -> pa.Array:

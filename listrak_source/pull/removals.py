@@ -88,7 +88,7 @@ class Removals:
         """
         keys = self._unmarked()
         if keys or self._before.load_id:
-            yield from seen_keys.left_unmarked(keys, load_id())
+            yield from seen_keys.left_unmarked(keys, load_id(), self._before.load_id)
 
     def remember(self) -> None:
         """Keep in the state what says which rows :meth:`left` has told, and what is said of them."""

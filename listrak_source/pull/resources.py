@@ -7,19 +7,20 @@ cannot work with without a word. Each of these works here as dlt says, or is ref
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
+from inspect import signature
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common import logger
 from dlt.extract import DltResource
+from dlt.extract.items import TableNameMeta
 from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.gather import Batch
+from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS
 
 _CHANGES = (FilterItem, MapItem, YieldMapItem)
 _OURS = {
@@ -35,6 +36,14 @@ _OURS = {
 """Hints that are not the caller's, and why."""
 
 
+class _Counted(LimitItem):
+    """A limit that says when it is reached, and drops nothing."""
+
+    def __call__(self, item: Any, meta: Any = None) -> Any:
+        super().__call__(item, meta)
+        return item
+
+
 class TableResource(DltResource):
     """One table of the source. Its items are Arrow tables: of a page each where a limit is set, else of many."""
 
@@ -44,16 +53,25 @@ class TableResource(DltResource):
         """Take so many Arrow tables, at the most, or rows with ``count_rows``, for so many seconds. A pull that is
         limited moves no watermark: the next one reads the same.
         """
-        self._pipe.remove_by_type(LimitItem)
-        return self.add_step(LimitItem(max_items, max_time, bool(count_rows)))
+        # An event that is dropped while its row is loaded would be told by no later pull.
+        kind = _Counted if self.name == CONSENT_EVENTS.name else LimitItem
+        self._pipe.remove_by_type(LimitItem, _Counted)
+        return self.add_step(kind(max_items, max_time, bool(count_rows)))
 
     def add_filter(self, item_filter: Any, insert_at: int | None = None) -> TableResource:
         """Keep the Arrow tables for which ``item_filter`` is True. For rows there is :func:`where`."""
-        return super().add_filter(self._of_tables("add_filter", item_filter, self._kept), insert_at)  # type: ignore[arg-type]
+        step = self._of_tables("add_filter", item_filter, self._kept, lambda _: True)
+        return super().add_filter(step, insert_at)  # type: ignore[arg-type]
 
     def add_map(self, item_map: Any, insert_at: int | None = None) -> TableResource:
         """Hand on what ``item_map`` makes of each Arrow table."""
-        return super().add_map(self._of_tables("add_map", item_map, lambda found, _: found), insert_at)  # type: ignore[arg-type]
+        step = self._of_tables("add_map", item_map, lambda found, _: found, lambda item: item)
+        return super().add_map(step, insert_at)  # type: ignore[arg-type]
+
+    def add_yield_map(self, item_map: Any, insert_at: int | None = None) -> TableResource:
+        """Hand on each of what ``item_map`` yields of an Arrow table."""
+        step = self._of_tables("add_yield_map", item_map, lambda found, _: found, lambda item: iter((item,)))
+        return super().add_yield_map(step, insert_at)  # type: ignore[arg-type]
 
     @property
     def limit(self) -> LimitItem | None:
@@ -65,19 +83,22 @@ class TableResource(DltResource):
         """Whether other rows arrive than those that are handed over."""
         return any(isinstance(step, _CHANGES) for step in self._pipe.steps)
 
-    def _of_tables(self, what: str, given: Callable[..., Any], then: Callable[[Any, pa.Table], Any]) -> Any:
-        """``given``, and a sentence where it was meant for rows."""
+    def _of_tables(self, what: str, given: Callable[..., Any], then: Callable[[Any, pa.Table], Any], own: Any) -> Any:
+        """``given``, and a sentence where it was meant for rows. What the pull tells of itself comes along with a
+        table, and passes as it is: ``own`` says what that is for this step.
+        """
+        takes_meta = len(signature(given).parameters) > 1
 
-        @wraps(given)
-        def checked(item: Any, *meta: Any) -> Any:
-            if not isinstance(item, pa.Table):
-                return given(item, *meta)
+        def checked(item: Any, meta: Any) -> Any:
+            if isinstance(meta, TableNameMeta) and meta.table_name != self.name:
+                return own(item)
             try:
-                return then(given(item, *meta), item)
+                return then(given(item, meta) if takes_meta else given(item), item)
             except (TypeError, AttributeError, KeyError, ValueError, pa.ArrowException) as error:
+                rows = getattr(item, "num_rows", 0)
                 raise ConfigurationError(
                     f"{what} of {self.name} failed ({type(error).__name__}: {error}). It is given an Arrow table of"
-                    f" {item.num_rows:,} rows, not one row after the other: see listrak_source.where"
+                    f" {rows:,} rows, not one row after the other: see listrak_source.where"
                 ) from error
 
         return checked
@@ -123,36 +144,37 @@ class Limits:
 
     def __init__(self, resources: Iterable[DltResource], rows: int) -> None:
         """So many ``rows`` are a page."""
-        self._rows = rows
         tables = [one for one in resources if isinstance(one, TableResource)]
         self._limits = {one.name: limit for one in tables if (limit := one.limit)}
-        self._are_all = len(self._limits) == len(tables)
-        self._counts: Counter[str] = Counter()
+        self._rows = rows
+        # People come last, and what follows of them with them. A table may have no rows at all.
+        last = {one.name for one in tables} & {CONTACTS.name, LIST_MEMBERSHIPS.name}
+        self._deciding = last or {one.name for one in tables}
         self._began = time.monotonic()
 
     def __bool__(self) -> bool:
         return bool(self._limits)
 
-    def until(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches until enough has come of every table."""
-        if self._is_reached:
-            return
+    def until(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, page by page, until enough has come: events before the rows that they are of."""
         for batch in batches:
-            for name, rows in batch.items():
-                for start in range(0, rows.num_rows, self._rows):
-                    yield {name: (page := rows.slice(start, self._rows))}
-                    if name in self._limits:
-                        self._counts[name] += page.num_rows if self._limits[name].count_rows else 1
+            for name in sorted(batch, key=lambda name: name != CONSENT_EVENTS.name):
+                rows = batch[name]
+                size = max(rows.num_rows if name == CONSENT_EVENTS.name else self._rows, 1)
+                for start in range(0, rows.num_rows, size):
+                    yield {name: rows.slice(start, size)}
+                    # dlt counts a page when it has been given the next one.
+                    yield {}
                     if self._is_reached:
                         return
 
     @property
     def _is_reached(self) -> bool:
-        return self._are_all and all(self._is_full(name, limit) for name, limit in self._limits.items())
+        return all(name in self._limits and self._is_full(self._limits[name]) for name in self._deciding)
 
-    def _is_full(self, name: str, limit: LimitItem) -> bool:
-        over = bool(limit.max_time) and time.monotonic() - self._began > float(limit.max_time or 0)
-        return over or 0 <= limit.max_items <= self._counts[name]
+    def _is_full(self, limit: LimitItem) -> bool:
+        over = limit.max_time is not None and time.monotonic() - self._began > limit.max_time
+        return over or limit.max_items == 0 or bool(limit.exhausted)
 
 
 class Hints:
@@ -168,6 +190,10 @@ class Hints:
 
     def check(self, resource: DltResource) -> None:
         """Raise :class:`ConfigurationError` where the caller has set what is not the caller's."""
+        if resource.name not in self._known:
+            raise ConfigurationError(
+                f"listrak_sms: {resource.name} is no table of a pull: the tables find each other by their names"
+            )
         found = _hints(resource)
         for name, why in _OURS.items():
             if any(found[name] == known[name] for known in self._known[resource.name]):

@@ -72,7 +72,7 @@ def _load(
         unfinished = left_over or is_unfinished(pipeline)
         goes_on = unfinished or was_taken_up(pipeline)
         if not unfinished and info is not None and info.loads_ids:
-            seen_keys.clear(pipeline)
+            seen_keys.clear(pipeline, after_walk=resolve(options).full)
         yield info, goes_on
         if goes_on and not unfinished:
             # It was planned for the moment when it began. What happened since is read now, not only by the next pull.

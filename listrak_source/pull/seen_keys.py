@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, cast
 
 import dlt
 import pyarrow as pa
@@ -21,18 +20,18 @@ from dlt.common import logger
 from dlt.destinations.exceptions import DatabaseException
 
 from listrak_source.pull.dispositions import FILESYSTEM
-from listrak_source.pull.held import columns_of, held, texts
+from listrak_source.pull.held import columns_of, held, running, texts
 from listrak_source.pull.once import KEY, Once
 from listrak_source.pull.pending import has_seen
-from listrak_source.pull.progress import has_unmarked
+from listrak_source.pull.progress import unmarked_by
 from listrak_source.pull.tables import SEEN_KEYS
 
 _PART = 30_000
 """Bytes of one row: base64 makes four thirds of it, and a text has 65,535 bytes at the most in some databases."""
 
 
-_UNMARKED = "unmarked"
-"""The task of what a complete walk leaves."""
+UNMARKED = "unmarked by "
+"""How the task begins of what the complete walks of a pipeline leave; its name follows."""
 
 
 def added(once: Once, task: str, load_id: str) -> pa.Table:
@@ -51,13 +50,16 @@ def recall(once: Once, task: str, loads: Collection[str]) -> int:
 
 def unmarked(load_id: str) -> dict[str, pa.Array]:
     """By group: the keys that the complete walk whose last load this was has left."""
-    return dict(_kept(_UNMARKED, [load_id])) if load_id else {}
+    return dict(_kept(UNMARKED + running().pipeline_name, [load_id])) if load_id else {}
 
 
-def left_unmarked(keys: Mapping[str, pa.Array], load_id: str) -> Iterator[pa.Table]:
-    """Rows with the keys that a complete walk leaves, by group, and those that take away what the one before left."""
-    yield _rows(_UNMARKED, load_id, keys)
-    yield from emptied([_UNMARKED])
+def left_unmarked(keys: Mapping[str, pa.Array], load_id: str, before: str) -> Iterator[pa.Table]:
+    """Rows with the keys that a complete walk leaves, by group, and those that take away what older ones have left.
+    What the load ``before`` has brought stays until this one has come in: killed in between, the next walk needs it.
+    """
+    task = UNMARKED + running().pipeline_name
+    yield _rows(task, load_id, keys)
+    yield from emptied([task], but=before)
 
 
 def _rows(task: str, load_id: str, keys_of: Mapping[str, pa.Array]) -> pa.Table:
@@ -88,31 +90,34 @@ def _kept(task: str, loads: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
         yield group, keys
 
 
-def emptied(tasks: Collection[str]) -> Iterator[pa.Table]:
-    """Rows that take away what pulls have kept."""
+def emptied(tasks: Collection[str], but: str = "") -> Iterator[pa.Table]:
+    """Rows that take away what pulls have kept, ``but`` for one load."""
     if not columns_of(SEEN_KEYS) or not tasks:
         return
-    query = f"SELECT task, load_id, seen_in, part FROM seen_keys WHERE task IN ({texts(list(tasks))})"  # noqa: S608
+    of_them = f"task IN ({texts(list(tasks))}) AND load_id <> {texts([but])}"
+    query = f"SELECT task, load_id, seen_in, part FROM seen_keys WHERE {of_them}"  # noqa: S608 - our own names
     for rows in held(query):
         if rows.num_rows:
             yield _table([(*row.values(), None, True) for row in rows.select(SEEN_KEYS.key).to_pylist()])
 
 
-def clear(pipeline: dlt.Pipeline) -> None:
-    """The last load of a pull has come in: take away what it has kept. Where that fails, the next pull does."""
-    tasks = has_seen(pipeline)
-    if not tasks or SEEN_KEYS.name not in pipeline.default_schema.tables:
+def clear(pipeline: dlt.Pipeline, *, after_walk: bool) -> None:
+    """The last load of a pull has come in: take away what it has kept, and after a walk what earlier ones have left.
+    Where that fails, the next pull does.
+    """
+    tasks, left_by = has_seen(pipeline), unmarked_by(pipeline) if after_walk else None
+    if SEEN_KEYS.name not in pipeline.default_schema.tables or (not tasks and left_by is None):
         return
+    if pipeline.destination.destination_type == FILESYSTEM:
+        # Files go as a whole, with what others have left: the next pull takes away its own.
+        return
+    done = f"task IN ({texts([*tasks, ''])})"
+    if left_by is not None:
+        done += f" OR (task = {texts([UNMARKED + pipeline.pipeline_name])} AND load_id <> {texts([left_by])})"
     try:
-        if pipeline.destination.destination_type == FILESYSTEM:
-            if has_unmarked(pipeline):  # files go as a whole: the next pull takes away its own
-                return
-            with pipeline.destination_client() as files:
-                cast("Any", files).truncate_tables([SEEN_KEYS.name])
-            return
         with pipeline.sql_client() as client:
             name = client.make_qualified_table_name(SEEN_KEYS.name)
-            client.execute_sql(f"DELETE FROM {name} WHERE task IN ({texts(tasks)})")  # noqa: S608 - our own names
+            client.execute_sql(f"DELETE FROM {name} WHERE {done}")  # noqa: S608
     except DatabaseException as error:
         logger.warning(f"What the pull has seen stays in {SEEN_KEYS.name} until the next one: {error}")
 

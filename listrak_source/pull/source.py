@@ -19,7 +19,7 @@ from listrak_source.pull.held import at_once, is_loading
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
-from listrak_source.pull.tables import OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
+from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
 from listrak_source.pull.vouched import spare_consents
 from listrak_source.settings import resolve
 
@@ -85,7 +85,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
             tables = {name: masks.table(TABLES.get(name, SEEN_KEYS)) for name in batch}
             yield {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
         if before is not None:
-            progress.restore(before)
+            progress.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
 
     def table_of(table: Table) -> DltResource:
         def pick(batch: Batch) -> Iterator[Any]:

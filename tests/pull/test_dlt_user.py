@@ -224,3 +224,56 @@ def test_the_same_source_runs_again_and_what_says_what_is_so_is_taken(
         warehouse.sandbox.world.live(1)
     assert warehouse.rows("lists").keys() == truth(warehouse.sandbox)["lists"].keys()
     assert not [one.getMessage() for one in caplog.records if one.name == "dlt"], "dlt has nothing to warn of"
+
+
+def test_a_table_under_another_name_is_refused(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    with pytest.raises(Exception, match="brands is no table of a pull"):
+        list(source().lists.with_name("brands"))
+
+
+# -- what comes along --------------------------------------------------------------------------------------------------
+
+
+def test_a_map_of_one_table_is_not_given_what_the_pull_tells_of_itself(
+    warehouse: Warehouse, source: Callable[..., Source]
+) -> None:
+    for _ in range(4):  # a complete walk is two runs, and keeps keys in between
+        chosen = source(full=True).with_resources("contacts")
+        chosen.contacts.add_map(where("opted_out", False))
+        chosen.contacts.add_filter(lambda rows: rows.num_rows > 0 and "first_name" in rows.column_names)
+        chosen.contacts.add_map(lambda rows: rows.append_column("brand", pa.repeat("a", rows.num_rows)))
+        warehouse.pipeline().run(chosen)
+    assert {row["brand"] for row in warehouse.records("contacts") or []} == {"a"}
+    assert warehouse.records("walks"), "both walks came to their end"
+    assert all("brand" not in row for name in ("walks", "seen_keys") for row in warehouse.records(name) or [])
+
+
+@pytest.mark.parametrize("chosen", [("consent_events",), ("subscriptions",), ()])
+def test_a_limit_costs_no_event_and_no_lookup(
+    warehouse: Warehouse, source: Callable[..., Source], chosen: tuple[str, ...]
+) -> None:
+    """What a limited pull has brought is no less new to the next one."""
+    world, new = warehouse.sandbox.world, ["15550109901", "15550109902"]
+    warehouse.begin()
+    (sender, phone_list) = next(iter(truth(warehouse.sandbox)["lists"]))
+    for phone in new:
+        world.subscribe(sender, phone_list, phone, {"firstName": "Zo\u00eb"})
+    world.opt_out(sender, new[1])
+    world.clock.advance(hours=1)
+    limited = source(page_size=50)
+    for name in chosen or limited.selected_resources:
+        limited.resources[name].add_limit(1)
+    warehouse.pipeline().run(limited)
+    world.clock.advance(hours=1)
+    warehouse.pull()
+    told = {key[2:4] for key in warehouse.rows("consent_events")}
+    assert {(new[0], "subscribed"), (new[1], "subscribed"), (new[1], "opted_out")} <= told
+    assert set(new) <= {key[1] for key in warehouse.rows("subscriptions")}, "both were looked up"
+    assert not [row for row in warehouse.records("contacts") or [] if row["record_hash"] is None]
+
+
+def test_a_limit_of_rows_counts_those_that_arrive(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    stopped = [key for key, row in truth(warehouse.sandbox)["contacts"].items() if row["opted_out"]]
+    contacts = source(page_size=5).contacts
+    contacts.add_map(where("opted_out", True)).add_limit(3, count_rows=True)
+    assert 3 <= sum(rows.num_rows for rows in contacts) < len(stopped)

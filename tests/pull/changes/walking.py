@@ -67,7 +67,7 @@ def hashes(warehouse: Warehouse) -> dict[Any, tuple[Any, Any]]:
 
 def seen_keys(warehouse: Warehouse) -> list[dict[str, Any]]:
     """What an unfinished pull has kept of what it has seen."""
-    return [row for row in warehouse.records(SEEN_KEYS) or [] if row["task"] != "unmarked"]
+    return [row for row in warehouse.records(SEEN_KEYS) or [] if not row["task"].startswith("unmarked")]
 
 
 def walks(warehouse: Warehouse) -> list[dict[str, Any]]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 
+from listrak_source import load
 from listrak_source.cli import reports
-from listrak_source.sandbox import Fault
+from listrak_source.pull import seen_keys
+from listrak_source.sandbox import Fault, Sandbox, World
 from tests.pull.asking import on_request, somebody
 from tests.pull.sweep.gone import removed, settle
-from tests.pull.warehouse import Warehouse
+from tests.pull.warehouse import Warehouse, truth
 
 Act = Callable[[str, str], None]
 
@@ -77,7 +81,7 @@ def test_who_was_not_asked_about_is_marked_by_the_second_walk_in_a_row(warehouse
     with _without_questions(warehouse) as options:
         warehouse.pull(**options)
         assert removed(warehouse) == {}
-        assert {row["task"] for row in warehouse.records("seen_keys") or []} == {"unmarked"}
+        assert {row["task"] for row in warehouse.records("seen_keys") or []} == {"unmarked by listrak"}
         if comes_back:
             warehouse.sandbox.world.subscribe(gone.left.sender_code_id, gone.left.phone_list_id, gone.left.phone_number)
             warehouse.sandbox.world.clock.advance(days=3)
@@ -157,3 +161,46 @@ def test_who_said_stop_and_left_between_two_pulls_is_marked(warehouse: Warehouse
     assert someone.key in removed(warehouse)["contacts"]
     assert warehouse.rows("contacts", removed=True)[someone.key]["opted_out"], "and the stop stays"
     assert someone.phone_number in {key[1] for key in warehouse.rows("opt_outs")}
+
+
+def test_what_the_last_walk_left_stays_until_the_next_one_is_loaded(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, who goes on still knows it."""
+    monkeypatch.setattr(seen_keys, "clear", lambda *_, **__: None)
+    settle(warehouse)
+    for walks in (1, 2, 2, 2):
+        with _without_questions(warehouse) as options:
+            warehouse.sandbox.world.vanish(next(iter(warehouse.sandbox.world.people)))
+            warehouse.sandbox.world.clock.advance(days=3)
+            warehouse.pull(**options)
+        left = [row for row in warehouse.records("seen_keys") or [] if row["task"].startswith("unmarked")]
+        assert len({row["load_id"] for row in left}) == walks
+
+
+@pytest.mark.full
+def test_what_a_walk_left_is_its_pipelines(tmp_path: Path) -> None:
+    """Two pipelines may have a dataset together: what one has not found is no matter to the other."""
+    with Sandbox(World(seed=3, contacts=200, sender_codes=2, lists=2)) as sandbox:
+        warehouse, world = Warehouse(sandbox, tmp_path), sandbox.world
+        first, second = sorted(world.sender_codes)
+        pipelines = {
+            sender: dlt.pipeline(
+                f"brand_{sender}",
+                destination=warehouse.place.destination(tmp_path),
+                dataset_name=warehouse.dataset,
+                pipelines_dir=str(tmp_path / "pipelines"),
+            )
+            for sender in (first, second)
+        }
+        for round_ in range(3):
+            for sender in (first, second):
+                options = warehouse.options() | {"sender_codes": [sender], "full": round_ > 0, "confirmations": 0}
+                list(load(pipelines[sender], "contacts", "list_memberships", **options))
+            if round_ == 0:
+                people = list(truth(sandbox)["contacts"])
+                gone = people[:3] + people[-3:]
+                for _, phone in gone:
+                    world.vanish(phone)
+                world.clock.advance(days=3)
+        assert set(gone) <= set(warehouse.rows("contacts", removed=True))
