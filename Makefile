@@ -33,7 +33,7 @@ demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 test: $(READY)  ## run the tests that every commit needs: four minutes
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-full: $(READY)  ## run these and more, all but the full sizes: 25 minutes
+test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
 	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
