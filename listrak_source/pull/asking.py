@@ -6,10 +6,7 @@ The collector is what a pipeline's ``progress`` is: a log, a bar, or the command
 
 from __future__ import annotations
 
-from dlt.common.configuration.container import Container
-from dlt.common.destination import DestinationCapabilitiesContext
-
-from listrak_source.pull.held import alive, columns_of, held, running
+from listrak_source.pull.held import alive, columns_of, held, is_loading, running
 from listrak_source.pull.kept import DATED
 from listrak_source.pull.lookups import asked_for
 from listrak_source.pull.plan import Plan
@@ -32,8 +29,7 @@ class Asking:
         self._total: int | None = None
         self._done = 0
         self._has_begun = False
-        extracts = DestinationCapabilitiesContext in Container()
-        self._collector = running().collector if extracts else None
+        self._collector = running().collector if is_loading() else None
 
     def begin(self, changed: int, asked: int = 0) -> None:
         """The first lookup is about to be sent; so many ``changed`` contacts are known already, and so many were

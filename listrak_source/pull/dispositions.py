@@ -26,7 +26,7 @@ from dlt.extract import DltResource
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import beside
-from listrak_source.pull.held import running
+from listrak_source.pull.held import is_loading, running
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
 
@@ -104,7 +104,7 @@ def of_running_pipeline(settings: Settings) -> Dispositions:
 
     Raises :class:`ConfigurationError` where rows would come twice.
     """
-    if DestinationCapabilitiesContext not in Container():
+    if not is_loading():
         return Dispositions(into_empty=settings.into_empty)
     capabilities, destination = Container()[DestinationCapabilitiesContext], running().destination
     merge_in_transactions(destination)

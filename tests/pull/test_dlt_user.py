@@ -69,6 +69,16 @@ def test_what_a_pipeline_has_read_is_no_matter_to_a_look(warehouse: Warehouse, s
     assert pipeline.state["sources"] == before
 
 
+def test_where_an_active_pipeline_would_write_is_no_matter_either(
+    source: Callable[..., Source], tmp_path: Path
+) -> None:
+    """Into plain files a plain run is refused; a look writes nothing."""
+    place = dlt.destinations.filesystem(bucket_url=str(tmp_path / "lake"))
+    dlt.pipeline("active", destination=place, pipelines_dir=str(tmp_path / "pipelines")).activate()
+    (rows,) = source().lists
+    assert rows.num_rows
+
+
 def test_a_source_is_built_without_credentials_and_asks_for_them_when_it_is_read(warehouse: Warehouse) -> None:
     built = listrak_sms()
     assert "contacts" in built.resources
