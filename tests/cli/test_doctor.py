@@ -73,6 +73,7 @@ def everything() -> dict[str, list[Any]]:
         return {name: connection.execute(f"FROM {name}").fetchall() for (name,) in tables}
 
 
+@pytest.mark.cases(3)
 @pytest.mark.parametrize(
     ("name", "value", "code", "part", "said"),
     [

@@ -49,21 +49,32 @@ def test_verbose_tells_of_a_limit_and_of_no_person(listrak: Listrak, sandbox: Sa
     assert not re.search(r"\d{10}", said)
 
 
-def test_a_log_for_programs_is_json_alone(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.cases(2)
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["-vv", "pull", "-t", "contacts"], 0),
+        (["pull", "--nope"], 2),
+        (["pull", "-t", "nothing"], 2),
+        (["push", "apply"], 2),
+        (["status", "--max-age", "1s"], 1),
+        (["pull", "--full", "--json", "-t", "nothing"], 2),
+        (["pull", "--full", "--json", "-v"], 0),
+    ],
+)
+def test_a_log_for_programs_is_json_alone(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int
+) -> None:
     monkeypatch.setenv("RUNTIME__LOG_FORMAT", "JSON")
-    commands = (["-vv", "pull"], 0), (["pull", "-t", "nothing"], 2), (["status", "--max-age", "1s"], 1)
-    wrong = (["pull", "--nope"], 2), (["push", "apply"], 2), (["pull", "--full", "--json", "-t", "nothing"], 2)
-    for words, code in (*commands, *wrong, (["pull", "--full", "--json", "-v"], 0)):
-        run = subprocess.run(
-            [sys.executable, "-m", "listrak_source", *words], capture_output=True, text=True, check=False
-        )
-        assert run.returncode == code
-        lines = [json.loads(line) for line in run.stderr.splitlines()]
-        assert lines or code == 0
-        assert all(line["msg"] and line["level"] and line["written_at"].endswith("Z") for line in lines)
-        assert code == 0 or lines[-1]["level"] == "ERROR"
-        phones = {key[1] for key in sandbox.world.truth()["contacts"]}
-        assert not [phone for phone in phones if phone in run.stderr]
+    command = [sys.executable, "-m", "listrak_source", *words]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == code
+    lines = [json.loads(line) for line in run.stderr.splitlines()]
+    assert lines or code == 0
+    assert all(line["msg"] and line["level"] and line["written_at"].endswith("Z") for line in lines)
+    assert code == 0 or lines[-1]["level"] == "ERROR"
+    phones = {key[1] for key in sandbox.world.truth()["contacts"]}
+    assert not [phone for phone in phones if phone in run.stderr]
 
 
 def test_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:

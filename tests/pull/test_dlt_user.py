@@ -222,6 +222,7 @@ def test_hints_that_a_pull_lives_by_are_refused(
     assert f"{next(iter(hints))} of lists is not the caller's to set" in refused(warehouse, chosen)
 
 
+@pytest.mark.full
 def test_the_same_source_runs_again_and_what_says_what_is_so_is_taken(
     warehouse: Warehouse, source: Callable[..., Source], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -244,6 +245,7 @@ def test_a_table_under_another_name_is_refused(warehouse: Warehouse, source: Cal
 # -- what comes along --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_map_of_one_table_is_not_given_what_the_pull_tells_of_itself(
     warehouse: Warehouse, source: Callable[..., Source]
 ) -> None:
@@ -258,7 +260,8 @@ def test_a_map_of_one_table_is_not_given_what_the_pull_tells_of_itself(
     assert all("brand" not in row for name in ("walks", "seen_keys") for row in warehouse.records(name) or [])
 
 
-@pytest.mark.parametrize("chosen", [("consent_events",), ("subscriptions",), ()])
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("chosen", [(), ("consent_events",), ("subscriptions",)])
 def test_a_limit_costs_no_event_and_no_lookup(
     warehouse: Warehouse, source: Callable[..., Source], chosen: tuple[str, ...]
 ) -> None:

@@ -63,7 +63,8 @@ def test_a_hidden_limit_is_learned(
     """The limit's windows, and the client's, a tenth as long."""
     quick = partial(ListrakClient, first_wait=1 / FASTER, max_wait=60 / FASTER)
     monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
-    refused, used, told = pull(LIMITS[name], FASTER, 110, tmp_path)
+    # A question that a busy machine asks late costs a whole fixed window: so there are more of them.
+    refused, used, told = pull(LIMITS[name], FASTER, 220 if LIMITS[name].shape == "fixed" else 110, tmp_path)
     record_property(f"{name}, {FASTER} times as fast", told)
     assert refused <= 0.05, told
     assert used >= 0.8, told

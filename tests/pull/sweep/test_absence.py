@@ -163,6 +163,7 @@ def test_who_said_stop_and_left_between_two_pulls_is_marked(warehouse: Warehouse
     assert someone.phone_number in {key[1] for key in warehouse.rows("opt_outs")}
 
 
+@pytest.mark.full
 def test_what_the_last_walk_left_stays_until_the_next_one_is_loaded(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
