@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import dlt
 import duckdb
 from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -30,7 +31,8 @@ from listrak_source.cli.output import cell
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.connect import client_of
-from listrak_source.pull.dispositions import chosen
+from listrak_source.pull.dispositions import FILESYSTEM, chosen
+from listrak_source.pull.foreign import check_format
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.progress import check_masks_of, check_zone_of
 from listrak_source.pull.tables import TABLES
@@ -131,7 +133,8 @@ class Doctor:
 
     def _destination(self) -> Iterator[_Found]:
         location = self.warehouse.location
-        yield from ((sentence, _WARNING) for sentence in _extensions(self.warehouse))
+        table_format = self.settings.table_format if self.settings else None
+        yield from ((sentence, _WARNING) for sentence in _extensions(self.warehouse, table_format))
         with self.warehouse.looking() as pipeline:
             if self.settings is not None:
                 kind = pipeline.destination.destination_type
@@ -163,8 +166,16 @@ class Doctor:
         yield f"{when}; dlt's schema has version {schema.version}.", _OK
         if unfinished := reports.pending(pipeline):
             yield f"A pull that began at {cell(unfinished.began)} (UTC) is not finished: run it again.", _WARNING
-        yield f"{len(there)} of {len(TABLES)} tables are there.", _OK
+        lacking = [name for name in TABLES if name not in there]
+        none_of = f"; of {', '.join(lacking)} nothing was loaded yet, or it is gone" if lacking else ""
+        yield f"{len(there)} of {len(TABLES)} tables are there{none_of}.", _OK
+        for name, table in schema.tables.items():
+            if name in TABLES and has_table_seen_data(table) and (lost := {*table["columns"]} - there.get(name, set())):
+                what = f"the column {', '.join(sorted(lost))}" if name in there else "all of it"
+                yield f"{name} has lost {what}: the next pull reads it from its beginning.", _WARNING
         if self.settings is not None:
+            if pipeline.destination.destination_type == FILESYSTEM:
+                check_format(self.warehouse.dataset, cast("Any", schema.tables), self.settings.table_format)
             state = pipeline.state.get("sources", {}).get(SOURCE, {})
             check_zone_of(state, self.settings.timezone)
             check_masks_of(state, Masks.of(self.settings).mark)
@@ -255,12 +266,14 @@ class _TakeBackError(Exception):
     """Ends a transaction so that nothing of it stays."""
 
 
-def _extensions(warehouse: Warehouse) -> Iterator[str]:
-    """What DuckDB has to fetch from the network before it can open the destination."""
+def _extensions(warehouse: Warehouse, table_format: str | None) -> Iterator[str]:
+    """What DuckDB has to fetch from the network before it can open the destination, or read it for a report."""
     kind, credentials = warehouse.destination.rpartition(".")[2], warehouse.credentials
-    if kind not in ("ducklake", "motherduck"):
+    wanted = [kind] if kind in ("ducklake", "motherduck") else []
+    if kind == "filesystem" and table_format:
+        wanted.append(table_format)
+    if not wanted:
         return
-    wanted = [kind]
     if catalog := getattr(credentials, "catalog", None):
         wanted += [name for begin, name in _CATALOGS.items() if str(catalog.drivername).startswith(begin)]
     if (storage := getattr(credentials, "storage", None)) and not storage.is_local_filesystem:

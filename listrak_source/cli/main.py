@@ -124,8 +124,13 @@ def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         for found in Doctor(Warehouse(destination, dataset)).findings():
             checks.append({"part": found.part, "status": found.status, "message": found.message})
             failed += [found] if found.status == "failed" else []
-            if not as_json:
-                out.print(f"{found.status:8} {found.part:12} {found.message}", highlight=False, markup=False)
+            line = f"{found.status:8} {found.part:12} {found.message}"
+            if found.status == "failed" and (as_json or out.quiet or is_json()):
+                fail_with(found.message)
+            elif found.status == "failed":
+                err.print(line, highlight=False, markup=False)
+            elif not as_json:
+                out.print(line, highlight=False, markup=False)
         told["checks"] = checks
         if failed:
             told |= {"status": "error", "message": failed[0].message}

@@ -127,13 +127,13 @@ class Warehouse:
         with TemporaryDirectory(prefix="listrak-") as scratch:
             yield self._pipeline(Path(scratch), limits)
 
-    def check(self, pipeline: dlt.Pipeline) -> list[str]:
-        """Return the names of the tables that are there. Raises :class:`ConfigurationError` where one is not ours."""
+    def check(self, pipeline: dlt.Pipeline) -> dict[str, set[str]]:
+        """Return the tables there, with their columns. Raises :class:`ConfigurationError` where one is not ours."""
         with pipeline.destination_client() as client:
             # Every destination that a pull writes to has it; dlt's base class does not declare it.
             there: dict[str, Any] = dict(cast("Any", client).get_storage_tables(list(TABLES)))
         check_keys(self.dataset, TABLES.values(), there)
-        return [name for name, columns in there.items() if columns]
+        return {name: {column.lower() for column in columns} for name, columns in there.items() if columns}
 
     @property
     def file(self) -> Path | None:

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
+
+from dlt.common.schema.utils import has_table_seen_data
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull import held
+from listrak_source.pull.dispositions import FILESYSTEM
 from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
 
 
-def check(wanted: Collection[str]) -> None:
+def check(wanted: Collection[str], table_format: str | None = None) -> None:
     """Raise :class:`ConfigurationError`, with all that is wrong, where a table that a pull writes to lacks a column of
     its key: somebody has renamed the column, or the table is of somebody else. Call it before anything is read.
     """
     if not held.is_loading():
         return
+    pipeline = held.running()
+    if pipeline.destination.destination_type == FILESYSTEM and pipeline.default_schema_name:
+        check_format(pipeline.dataset_name, cast("Any", pipeline.default_schema.tables), table_format)
     tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
     check_keys(held.running().dataset_name, tables, held.columns_there([table.name for table in tables]))
+
+
+def check_format(dataset: str, tables: Mapping[str, Mapping[str, Any]], table_format: str | None) -> None:
+    """Raise :class:`ConfigurationError` where files are kept in another format than what dlt knows of ``tables``: each
+    would see its own rows alone.
+    """
+    known = {
+        one.get("table_format")
+        for name, one in tables.items()
+        if name in TABLES and has_table_seen_data(cast("Any", one))
+    }
+    if known and known != {table_format or None}:
+        theirs = known.pop() or "plain Parquet"
+        raise ConfigurationError(
+            f"The tables of {dataset} are kept as {theirs}, and sources.listrak.table_format says"
+            f" {table_format or 'plain Parquet'}: set it to what they are, or pull into another dataset"
+        )
 
 
 def check_keys(dataset: str, tables: Iterable[Table], there: Mapping[str, Collection[str]]) -> None:

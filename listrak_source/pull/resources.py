@@ -13,7 +13,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common import logger
 from dlt.extract import DltResource
 from dlt.extract.items import TableNameMeta
 from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
@@ -59,13 +58,13 @@ class TableResource(DltResource):
         return self.add_step(kind(max_items, max_time, bool(count_rows)))
 
     def add_filter(self, item_filter: Any, insert_at: int | None = None) -> TableResource:
-        """Keep the Arrow tables for which ``item_filter`` is True. For rows there is :func:`where`."""
+        """Look at each Arrow table: ``item_filter`` must be True. To filter rows there is :func:`where`."""
         step = self._of_tables("add_filter", item_filter, self._kept, lambda _: True)
         return super().add_filter(step, insert_at)  # type: ignore[arg-type]
 
     def add_map(self, item_map: Any, insert_at: int | None = None) -> TableResource:
         """Hand on what ``item_map`` makes of each Arrow table."""
-        step = self._of_tables("add_map", item_map, lambda found, _: found, lambda item: item)
+        step = self._of_tables("add_map", item_map, self._mapped, lambda item: item)
         return super().add_map(step, insert_at)  # type: ignore[arg-type]
 
     def add_yield_map(self, item_map: Any, insert_at: int | None = None) -> TableResource:
@@ -107,10 +106,13 @@ class TableResource(DltResource):
         if not isinstance(found, bool):
             raise TypeError(f"it returned {type(found).__name__}, not True or False")
         if not found:
-            logger.warning(
-                f"add_filter of {self.name} has dropped an Arrow table of {item.num_rows:,} rows: to filter rows, see"
-                " listrak_source.where"
-            )
+            # Of a whole table nobody means that; and what is left out once is not read again.
+            raise ValueError(f"it left out all {item.num_rows:,} rows at once")
+        return found
+
+    def _mapped(self, found: Any, _: pa.Table) -> Any:
+        if found is not None and not isinstance(found, pa.Table | pa.RecordBatch):
+            raise TypeError(f"it returned {type(found).__name__}, not an Arrow table")
         return found
 
 

@@ -68,7 +68,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         spare_consents()
         before = deepcopy(dlt.current.source_state()) if limits else None
         with at_once():
-            foreign.check(set(wanted))
+            foreign.check(set(wanted), declared.table_format)
             upkeep.heal()
             changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
             loads[0].look(wanted, changed)

@@ -16,6 +16,7 @@ import pytest
 
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.errors import Exit
+from listrak_source.cli.output import out
 from listrak_source.pull.foreign import check_keys
 from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Fault, Sandbox
@@ -41,15 +42,15 @@ def failed(listrak: Listrak, *arguments: str) -> list[tuple[str, str]]:
 
 def test_before_the_first_pull_all_is_right_and_nothing_is_made(listrak: Listrak, sandbox: Sandbox) -> None:
     sandbox.traffic.clear()
-    code, out, err = listrak("doctor")
+    code, said, err = listrak("doctor")
     assert (code, err) == (0, "")
-    assert sandbox.client_id not in out
-    assert sandbox.client_secret not in out
-    assert f"client_id, client_secret, base_url = {sandbox.base_url}" in out
-    assert "from the environment" in out
-    assert "It shows the sender codes" in out
-    assert all(str(sender) in out for sender in sandbox.world.sender_codes)
-    assert "listrak.duckdb is not there yet: the first pull makes it" in out
+    assert sandbox.client_id not in said
+    assert sandbox.client_secret not in said
+    assert f"client_id, client_secret, base_url = {sandbox.base_url}" in said
+    assert "from the environment" in said
+    assert "It shows the sender codes" in said
+    assert all(str(sender) in said for sender in sandbox.world.sender_codes)
+    assert "listrak.duckdb is not there yet: the first pull makes it" in said
     assert sandbox.traffic.counts == {"token": 1, "list_sender_codes": 1}
     assert list(Path().iterdir()) == []
 
@@ -61,7 +62,7 @@ def test_after_a_pull_it_looks_at_the_dataset_and_changes_nothing(listrak: Listr
     assert [status for status, _ in found["destination"] + found["dataset"]] == ["ok"] * 3
     assert "tables may be made there" in found["destination"][0][1]
     assert found["dataset"][0][1].startswith("The last load is of 20")
-    assert found["dataset"][1][1] == "1 of 12 tables are there."
+    assert found["dataset"][1][1].startswith("1 of 12 tables are there; of sender_codes, profile_fields,")
     assert everything() == before
 
 
@@ -135,6 +136,40 @@ def test_a_table_of_somebody_else(listrak: Listrak, sandbox: Sandbox) -> None:
     for form in ((), ("--json",)):
         code, _, err = listrak("status", *form)
         assert (code, err.strip()) == (Exit.WRONG_USE, f"listrak: {said}")
+
+
+def test_what_the_next_pull_will_miss(listrak: Listrak, sandbox: Sandbox) -> None:
+    listrak("pull", "--table", "lists", "--table", "sender_codes")
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("ALTER TABLE listrak_sms.lists DROP COLUMN phone_list_name")
+        connection.execute("DROP TABLE listrak_sms.sender_codes")
+    said = [message for status, message in looked(listrak)["dataset"] if status == "warning"]
+    assert "lists has lost the column phone_list_name: the next pull reads it from its beginning." in said
+    assert "sender_codes has lost all of it: the next pull reads it from its beginning." in said
+
+
+@pytest.mark.full
+def test_files_of_another_format_are_not_mixed(
+    listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(tmp_path / "lake"))
+    assert listrak("pull", "-d", "filesystem", "-t", "lists")[0] == 0
+    monkeypatch.setenv("SOURCES__LISTRAK__TABLE_FORMAT", "delta")
+    sandbox.traffic.clear()
+    for verb in ("pull", "doctor"):
+        code, _, err = listrak(verb, "-d", "filesystem")
+        assert code == Exit.WRONG_USE
+        assert "are kept as plain Parquet, and sources.listrak.table_format says delta" in err
+    assert not sandbox.traffic.counts["list_contacts"]
+
+
+def test_quiet_it_says_what_is_wrong(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listrak("-q", "doctor") == (0, "", "")
+    monkeypatch.setenv("SOURCES__LISTRAK__CLIENT_SECRET", "wrong")
+    code, said, err = listrak("doctor", "-q")
+    out.quiet = False
+    assert (code, said) == (Exit.REFUSED, "")
+    assert err.startswith("listrak: token: no token was granted")
 
 
 def test_a_file_that_is_open_elsewhere(listrak: Listrak, sandbox: Sandbox) -> None:

@@ -167,9 +167,7 @@ def test_where(wanted: Any, kept: list[int]) -> None:
 # -- what was meant for rows -------------------------------------------------------------------------------------------
 
 
-def test_a_filter_of_rows_is_told_of_tables(
-    warehouse: Warehouse, source: Callable[..., Source], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_filter_of_rows_is_told_of_tables(warehouse: Warehouse, source: Callable[..., Source]) -> None:
     chosen = source().with_resources("lists")
     chosen.lists.add_filter(lambda row: row["phone_list_id"])
     with pytest.raises(PipelineStepFailed) as failed:
@@ -182,10 +180,13 @@ def test_a_filter_of_rows_is_told_of_tables(
         warehouse.pipeline().run(chosen)
     chosen = source().with_resources("lists")
     chosen.lists.add_filter(lambda row: row["phone_list_id"] == 7)
-    caplog.set_level(logging.WARNING, "dlt")
-    logging.getLogger("dlt").propagate = True
-    warehouse.pipeline().run(chosen)
-    assert "add_filter of lists has dropped an Arrow table of" in caplog.text
+    with pytest.raises(PipelineStepFailed, match="it left out all"):
+        warehouse.pipeline().run(chosen)
+    chosen = source().with_resources("lists")
+    chosen.lists.add_map(lambda row: {"id": 1})
+    with pytest.raises(PipelineStepFailed, match="it returned dict, not an Arrow table"):
+        warehouse.pipeline().run(chosen)
+    assert watermarks(warehouse) == {}
 
 
 def test_a_map_of_tables_works(warehouse: Warehouse, source: Callable[..., Source]) -> None:
