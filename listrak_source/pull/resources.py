@@ -118,10 +118,11 @@ class TableResource(DltResource):
 
 def where(column: str, wanted: Any) -> Callable[[pa.Table], pa.Table | None]:
     """Return a function for ``add_map`` that keeps the rows in whose ``column`` stands ``wanted``: a value, or a
-    function that says of each value whether it is.
+    function that says of each value whether it is. A row that is left out later stays in the warehouse as it was: so
+    filter by nothing that changes, and never by consent.
 
     >>> source = listrak_sms()  # doctest: +SKIP
-    >>> source.contacts.add_map(where("opted_out", True))  # doctest: +SKIP
+    >>> source.contacts.add_map(where("postal_code", "10001"))  # doctest: +SKIP
     >>> source.contacts.add_map(where("email_address", lambda value: value is not None))  # doctest: +SKIP
     """
 
