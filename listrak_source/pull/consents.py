@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from listrak_source.pull.events import OPTED_OUT, SUBSCRIBED, WHOLE_SENDER_CODE
 from listrak_source.pull.held import among, by_group, columns_of, held
-from listrak_source.pull.once import Once, one_array, phone_keys
+from listrak_source.pull.keys import one_array, phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.tables import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
 
 LATEST = """

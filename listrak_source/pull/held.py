@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from itertools import islice
+from time import monotonic
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import PipelineContext
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext, load_package_state
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
 from listrak_source.utc import in_utc
@@ -50,6 +52,7 @@ class _Load:
     def __init__(self, this: str, pipeline: dlt.Pipeline) -> None:
         self.load_id = this
         self.dataset = pipeline.dataset()
+        self.asked = _Asked(self.dataset.sql_client)
         # dlt reads the schema anew from its folder each time that it is asked for it.
         known: Any = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         self.ours = {name for name, table in known.items() if table.get("x-normalizer", {}).get("seen-data")}
@@ -60,6 +63,45 @@ class _Load:
         self.left_out: set[str] = set()
 
 
+class _Asked:
+    """The connection by which a load asks the warehouse. It is open for a question, or for several."""
+
+    def __init__(self, client: SqlClientBase[Any]) -> None:
+        self.client = client
+        self.stays = False
+        """Whether it stays open from one question to the next."""
+        self._depth = 0
+        self._last = 0.0
+
+    @contextmanager
+    def open(self) -> Iterator[SqlClientBase[Any]]:
+        """The open client."""
+        if not self._depth and monotonic() - self._last > _IDLE:
+            # A server or a firewall may have cut it meanwhile, and tells nobody before the next question.
+            self.close()
+        if not self.client.native_connection:
+            self.client.open_connection()
+        if not self._depth:
+            # Each time: where a question has failed, dlt has connected anew.
+            in_utc(self.client)
+        self._depth += 1
+        try:
+            yield self.client
+        finally:
+            self._depth -= 1
+            self._last = monotonic()
+            if not self._depth and not self.stays:
+                self.close()
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self.client.native_connection:
+            self.client.close_connection()
+
+
+_IDLE = 20.0
+"""Seconds for which an open connection to a server may be silent and is still trusted."""
+_IN_A_FILE = "dlt.destinations.duckdb"
 _TELL_COLUMNS = ("duckdb", "ducklake", "motherduck", "postgres", "redshift")
 _AT_ONCE = 1000
 _FILES = "dlt.destinations.filesystem"
@@ -113,13 +155,13 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
     """By table: the columns that are really there, of the tables that are; nothing where the destination is no database
     that tells them in milliseconds.
     """
-    client = _dataset().sql_client
+    asked = _this_load().asked
     if running().destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
         return {}
-    where = f"table_schema = {texts([client.dataset_name])} AND table_name IN ({texts(names)})"
+    where = f"table_schema = {texts([asked.client.dataset_name])} AND table_name IN ({texts(names)})"
     query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
     columns: dict[str, set[str]] = {}
-    with nullcontext() if client.native_connection else client, client.execute_query(query) as cursor:
+    with asked.open() as client, client.execute_query(query) as cursor:
         for table, column in cursor.fetchall():
             columns.setdefault(table, set()).add(column)
     return columns
@@ -128,9 +170,27 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
 @contextmanager
 def at_once() -> Iterator[None]:
     """Several questions in one go: to open a DuckDB file takes 14 ms. Nobody else reads it while it is open."""
-    client = _dataset().sql_client if is_loading() else None
-    with nullcontext() if client is None or client.native_connection else client:
+    if is_loading():
+        with _this_load().asked.open():
+            yield
+    else:
         yield
+
+
+@contextmanager
+def one_connection() -> Iterator[None]:
+    """Ask all that is asked of a server by one connection: to connect takes a second in some warehouses. A DuckDB file
+    is closed after each question all the same, for nobody else can read it while it is open.
+    """
+    if not is_loading() or running().destination.destination_type == _IN_A_FILE:
+        yield
+        return
+    asked = _this_load().asked
+    asked.stays = True
+    try:
+        yield
+    finally:
+        asked.close()
 
 
 def alive(table: Table) -> str:
@@ -155,11 +215,11 @@ def raw(query: str) -> Iterator[pa.Table]:
     """The same of tables that dlt knows nothing of, as those of push; nothing where the destination is no database."""
     if not is_loading() or running().destination.destination_type == _FILES:
         return
-    client = _dataset().sql_client
-    dialect = client.capabilities.sqlglot_dialect or "duckdb"
+    asked = _this_load().asked
+    dialect = asked.client.capabilities.sqlglot_dialect or "duckdb"
     ours = query if dialect == "duckdb" else sqlglot.transpile(query, "duckdb", dialect)[0]
     try:
-        with nullcontext() if client.native_connection else client, client.execute_query(ours) as cursor:
+        with asked.open() as client, client.execute_query(ours) as cursor:
             for rows in cursor.iter_arrow(chunk_size=ROWS):
                 yield _as_ours(rows)
     except MISSING:
@@ -173,20 +233,14 @@ def found(query: str) -> Iterator[pa.Table]:
 
 
 def _found(query: str) -> Iterator[pa.Table]:
-    dataset = _dataset()
-    client = dataset.sql_client
-    if client.capabilities.sqlglot_dialect != "duckdb":
-        with nullcontext() if client.native_connection else client:
-            in_utc(client)
-            yield from dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
+    load = _this_load()
+    if load.asked.client.capabilities.sqlglot_dialect != "duckdb":
+        with load.asked.open():
+            yield from load.dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
         return
     # DuckDB's SQL is DuckDB's already: to parse it, name its columns and write it again takes longer than to run it.
-    with nullcontext() if client.native_connection else client, client.execute_query(query) as cursor:
+    with load.asked.open() as client, client.execute_query(query) as cursor:
         yield from cursor.iter_arrow(chunk_size=ROWS)
-
-
-def _dataset() -> dlt.Dataset:
-    return _this_load().dataset
 
 
 def running() -> dlt.Pipeline:

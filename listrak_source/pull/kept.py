@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.held import alive, by_group, columns_of, held
-from listrak_source.pull.once import Once, phone_keys
+from listrak_source.pull.keys import phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS, TIMESTAMP, Table
 
 _PHONE = "phone_number"

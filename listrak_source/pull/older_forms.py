@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.once import one_array
+from listrak_source.pull.keys import one_array
 from listrak_source.pull.phones import canonical
 from listrak_source.pull.privacy import PHONE
 from listrak_source.pull.removals import REPLACED

@@ -9,12 +9,7 @@ from itertools import accumulate
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import fingerprints
-
-_DIGITS = 15
-"""The most digits of a phone number (E.164): with their count in front they fit 64 bits."""
-
-KEY = pa.int64()
+from listrak_source.pull.keys import KEY, keys_of, phone_keys
 
 
 class Once:
@@ -70,7 +65,7 @@ class Once:
         return [part.filter(fresh.slice(start, part.num_rows)) for part, start in zip(parts, starts, strict=False)]
 
     def add(self, group: str, keys: pa.Array) -> None:
-        """Count keys of :func:`keys_of` as written."""
+        """Count keys of :func:`~listrak_source.pull.keys.keys_of` as written."""
         if len(keys):
             self._written[group].append(keys)
 
@@ -113,7 +108,7 @@ class Once:
         return sum(map(len, first)) + sum(map(len, second)) - int(again)
 
     def has_keys(self, group: str, keys: pa.Array) -> pa.Array:
-        """The same, of keys of :func:`keys_of`."""
+        """The same, of keys of :func:`~listrak_source.pull.keys.keys_of`."""
         before = self._written.get(group)
         if not before:
             return _none_of(keys)
@@ -134,36 +129,3 @@ def _first_of_each(keys: pa.Array) -> pa.Array:
     rows = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.int32()), len(keys)))
     # Where a value stands for the first time, counted from zero.
     return pc.equal(pc.index_in(keys, value_set=keys), pc.subtract(rows, 1))
-
-
-def keys_of(rows: pa.Table) -> pa.Array:
-    """Rows as integers: a single column of texts holds phone numbers."""
-    if rows.num_columns == 1 and rows.schema.types == [pa.string()]:
-        return phone_keys(rows.column(0))
-    return fingerprints.of(rows).view(KEY)
-
-
-def phone_keys(phones: pa.ChunkedArray) -> pa.Array:
-    """Phone numbers as integers: exact for plain digits, leading zeros included; a hash below zero for anything else.
-
-    They hold within one process: another version of DuckDB may hash differently.
-    """
-    plain = pc.and_(pc.ascii_is_decimal(phones), pc.less_equal(pc.binary_length(phones), _DIGITS))
-    plain = pc.fill_null(plain, False)
-    if not pc.all(plain, min_count=0).as_py():
-        digits = pc.if_else(plain, phones, pa.scalar("0"))
-        exact = _numbers(digits)
-        # Never at or above zero, so that it never meets a plain number's.
-        hashes = pc.bit_wise_or(fingerprints.of(pa.table({"phone": phones})).view(KEY), pa.scalar(-(2**63), KEY))
-        return one_array(pc.if_else(plain, exact, hashes))
-    return one_array(_numbers(phones))
-
-
-def _numbers(digits: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.add(pc.multiply(pc.binary_length(digits).cast(KEY), 10**_DIGITS), digits.cast(KEY))
-
-
-def one_array(keys: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """A column in one piece."""
-    combined = keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
-    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined

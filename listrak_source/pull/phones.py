@@ -53,9 +53,3 @@ def raw_phones(records: pa.Table) -> pa.ChunkedArray:
         return records[RAW_PHONE]
     phones = records[PHONE_FIELD]
     return pc.coalesce(records[WRITTEN], phones) if WRITTEN in records.column_names else phones
-
-
-def without_raw_phones(records: pa.Table) -> pa.Table:
-    """The records without what tells their numbers in another form, or at all where they are hashed."""
-    beside = [name for name in (WRITTEN, RAW_PHONE) if name in records.column_names]
-    return records.drop_columns(beside) if beside else records

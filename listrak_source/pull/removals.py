@@ -14,10 +14,10 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull import fingerprints, progress, seen_keys
+from listrak_source.pull import progress, seen_keys
 from listrak_source.pull.absence import Absence
 from listrak_source.pull.held import alive, held, load_id
-from listrak_source.pull.once import KEY
+from listrak_source.pull.keys import KEY, keys_of
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.progress import Unmarked
 from listrak_source.pull.tables import TABLES, Table
@@ -49,7 +49,7 @@ class Removals:
 
     def judge(self, table: Table, rows: pa.Table) -> pa.Table:
         """Take rows, by their keys, that the walk did not find; return those that are gone."""
-        hashes = _hashes(table, rows)
+        hashes = keys_of(rows.select(table.key))
         replaced = pa.repeat(pa.scalar(False), rows.num_rows)
         if REPLACED in rows.column_names:
             replaced = rows[REPLACED].combine_chunks()
@@ -80,7 +80,7 @@ class Removals:
 
     def marks(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of the rows are to be marked, as booleans."""
-        return pc.is_in(_hashes(table, rows), value_set=self._marked.get(table.name, _NONE))
+        return pc.is_in(keys_of(rows.select(table.key)), value_set=self._marked.get(table.name, _NONE))
 
     def left(self) -> Iterator[pa.Table]:
         """Rows of ``seen_keys`` with what was not found and is not marked, for the next walk; none where there was
@@ -102,7 +102,7 @@ class Removals:
         """By group of ``seen_keys``."""
         still = {_MISSING + name: pa.concat_arrays(parts) for name, parts in self._open.items()}
         still |= {_OVER + name: keys for name, keys in self._over.items()}
-        return {group: pc.unique(keys).view(KEY) for group, keys in still.items() if len(keys)}
+        return {group: pc.unique(keys) for group, keys in still.items() if len(keys)}
 
     @cached_property
     def _left_before(self) -> dict[str, pa.Array]:
@@ -111,7 +111,7 @@ class Removals:
     def _left(self, what: str, table: str) -> pa.Array:
         """Of a table, what the last walk left for that reason."""
         keys = self._left_before.get(what + table)
-        return _NONE if keys is None else keys.view(fingerprints.HASH)
+        return _NONE if keys is None else keys
 
     def _missing_before(self, table: str) -> pa.Array:
         return pa.concat_arrays([self._left(_MISSING, table), self._left(_OVER, table)])
@@ -127,11 +127,7 @@ class Removals:
                 yield f"{count:,} rows of {name} are gone at Listrak, {share_of}."
 
 
-_NONE = pa.array([], fingerprints.HASH)
-
-
-def _hashes(table: Table, rows: pa.Table) -> pa.Array:
-    return fingerprints.of(rows.select(table.key))
+_NONE = pa.array([], KEY)
 
 
 def _living(name: str) -> int:

@@ -27,8 +27,9 @@ from listrak_source.pull.groups import (
 )
 from listrak_source.pull.held import alive, at_once, by_group, columns_of, held, texts, whole
 from listrak_source.pull.kept import AskedBefore, ContactDates, Placements
+from listrak_source.pull.keys import keys_of, one_array, phone_keys
 from listrak_source.pull.lookups import Answers, Person
-from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.plan import LOOKED_UP, Plan
 from listrak_source.pull.rejects import Rejects
 from listrak_source.pull.shape import profile_values, shape

@@ -21,7 +21,8 @@ from dlt.destinations.exceptions import DatabaseException
 
 from listrak_source.pull.dispositions import FILESYSTEM
 from listrak_source.pull.held import columns_of, held, running, texts
-from listrak_source.pull.once import KEY, Once
+from listrak_source.pull.keys import KEY
+from listrak_source.pull.once import Once
 from listrak_source.pull.pending import has_seen
 from listrak_source.pull.progress import unmarked_by
 from listrak_source.pull.tables import SEEN_KEYS

@@ -14,7 +14,7 @@ from dlt.common import logger
 
 from listrak_source.pull.bounds import OTHER_FIELDS, OTHERS, Bounds
 from listrak_source.pull.dates import placed
-from listrak_source.pull.once import phone_keys
+from listrak_source.pull.keys import phone_keys
 from listrak_source.pull.phones import RAW_PHONE, WRITTEN
 from listrak_source.pull.records import SET_ASIDE, VALUES_FIELD
 from listrak_source.pull.rejects import Rejects

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.once import one_array
+from listrak_source.pull.keys import one_array
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records import VALUES_FIELD
 from listrak_source.pull.rejects import Rejects

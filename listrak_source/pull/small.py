@@ -11,7 +11,8 @@ from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import rows_of
 from listrak_source.pull.held import at_once
-from listrak_source.pull.once import Once, keys_of
+from listrak_source.pull.keys import keys_of
+from listrak_source.pull.once import Once
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records import from_groups
 from listrak_source.pull.shape import shape

@@ -15,7 +15,7 @@ from dlt.extract.hints import make_hints
 from listrak_source.pull import foreign, progress, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.held import at_once, is_loading
+from listrak_source.pull.held import at_once, is_loading, one_connection
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
@@ -81,9 +81,10 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
                 _also_set_aside(resource, called)
                 hints.note(resource)
         batches = loads[0].next(wanted, written, is_sample=bool(limits))
-        for batch in limits.until(batches) if limits else batches:
-            tables = {name: masks.table(TABLES.get(name, SEEN_KEYS)) for name in batch}
-            yield {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
+        with one_connection():
+            for batch in limits.until(batches) if limits else batches:
+                tables = {name: masks.table(TABLES.get(name, SEEN_KEYS)) for name in batch}
+                yield {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
         if before is not None:
             progress.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
 

@@ -28,8 +28,9 @@ from listrak_source.pull.groups import (
     subscriptions_of,
 )
 from listrak_source.pull.held import among, at_once, by_group, columns_of, held, whole
+from listrak_source.pull.keys import keys_of, one_array, phone_keys
 from listrak_source.pull.older_forms import replaced
-from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.proof import PEOPLE, Proof

@@ -10,7 +10,8 @@ from listrak_source.pull.consents import Consents, stops_among
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import stops_of
 from listrak_source.pull.held import by_group, columns_of
-from listrak_source.pull.once import Once, keys_of, phone_keys
+from listrak_source.pull.keys import keys_of, phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, SUBSCRIPTIONS, TIMESTAMP
 from listrak_source.pull.units import ContactUnit

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 
 from listrak_source.pull.consents import LATEST
 from listrak_source.pull.held import alive, among, by_group, columns_of, held, is_ours, raw, texts, whole
-from listrak_source.pull.once import Once, keys_of, one_array, phone_keys
+from listrak_source.pull.keys import keys_of, one_array, phone_keys
+from listrak_source.pull.once import Once
 from listrak_source.pull.record_hash import Hasher
 from listrak_source.pull.tables import (
     CONSENT_EVENTS,

@@ -31,8 +31,8 @@ from listrak_source.pull.asking import Asking
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.groups import told_of
 from listrak_source.pull.held import load_id
+from listrak_source.pull.keys import phone_keys
 from listrak_source.pull.lookups import Person, look_up
-from listrak_source.pull.once import phone_keys
 from listrak_source.pull.pending import Pending
 from listrak_source.pull.phones import raw_phones
 from listrak_source.pull.plan import LOOKED_UP, Plan

@@ -1,7 +1,8 @@
-"""What a pull remembers of rows: phones that it wrote, and fingerprints for the next pull. Both must be exact."""
+"""What a pull remembers of rows: phones that it wrote, and keys for the next load. Both must be exact."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pyarrow as pa
@@ -9,13 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull import fingerprints
-from listrak_source.pull.fingerprints import HASH
-from listrak_source.pull.once import KEY, Once
-from listrak_source.pull.records import from_records
-from listrak_source.pull.rejects import Rejects
+from listrak_source.pull.keys import KEY, keys_of
+from listrak_source.pull.once import Once
 from listrak_source.pull.seen_keys import packed, unpacked
-from listrak_source.pull.tables import CONTACTS
 
 PHONES = [
     "15550001111", "5550001111", "05550001111", "005550001111", "1", "01", "001", "0", "00", "",
@@ -82,65 +79,89 @@ def test_pages_in_several_chunks() -> None:
     ]
 
 
-def contacts(*rows: tuple[Any, ...]) -> pa.Table:
-    names = ("phoneNumber", "firstName", "lastName", "postalCode", "optedOut", "values")
-    values = pa.list_(pa.struct([("id", pa.int64()), ("value", pa.string())]))
-    kinds = [pa.string()] * 4 + [pa.bool_(), values]
-    columns = [pa.array([row[at] for row in rows], kind) for at, kind in enumerate(kinds)]
-    return pa.table(columns, names=list(names))
+KINDS = [pa.int64(), pa.string(), pa.timestamp("us", "UTC"), pa.bool_()]
 
 
-def value(field: int, text: str | None) -> dict[str, Any]:
-    return {"id": field, "value": text}
+def keys(*rows: tuple[Any, ...]) -> pa.Table:
+    columns = [pa.array([row[at] for row in rows], kind) for at, kind in enumerate(KINDS)]
+    return pa.table(columns, names=["sender_code_id", "phone_number", "event_at", "opted_out"])
 
 
-def test_every_difference_shows_in_the_fingerprint() -> None:
+def test_every_difference_shows_in_the_key() -> None:
     rows = [
-        ("1", "Ann", "Lee", "01234", False, [value(1, "a"), value(2, "b")]),
-        ("1", "Lee", "Ann", "01234", False, [value(1, "a"), value(2, "b")]),
-        ("1", "Ann", "Lee", "1234", False, [value(1, "a"), value(2, "b")]),
-        ("1", "Ann", "Lee", "01234", True, [value(1, "a"), value(2, "b")]),
-        ("1", "Ann", "Lee", "01234", None, [value(1, "a"), value(2, "b")]),
-        ("1", "Ann", None, "01234", False, [value(1, "a"), value(2, "b")]),
-        ("1", None, "Ann", "01234", False, [value(1, "a"), value(2, "b")]),
-        ("1", "", "Ann", "01234", False, [value(1, "a"), value(2, "b")]),
-        ("1", "Ann", "Lee", "01234", False, [value(1, "b"), value(2, "a")]),
-        ("1", "Ann", "Lee", "01234", False, [value(1, "a")]),
-        ("1", "Ann", "Lee", "01234", False, [value(1, "a"), value(2, None)]),
-        ("1", "Ann", "Lee", "01234", False, [value(1, "a"), value(2, "")]),
-        ("1", "Ann", "Lee", "01234", False, []),
-        ("01", "Ann", "Lee", "01234", False, []),
+        (1, "15550001111", 0, False),
+        (2, "15550001111", 0, False),
+        (1, "5550001111", 0, False),
+        (1, "05550001111", 0, False),
+        (1, "+15550001111", 0, False),
+        (1, "15550001111", 1, False),
+        (1, "15550001111", 0, True),
+        (1, "15550001111", 0, None),
+        (1, "15550001111", None, False),
+        (None, "15550001111", 0, False),
+        (1, None, 0, False),
+        (1, "", 0, False),
+        (0, "0", 0, False),
+        (None, None, None, None),
     ]
-    hashes = fingerprints.of(contacts(*rows))
-    assert hashes.type == HASH
+    hashes = keys_of(keys(*rows))
+    assert hashes.type == KEY
     assert len(hashes.unique()) == len(rows)
-    one_by_one = [fingerprints.of(contacts(row))[0].as_py() for row in rows]
-    assert hashes.to_pylist() == one_by_one, "a row's fingerprint does not depend on its neighbours"
-    assert fingerprints.of(contacts(*rows)).equals(hashes)
+    one_by_one = [keys_of(keys(row))[0].as_py() for row in rows]
+    assert hashes.to_pylist() == one_by_one, "a row's key does not depend on its neighbors"
+    assert keys_of(keys(*rows)).equals(hashes)
 
 
-def test_record_that_is_set_aside_leaves_its_neighbours_as_they_were() -> None:
-    """Else each of them would count as new, and be looked up."""
-    good = [{"phoneNumber": str(n), "optedOut": False, "segmentationFieldValues": []} for n in range(3)]
-    bad = [good[0], good[1] | {"optedOut": "perhaps"}, good[2]]
-    before, after = (fingerprints.of(from_records(records, CONTACTS, Rejects())).to_pylist() for records in (good, bad))
-    assert (before[0], before[2]) == (after[0], after[2])
-    assert before[1] != after[1]
+def test_keys_are_the_same_in_every_process() -> None:
+    """Another one goes on with what this one has seen. As reckoned by the reference of MurmurHash3's end, and MD5."""
+    rows = [(1015, "15550001111", 1_700_000_000_000_000, True), (1015, "n/a", None, None)]
+    expected = []
+    for row in rows:
+        mixed = 0
+        for value in row:
+            mixed = finished(mixed ^ as_number(value) % 2**64)
+        expected.append(mixed)
+    assert keys_of(keys(*rows)).view(pa.uint64()).to_pylist() == expected
 
 
-def test_hashes_stand_in_the_order_of_the_rows() -> None:
-    """Also where DuckDB reads in several pieces."""
-    many = pa.table({"phoneNumber": [f"{number:011d}" for number in range(300_000)]})
-    hashes = fingerprints.of(many)
-    for start in (0, 122_000, 245_000, 299_000):
-        assert hashes.slice(start, 1000).equals(fingerprints.of(many.slice(start, 1000)))
+def as_number(value: int | str | None) -> int:
+    if isinstance(value, str) and not value.isdigit():
+        return int.from_bytes(hashlib.md5(value.encode()).digest()[:8], "little") | 2**63
+    if isinstance(value, str):
+        return len(value) * 10**15 + int(value)
+    return 0x5851F42D4C957F2D if value is None else int(value)
+
+
+def finished(bits: int) -> int:
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        bits = ((bits ^ bits >> 33) * factor) % 2**64
+    return bits ^ bits >> 33
+
+
+def test_keys_of_a_million_rows_are_a_million() -> None:
+    """Also of rows that are near each other, which a weak hash would throw together."""
+    sender, day = pa.array(range(1000), pa.int64()), pa.array(range(1000), pa.int64())
+    rows = pa.table({"a": sender, "one": pa.repeat(1, 1000)}).join(
+        pa.table({"b": day, "one": pa.repeat(1, 1000)}), "one"
+    )
+    assert len(keys_of(rows.select(["a", "b"])).unique()) == 1_000_000
+
+
+def test_keys_stand_in_the_order_of_the_rows() -> None:
+    """Also where they are in several pieces."""
+    numbers = [f"{number:011d}" for number in range(3000)]
+    one = pa.table({"phone": numbers, "list": range(3000)})
+    pieces = pa.concat_tables([one.slice(0, 10), one.slice(10, 0), one.slice(10)])
+    assert keys_of(pieces).equals(keys_of(one))
+    for start in (0, 1220, 2990):
+        assert keys_of(one).slice(start, 10).equals(keys_of(one.slice(start, 10)))
 
 
 def test_no_rows() -> None:
-    assert len(fingerprints.of(contacts())) == 0
+    assert len(keys_of(keys())) == 0
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1))
 def test_packed_hashes_come_back(numbers: list[int]) -> None:
-    keys = pa.array(numbers, HASH).view(KEY)
-    assert sorted(unpacked(packed(keys)).view(HASH).to_pylist()) == sorted(numbers)
+    bits = pa.array(numbers, pa.uint64())
+    assert sorted(unpacked(packed(bits.view(KEY))).view(pa.uint64()).to_pylist()) == sorted(numbers)

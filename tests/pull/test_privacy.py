@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.phones import RAW_PHONE, raw_phones, without_raw_phones
+from listrak_source.pull.phones import RAW_PHONE, raw_phones
 from listrak_source.pull.privacy import DROPPABLE, Masks
 from listrak_source.pull.records import from_records
 from listrak_source.pull.tables import CONTACTS, TABLES, TEXT
@@ -141,8 +141,6 @@ def test_raw_phone_is_there_only_when_the_phone_is_hashed() -> None:
     assert raw_phones(clear).to_pylist() == ["15551234567"]
     masked = Masks(["phone_number"], [], KEY).records(records)
     assert raw_phones(masked).to_pylist() == ["15551234567"]
-    assert without_raw_phones(masked).column_names == records.column_names
-    assert without_raw_phones(clear) is clear
 
 
 def test_tables_are_described_as_they_are_written() -> None:
