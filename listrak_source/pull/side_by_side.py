@@ -22,8 +22,9 @@ class _Stopped(Exception):  # noqa: N818 - no error: it ends a worker whose resu
 def side_by_side(readers: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
     """Run ``readers`` on at most ``workers`` threads and yield their results as they come.
 
-    Each reader's own results keep their order. The first error of any reader stops the others and is raised here;
-    closing this iterator stops them too. Memory holds at most a few results per worker.
+    Each reader's own results keep their order. The first error of any reader stops the others and is raised here, when
+    they have ended. Closing this iterator stops them too, each after what it is doing, and waits for none. Memory holds
+    at most a few results per worker.
     """
     results: Queue[tuple[T | None, BaseException | None]] = Queue(maxsize=workers * _WAITING)
     stop = Event()
@@ -48,18 +49,23 @@ def side_by_side(readers: Iterable[Callable[[], Iterator[T]]], workers: int) -> 
             if not stop.is_set():
                 put((None, error))
 
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="listrak") as pool:
-        # Within the try: who is interrupted among the first lines would wait for workers that wait to hand over.
-        try:
-            running = sum(1 for _ in [pool.submit(work, reader) for reader in readers])
-            while running:
-                item, error = results.get()
-                if error is not None:
-                    raise error
-                if item is None:
-                    running -= 1
-                else:
-                    yield item
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="listrak")
+    waits = True
+    try:
+        running = sum(1 for _ in [pool.submit(work, reader) for reader in readers])
+        while running:
+            item, error = results.get()
+            if error is not None:
+                raise error
+            if item is None:
+                running -= 1
+            else:
+                yield item
+    except GeneratorExit:
+        # It may be the garbage collector that closes this, while a thread is being started: there, to wait for the end
+        # of another one never ends.
+        waits = False
+        raise
+    finally:
+        stop.set()
+        pool.shutdown(wait=waits, cancel_futures=True)

@@ -218,5 +218,9 @@ def looked_up(
                 return Found(phone, {}, why=str(error))
         return Found(phone, {} if why else None, why=why)
 
-    with ThreadPoolExecutor(workers) as pool:
+    pool = ThreadPoolExecutor(workers)
+    try:
         yield from pool.map(ask, phones)
+    finally:
+        # Who asks for no more waits for nobody: it may be the garbage collector (see pull.side_by_side).
+        pool.shutdown(wait=False, cancel_futures=True)
