@@ -18,7 +18,7 @@ from rich.text import Text
 from listrak_source.cli import output, reports
 from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
-from listrak_source.cli.push import show_plan
+from listrak_source.cli.push_said import show_plan
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load, sync_session
 from listrak_source.push.store import Store

@@ -36,6 +36,8 @@ _GOES_ON = {
     **dict.fromkeys(("push check", "push plan", "push undo", "push verify", "push status"), "nothing was sent"),
 }
 """By command: what becomes of it where it was ended before its time."""
+SHOW_CHANGES = ("push plan", "push undo")
+"""The commands whose exit code 2 says that there are changes: whatever is wrong has 1."""
 _LISTS = dict.fromkeys(("hash_columns", "drop_columns"), '["email_address", "birthday"]')
 _EXTRA = re.compile(r"dlt\[(?P<name>[\w-]+)\]")
 """How dlt names what is missing."""
@@ -71,6 +73,11 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
 
     ``command`` is the one that was run, as :func:`command_of` tells it.
     """
+    sentence, code = _explain(error, command)
+    return sentence, Exit.FAILED if code is Exit.WRONG_USE and command in SHOW_CHANGES else code
+
+
+def _explain(error: BaseException, command: str) -> tuple[str, Exit]:
     chain = list(causes(error))
     if kind := _interrupt(chain):
         told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)

@@ -16,16 +16,14 @@ import typer
 from typer.core import TyperGroup
 
 from listrak_source.api.version import version
-from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
+from listrak_source.cli.errors import SHOW_CHANGES, Exit, command_of, explain, was_interrupted
 from listrak_source.cli.logs import fail_with, is_json, log, ours_first, progress_on
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor")
+_DOCUMENTED = ("pull", "status", "doctor", "push")
 """The commands that print a document with ``--json``."""
-_SHOWS_CHANGES = ("push plan", "push undo")
-"""The commands whose exit code 2 says that there are changes: whatever is wrong has 1."""
 
 
 class _Commands(TyperGroup):
@@ -392,10 +390,10 @@ def main() -> None:
     if "--no-color" in words:  # Typer's own pages go by it
         os.environ["NO_COLOR"] = "1"
     command = command_of(words)
-    as_json = "--json" in words and command in _DOCUMENTED
+    as_json = "--json" in words and command.partition(" ")[0] in _DOCUMENTED
     try:
         # Alone, Typer says itself what is wrong with an option, with its usage, and ends with 2.
-        ended = app(words, standalone_mode=not (as_json or is_json() or command in _SHOWS_CHANGES))
+        ended = app(words, standalone_mode=not (as_json or is_json() or command in SHOW_CHANGES))
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise
@@ -406,8 +404,6 @@ def main() -> None:
         if os.environ.get("LISTRAK_TRACEBACK"):
             traceback.print_exception(error)
         sentence, code = explain(error, command)
-        if code is Exit.WRONG_USE and command in _SHOWS_CHANGES:
-            code = Exit.FAILED
         fail_with(sentence)
         raise SystemExit(int(code)) from None
     raise SystemExit(ended if isinstance(ended, int) else 0)
