@@ -190,6 +190,7 @@ def one_connection() -> Iterator[None]:
     try:
         yield
     finally:
+        asked.stays = False
         asked.close()
 
 
