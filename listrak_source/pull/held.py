@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import dlt
@@ -17,7 +17,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.pipeline import PipelineContext
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext, load_package_state
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.pull.tables import REMOVED_AT, TEXT, TIMESTAMP, Table
@@ -72,18 +72,19 @@ class _Asked:
         """Whether it stays open from one question to the next."""
         self._depth = 0
         self._last = 0.0
+        self._is_old = False
+        """Whether it has stayed open since an earlier question, and has answered none since: it may be cut."""
 
     @contextmanager
     def open(self) -> Iterator[SqlClientBase[Any]]:
         """The open client."""
-        if not self._depth and monotonic() - self._last > _IDLE:
-            # A server or a firewall may have cut it meanwhile, and tells nobody before the next question.
-            self.close()
+        if not self._depth:
+            self._is_old = bool(self.client.native_connection)
+            if self._is_old and monotonic() - self._last > _IDLE:
+                # A server or a firewall may have cut it, and some let whoever asks by it wait for minutes.
+                self.close()
         if not self.client.native_connection:
             self.client.open_connection()
-        if not self._depth:
-            # Each time: where a question has failed, dlt has connected anew.
-            in_utc(self.client)
         self._depth += 1
         try:
             yield self.client
@@ -93,12 +94,33 @@ class _Asked:
             if not self._depth and not self.stays:
                 self.close()
 
+    def answers(self, ask: Callable[[SqlClientBase[Any]], Iterator[Answer]]) -> Iterator[Answer]:
+        """What ``ask`` yields of the open client. A new connection is asked where the one that has stayed is cut."""
+        with self.open() as client:
+            may_be_cut = self._is_old
+            try:
+                # Each time: where an earlier question has failed, dlt has connected anew.
+                in_utc(client)
+                for answer in ask(client):
+                    may_be_cut = self._is_old = False
+                    yield answer
+            except DatabaseException as error:
+                if not may_be_cut or isinstance(error, DatabaseUndefinedRelation):
+                    raise
+                self.close()
+                self.client.open_connection()
+                in_utc(client)
+                yield from ask(client)
+            self._is_old = False
+
     def close(self) -> None:
         """Close the connection, if it is open."""
+        self._is_old = False
         if self.client.native_connection:
             self.client.close_connection()
 
 
+Answer = TypeVar("Answer")
 _IDLE = 20.0
 """Seconds for which an open connection to a server may be silent and is still trusted."""
 _IN_A_FILE = "dlt.destinations.duckdb"
@@ -160,10 +182,14 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
         return {}
     where = f"table_schema = {texts([asked.client.dataset_name])} AND table_name IN ({texts(names)})"
     query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
+
+    def told(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
+        with client.execute_query(query) as cursor:
+            yield from cursor.fetchall()
+
     columns: dict[str, set[str]] = {}
-    with asked.open() as client, client.execute_query(query) as cursor:
-        for table, column in cursor.fetchall():
-            columns.setdefault(table, set()).add(column)
+    for table, column in asked.answers(told):
+        columns.setdefault(table, set()).add(column)
     return columns
 
 
@@ -220,9 +246,7 @@ def raw(query: str) -> Iterator[pa.Table]:
     dialect = asked.client.capabilities.sqlglot_dialect or "duckdb"
     ours = query if dialect == "duckdb" else sqlglot.transpile(query, "duckdb", dialect)[0]
     try:
-        with asked.open() as client, client.execute_query(ours) as cursor:
-            for rows in cursor.iter_arrow(chunk_size=ROWS):
-                yield _as_ours(rows)
+        yield from map(_as_ours, asked.answers(lambda client: _arrow(client, ours)))
     except MISSING:
         return
 
@@ -236,11 +260,15 @@ def found(query: str) -> Iterator[pa.Table]:
 def _found(query: str) -> Iterator[pa.Table]:
     load = _this_load()
     if load.asked.client.capabilities.sqlglot_dialect != "duckdb":
-        with load.asked.open():
-            yield from load.dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
-        return
+        return load.asked.answers(
+            lambda _: load.dataset.query(query, query_dialect="duckdb").iter_arrow(chunk_size=ROWS)
+        )
     # DuckDB's SQL is DuckDB's already: to parse it, name its columns and write it again takes longer than to run it.
-    with load.asked.open() as client, client.execute_query(query) as cursor:
+    return load.asked.answers(lambda client: _arrow(client, query))
+
+
+def _arrow(client: SqlClientBase[Any], query: str) -> Iterator[pa.Table]:
+    with client.execute_query(query) as cursor:
         yield from cursor.iter_arrow(chunk_size=ROWS)
 
 
