@@ -70,7 +70,7 @@ MORE = {
         "its story needs five pulls, one of them a complete walk"
     ),
     "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
-        "DuckLake reaches PostgreSQL and S3 anew for each question"
+        "each load of DuckLake connects to PostgreSQL and S3 a dozen times"
     ),
 }
 """Tests of the default tier that may take more than the budget, by the beginning of their id, with the reason."""

@@ -278,9 +278,8 @@ def _error_of(refusal: Refusal, operation: str, headers: Mapping[str, str], toke
     kind = family(status, code)
     message = redact(refusal.message, token) or ("Listrak refused it" if code else "Listrak gave no reason")
     if status == 401:
-        message += (
-            ". A new token was refused as well: is the integration active, its access wide enough, this IP allowed?"
-        )
+        asked = "is the integration active, its access wide enough, this IP allowed?"
+        message = f"{message.rstrip('.')}. A new token was refused as well: {asked}"
     return kind(
         message[:500],
         status=status,

@@ -234,6 +234,8 @@ def pull(
             for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
                 out.print(sentence, highlight=False, markup=False)
         if not found.is_whole:
+            for sentence in found.lacking if out.quiet or as_json else ():
+                fail_with(sentence)
             raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
 
 

@@ -52,7 +52,12 @@ class Pulled:
     @property
     def is_whole(self) -> bool:
         """Whether all was done that was asked for."""
-        return not self.unread and not self.over_budget
+        return not self.lacking
+
+    @property
+    def lacking(self) -> list[str]:
+        """What was not done, in sentences."""
+        return [*self.unread, *filter(None, [self.over_budget])]
 
     def loaded(self, location: str, dataset: str, seconds: float) -> str:
         """Which rows, in a sentence."""

@@ -29,6 +29,7 @@ from dlt.common.storages.configuration import WithLocalFiles
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.at_rest import remove_load_files
 from listrak_source.cli.process import LOADED_TOGETHER, limited
+from listrak_source.cli.sentry import keep_people_out
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
 from listrak_source.pull.exclusive import is_empty
@@ -153,6 +154,7 @@ class Warehouse:
     def _pipeline(
         self, scratch: Path, limits: Mapping[str, Any] = MappingProxyType({}), **options: Any
     ) -> dlt.Pipeline:
+        keep_people_out()
         pipeline: dlt.Pipeline = dlt.pipeline(
             NAME, pipelines_dir=str(scratch), destination=self._resolved(limits), dataset_name=self.dataset, **options
         )

@@ -13,7 +13,8 @@ import pytest
 
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.output import err, out
-from listrak_source.sandbox import RateLimit, Sandbox
+from listrak_source.cli.sentry import without_people
+from listrak_source.sandbox import Fault, RateLimit, Sandbox
 from tests.cli.conftest import Listrak
 
 
@@ -25,6 +26,47 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     out.quiet = out.no_color = err.no_color = False
     logging.getLogger("listrak_source").handlers.clear()
+
+
+def test_quiet_says_why_a_pull_is_not_whole(listrak: Listrak, sandbox: Sandbox) -> None:
+    """It ended with 5, and said nothing."""
+    sender = min(sandbox.world.sender_codes)
+    sandbox.faults.add(Fault("status", "list_phone_lists", path=f"/ShortCode/{sender}/", times=None, status=403))
+    code, said, err = listrak("-q", "pull", "--table", "lists")
+    sandbox.faults.clear()
+    assert (code, said) == (5, "")
+    assert err.startswith("listrak: ")
+    assert str(sender) in err
+
+
+def test_a_report_to_sentry_names_nobody() -> None:
+    """As sentry-sdk makes it of an error, and of what took how long: that names each request's path."""
+    phone, secret = "15551234567", "client_secret=abc"
+    error = {
+        "event_id": "0123456789abcdef0123456789abcdef",
+        "exception": {
+            "values": [
+                {
+                    "type": "ValueError",
+                    "value": f"no such contact {phone}",
+                    "stacktrace": {"frames": [{"function": "read", "vars": {"phone": phone, "rows": [phone]}}]},
+                }
+            ]
+        },
+        "breadcrumbs": {"values": [{"message": secret, "data": {"url": f"/Contact/{phone}"}}]},
+        "request": {"headers": {"Authorization": "abc"}},
+    }
+    slow = {
+        "contexts": {"trace": {"trace_id": "12345678901234567890123456789012"}},
+        "spans": [{"span_id": "1234567890123456", "description": f"GET http://127.0.0.1/Contact/{phone}"}],
+    }
+    for event in (error, slow):
+        told = json.dumps(without_people(event))
+        assert phone not in told
+        assert "abc" not in told.replace("0123456789abcdef", "")
+    assert without_people(slow)["contexts"] == slow["contexts"]
+    assert without_people(error)["event_id"] == error["event_id"]
+    assert without_people(slow)["spans"][0]["description"] == "GET http://127.0.0.1/Contact/…4567"
 
 
 @pytest.mark.parametrize("words", [("-q", "pull"), ("pull", "--quiet")])
