@@ -11,7 +11,7 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long check docs reference format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long check docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ docs: $(READY)  ## build the documentation's pages into site/
 
 reference: $(READY)  ## write docs/reference anew, as the code says it
 	@$(BIN)/python -m tools.reference
+
+picture: $(READY)  ## run the demo, and draw docs/demo.svg of what it prints
+	@$(BIN)/python -m tools.picture
 
 format: $(READY)  ## put the code in shape
 	@$(BIN)/ruff check --fix .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -58,6 +59,7 @@ def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "")
     code, out, err = listrak("demo", "--contacts", "500")
     assert (code, err) == (0, "")
+    picture = html.unescape((ROOT / "docs" / "demo.svg").read_text("utf-8")).replace("\xa0", " ")
     for part in (
         "First pull: everything",
         "3 days of life",
@@ -68,9 +70,11 @@ def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
         "Why people said stop",
     ):
         assert part in out
-    asked = [int(number.replace(",", "")) for number in re.findall(r"Loaded, with ([\d,]+) requests", out)]
+        assert part in picture, "make picture draws it anew"
+    asked = [int(number.replace(",", "")) for number in re.findall(r"Loaded with ([\d,]+) requests", out)]
     assert len(asked) == 3
-    assert str(Path("listrak_demo/listrak.duckdb").resolve()) in out
+    assert "The data is in listrak_demo/listrak.duckdb." in out
+    assert len(out.splitlines()) < 80, "it fits a screen or two"
 
 
 def test_sandbox_refuses_a_taken_port(listrak: Listrak, sandbox: Sandbox) -> None:

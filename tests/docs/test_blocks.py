@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [*sorted((ROOT / "docs").rglob("*.md"))]
 SECONDS = 300.0
 """That a block of a shell may take."""
-_PARSED = {"toml": tomlkit.parse, "json": json.loads}
+_PARSED: dict[str, Callable[[str], Any]] = {"toml": tomlkit.parse, "json": json.loads}
 
 
 @pytest.fixture(scope="module")
