@@ -17,7 +17,6 @@ from listrak_source.settings import Settings
 from tests.cli.conftest import Listrak
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
 _GROUP = cast("Any", typer.main.get_command(app))
 COMMANDS = {name: _GROUP.get_command(None, name) for name in _GROUP.list_commands(None)}
 
@@ -86,47 +85,37 @@ def test_sandbox_refuses_a_taken_port(listrak: Listrak, sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_documented(name: str) -> None:
-    assert f"`listrak {name}`" in README
+    assert f"\n## listrak {name}\n" in reference("command")
     assert COMMANDS[name].help
     assert "Examples" in COMMANDS[name].epilog
 
 
 def test_every_command_of_push_is_documented() -> None:
-    section = README.partition("- **`listrak push`**")[2].partition("- **`listrak sandbox`**")[0]
     commands = COMMANDS["push"].commands
     assert len(commands) == 8
     for name, command in commands.items():
-        assert f"`{name}`" in section, name
+        section = reference("command").partition(f"\n### listrak push {name}\n")[2].partition("\n### ")[0]
         assert "Examples" in command.epilog
         for parameter in command.params:
-            if parameter.opts[0] not in ("--destination", "--dataset", name) and parameter.opts[0].startswith("--"):
-                assert f"`{parameter.opts[0]}" in section, (name, parameter.opts[0])
+            assert f"`{parameter.opts[0] if parameter.opts[0][0] == '-' else parameter.opts[0].upper()}`" in section
 
 
 def test_every_option_of_pull_is_documented() -> None:
-    section = README.partition("- **`listrak pull`**")[2].partition("- **`listrak status`**")[0]
+    section = reference("command").partition("\n## listrak pull\n")[2].partition("\n## ")[0]
     for parameter in COMMANDS["pull"].params:
         assert f"`{parameter.opts[0]}`" in section, parameter.opts[0]
 
 
 def test_every_setting_is_documented() -> None:
-    section = README.partition("### Configuration")[2].partition("## The command")[0]
     for name in Settings.get_resolvable_fields():
-        assert f"`{name}`" in section, name
+        assert f"`{name}`" in reference("settings"), name
 
 
 def test_every_exit_code_is_documented() -> None:
-    section = README.partition("| exit code | meaning |")[2]
     for code in Exit:
-        assert f"\n| {int(code)} | " in section
+        assert f"\n| {int(code)} | " in reference("exit-codes")
 
 
-def test_the_readme_names_tests_that_are_there() -> None:
-    section = README.partition("## What is guaranteed, and what is not")[2].partition("## The sandbox")[0]
-    names = re.findall(r"`(?:(tests/[\w/]+)/)?(test_\w+\.py)(?:::(\w+))?`", section)
-    assert len(names) >= 6
-    folder = ROOT / "tests" / "pull"
-    for where, file, test in names:
-        folder = ROOT / where if where else (folder if file == "test_logs.py" else ROOT / "tests" / "pull")
-        text = (folder / file).read_text()
-        assert not test or f"def {test}(" in text, test
+def reference(page: str) -> str:
+    """A page of the reference."""
+    return (ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8")

@@ -18,7 +18,7 @@ from listrak_source.sandbox import Sandbox, World
 from tests.docs.blocks import RUN, SHOWN, Block, blocks, is_full
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SECONDS = 300.0
 """That a block of a shell may take."""
 _PARSED: dict[str, Callable[[str], Any]] = {"toml": tomlkit.parse, "json": json.loads}

@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+ENTRANCES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)")
 LOADED = re.compile(r"<(?:script|img|iframe|source|video|audio)\b[^>]*\bsrc=[\"']?(https?:)?//|<link\b[^>]*>")
 IMPORTED = re.compile(r"@import|url\(\s*[\"']?(?:https?:)?//")
 
@@ -29,3 +33,21 @@ def test_they_are_built_without_a_doubt_and_load_nothing_from_elsewhere(tmp_path
         assert not re.search(r"class=[\"']?mermaid", html), "its drawing program comes from elsewhere"
     for sheet in (tmp_path / "site").rglob("*.css"):
         assert not IMPORTED.search(sheet.read_text("utf-8")), sheet
+
+
+def test_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", ENTRANCES)
+def test_no_link_leads_nowhere(name: str) -> None:
+    """Of the pages Zensical asks the same."""
+    for path, anchor in LINK.findall((ROOT / name).read_text("utf-8")):
+        target = ROOT / (path or name)
+        assert target.exists(), path
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", target.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, (
+                path,
+                anchor,
+            )
