@@ -49,7 +49,7 @@ check: $(READY)  ## lint, format, types, and the documentation
 	@$(MAKE) --no-print-directory docs
 
 docs: $(READY)  ## build the documentation's pages into site/
-	@$(BIN)/zensical build --clean --strict
+	@$(BIN)/python -m tools.pages
 
 reference: $(READY)  ## write docs/reference anew, as the code says it
 	@$(BIN)/python -m tools.reference
@@ -74,4 +74,4 @@ lock:  ## lock the dependencies anew (needs uv)
 		--output-file requirements.lock
 
 clean:  ## remove the environment and caches; data stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site .cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site
