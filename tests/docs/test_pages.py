@@ -36,6 +36,11 @@ def test_they_load_nothing_from_elsewhere_and_no_link_leads_nowhere(tmp_path: Pa
         assert not IMPORTED.search(sheet.read_text("utf-8")), sheet.name
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    named = re.findall(r"^ +- (?:[^:]+: )?([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 150
 

@@ -17,6 +17,7 @@ DIAGRAM = FOLDER / "tables.svg"
 PARTS: dict[str, Callable[[], str]] = {
     "commands": command.commands,
     "settings": settings.settings,
+    "overview": tables.overview,
     "tables": tables.tables,
     "sync": sync.settings,
     "column options": sync.options,

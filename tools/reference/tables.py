@@ -6,6 +6,12 @@ from listrak_source.pull.tables import SEEN_KEYS, TABLES, Table
 from tools.reference.markdown import code, table
 
 
+def overview() -> str:
+    """The tables, with their keys."""
+    rows = [(f"[{name}](#{name})", ", ".join(one.key), one.description) for name, one in TABLES.items()]
+    return table(["table", "key", "what it holds"], rows)
+
+
 def tables() -> str:
     """A section for each table."""
     return "\n".join(_section(one) for one in (*TABLES.values(), SEEN_KEYS))
