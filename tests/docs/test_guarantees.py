@@ -17,8 +17,9 @@ OF_PUSH = ROOT / "docs" / "explanation" / "push-safety.md"
 PAGES = {page: page.read_text("utf-8") for page in sorted((ROOT / "docs").rglob("*.md"))}
 NAMED = re.compile(r"`((?:tests/|test_)[\w/]+\.py)(?:::(\w+))?`(?:\s+by\s+`make\s+([\w-]+)`)?")
 ITEM = re.compile(r"^- .*?(?=^\S|^$|\Z)", re.M | re.S)
-LINES = ITEM.findall(PAGES.get(OF_PULL, ""))
-"""Each item of the page about pull names a test."""
+SECTION = re.search(r"^## What is guaranteed, and what is not\n(.*?)(?=^## |\Z)", PAGES.get(OF_PULL, ""), re.M | re.S)
+LINES = ITEM.findall(SECTION[1]) if SECTION else []
+"""Each item of the section about pull names a test."""
 ALSO = [item for page, text in PAGES.items() if page != OF_PULL for item in ITEM.findall(text) if "::test_" in item]
 ROWS = [line for text in PAGES.values() for line in text.splitlines() if line[:2] == "| " and "::test_" in line]
 """So does whatever else names one, wherever it stands."""
