@@ -15,7 +15,7 @@ from pathlib import Path
 
 RUN = ("python", "sh", "sql")
 """The languages of what is run."""
-SHOWN = ("json", "text", "toml", "yaml")
+SHOWN = ("ini", "json", "text", "toml", "yaml")
 """The languages of what is only shown: what a file holds, and what a program prints."""
 _PART = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w+-]*)[^\n]*\n(?P<code>.*?)^(?P=indent)```[ ]*$"
