@@ -11,7 +11,7 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long check format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long check docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,10 +42,20 @@ test-long: $(READY)  ## run the full sizes: histories, memory, every destination
 	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
 		$(BIN)/python -m pytest -n auto --dist worksteal --tier full --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
 
-check: $(READY)  ## lint, format and types
+check: $(READY)  ## lint, format, types, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory docs
+
+docs: $(READY)  ## build the documentation's pages into site/
+	@$(BIN)/python -m tools.pages
+
+reference: $(READY)  ## write docs/reference anew, as the code says it
+	@$(BIN)/python -m tools.reference
+
+picture: $(READY)  ## run the demo, and draw docs/demo.svg of what it prints
+	@$(BIN)/python -m tools.picture
 
 format: $(READY)  ## put the code in shape
 	@$(BIN)/ruff check --fix .
@@ -64,4 +74,4 @@ lock:  ## lock the dependencies anew (needs uv)
 		--output-file requirements.lock
 
 clean:  ## remove the environment and caches; data stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site

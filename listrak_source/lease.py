@@ -42,10 +42,11 @@ SILENCE = 60.0
 BEAT = 15.0
 """Seconds between two heartbeats."""
 TABLE = "listrak_leases"
-_COLUMNS = (
+COLUMNS = (
     "kind TEXT, scope TEXT, owner TEXT, host TEXT, boot TEXT, process BIGINT, started TEXT, began DOUBLE,"
     " heartbeat DOUBLE"
 )
+"""Of that table, as SQL."""
 _CLOCKS = {
     "duckdb": "epoch(now())",
     "postgres": "EXTRACT(EPOCH FROM clock_timestamp())",
@@ -259,7 +260,7 @@ class SqlLease:
         # Two at once may both make it, and one of them fails.
         for tries in range(_TRIES):
             try:
-                sql.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({_COLUMNS})")
+                sql.run(f"CREATE TABLE IF NOT EXISTS {TABLE} ({COLUMNS})")
                 break
             except Exception:
                 if tries == _TRIES - 1:

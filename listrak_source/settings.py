@@ -47,7 +47,7 @@ class Settings(BaseConfiguration):
     overlap: float = 27.0
     """Hours that each window goes back before the last watermark: more than any two time zones are apart."""
     page_size: int = MAX_COUNT
-    """Rows a page, 2 to 5000."""
+    """Rows a page."""
     workers: int = 8
     """Requests side by side, at the most. Fewer while Listrak is slow or refuses some: the pace is learned from it."""
     sender_codes: Optional[list[int]] = None  # noqa: UP045
@@ -70,13 +70,15 @@ class Settings(BaseConfiguration):
     """The hash of a set of rows over that budget: a complete walk marks exactly these, if they are still gone."""
     into_empty: bool = False
     """The warehouse holds nothing yet: rows are added without a search for older ones. Only for a caller that reads
-    everything again, without this, when such a load is cut short."""
+    everything again, without this, when such a load is cut short. ``listrak pull`` sets it for a dataset that does not
+    exist yet."""
     slices: Optional[int] = None  # noqa: UP045
     """Months. The first reading of a list goes by slices of so many months of subscribe dates, side by side: for one
     huge list. Contacts without a subscribe date are in no slice; a complete walk, which is never sliced, finds them."""
     chunk_rows: Optional[int] = None  # noqa: UP045
-    """Contacts and opt-outs that one load takes, about; the next run of the source goes on. Everything in one load when
-    empty. A contact that is looked up counts as 25."""
+    """Contacts and opt-outs that one load takes, about; the next run of the source goes on. A contact that is looked up
+    counts as 25. When empty, ``load()`` and ``listrak pull`` take 500,000, and ``listrak_sms`` alone everything in one
+    load."""
     hash_columns: Optional[list[str]] = None  # noqa: UP045
     """Personal columns that are written as a keyed hash: phone_number, email_address, first_name, last_name, birthday,
     postal_code. Needs ``hash_key``."""
@@ -85,17 +87,17 @@ class Settings(BaseConfiguration):
     hash_key: Optional[TSecretStrValue] = None  # noqa: UP045
     """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it."""
     compacted: bool = False
-    """The caller calls ``listrak_source.pull.compact.settle`` before and after each load: so plain Parquet files can be
-    taken, which dlt only adds to."""
+    """The caller calls ``listrak_source.pull.compact.settle`` before and after each load (``listrak pull`` does): so
+    plain Parquet files can be taken, which dlt only adds to."""
     table_format: Optional[str] = None  # noqa: UP045
     """How a destination of files keeps tables: ``delta``, or ``iceberg`` where it can merge that. Its own way when
     empty."""
     max_depth: int = 50
-    """Levels of nesting that a record may have, 5 to 100; one that has more is set aside in ``rejected_rows``."""
+    """Levels of nesting that a record may have; one that has more is set aside in ``rejected_rows``."""
     max_record_bytes: int = 2_000_000
     """Bytes that a record may have, about; one that has more is set aside in ``rejected_rows``."""
     max_new_columns: int = 100
-    """Fields beyond Listrak's contract that get a column of their own, by table, 0 to 1000; the others go together into
+    """Fields beyond Listrak's contract that get a column of their own, by table; the others go together into
     ``other_fields``, as JSON."""
     timeout: float = 120.0
     """Seconds to wait for an answer."""

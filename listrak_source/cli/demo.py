@@ -5,26 +5,27 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 from typing import Any
 
 import dlt
+from dlt.common.runtime.collector import NULL_COLLECTOR
 from rich.console import Console
 from rich.text import Text
 
 from listrak_source.cli import output, reports
 from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
-from listrak_source.cli.push_said import show_plan
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load, sync_session
 from listrak_source.push.store import Store
 from listrak_source.sandbox import Sandbox, World
 
 FOLDER = Path("listrak_demo")
+DATABASE = FOLDER / "listrak.duckdb"
+_FEW = 5
+"""Rows of a table: the story, not the inventory."""
 _CUSTOMERS = """
     SELECT phone_number AS phone, CASE row_number() OVER (ORDER BY phone_number) % 3
         WHEN 0 THEN 'gold' WHEN 1 THEN 'silver' ELSE 'bronze' END AS tier
@@ -47,41 +48,41 @@ def run(console: Console, contacts: int, days: int) -> None:
     folder = FOLDER.resolve()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    database = folder / "listrak.duckdb"
-    environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(database)
+    environ["DESTINATION__DUCKDB__CREDENTIALS"] = str(folder / DATABASE.name)
     environ["DLT_DATA_DIR"] = str(folder / "dlt")
     warehouse = Warehouse()
 
     _step(console, f"A Listrak of our own: {contacts:,} people on three sender codes")
-    with _timed(console):
-        world = World(contacts=contacts)
+    world = World(contacts=contacts)
     with Sandbox(world) as sandbox:
-        console.print(f"It listens at {sandbox.base_url}, in the shapes of the real one.\n", highlight=False)
+        _say(console, f"It listens at {sandbox.base_url}, in the shapes of the real one.\n")
         _step(console, "First pull: everything")
         _pull(console, warehouse, sandbox)
         _step(console, f"{days} days of life")
         happened = world.live(days)
-        console.print(", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in happened.items()) + "\n")
+        _say(console, ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in happened.items()) + ".\n")
         _step(console, "Second pull: only what is new")
         _pull(console, warehouse, sandbox)
         _step(console, "A complete walk: what is gone")
         _pull(console, warehouse, sandbox, full=True)
         _step(console, "Push: loyalty tiers onto Listrak's profiles")
-        with _timed(console), warehouse.reading() as pipeline:
+        with warehouse.reading() as pipeline:
             _push(console, pipeline, folder, _options(sandbox))
+    _step(console, "What the warehouse tells")
     with warehouse.reading() as pipeline:
         _report(console, pipeline)
-    _invite(console, database)
+    _step(console, "Try it yourself")
+    _invite(console)
 
 
 def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox, *, full: bool = False) -> None:
-    before = sum(sandbox.traffic.counts.values())
-    with _timed(console), warehouse.writing(StepProgress(console)) as pipeline:
+    before, began = sum(sandbox.traffic.counts.values()), time.monotonic()
+    with warehouse.writing(StepProgress(console) if console.is_terminal else NULL_COLLECTOR) as pipeline:
         found = pulled(pipeline, full=full, **_options(sandbox))
     asked = sum(sandbox.traffic.counts.values()) - before
-    output.table(console, f"Loaded, with {asked:,} requests", ["table", "rows"], found.rows.items())
-    if full:
-        console.print(*found.sentences(), "\n", highlight=False)
+    rows = ", ".join(f"{count:,} {name}" for name, count in found.rows.items())
+    _say(console, f"Loaded with {asked:,} requests in {time.monotonic() - began:.1f} s: {rows}.")
+    _say(console, *(found.sentences() if full else ()), "")
 
 
 def _push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[str, Any]) -> None:
@@ -92,14 +93,15 @@ def _push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[
         store.make("customers", _CUSTOMERS.format(sender=sender))
     file.write_text(_SYNC.format(sender=sender))
     with sync_session(pipeline, load(file)["loyalty"], **options) as session:
-        console.print(f"The sync is in {file.relative_to(folder.parent)}:\n", highlight=False)
-        console.print(file.read_text(), highlight=False, markup=False)
-        show_plan(session.plan())
-        outcome = session.apply(lambda sentence: console.print(sentence, highlight=False, markup=False))
-        counts = outcome.counts if outcome else {}
-        told = ", ".join(f"{count:,} {state}" for (_, state), count in counts.items())
-        console.print(f"Read back: {told}.", highlight=False)
-        console.print("A second plan: " + ("nothing would change.\n" if session.plan().is_empty else "changes!\n"))
+        _say(console, f"{FOLDER / file.name}: the column tier of the table customers goes to the field Tier.")
+        plan = session.plan()
+        title = f"Plan {plan.hash}: {plan.counts['imports']:,} contacts are updated by import file"
+        rows = [(contact, field, *output.apart(before, after)) for contact, field, before, after in plan.sample]
+        output.table(console, title, ["contact", "field", "before", "after"], rows[:_FEW])
+        outcome = session.apply(lambda sentence: _say(console, sentence))
+        told = ", ".join(f"{count:,} {state}" for (_, state), count in (outcome.counts if outcome else {}).items())
+        again = "nothing would change" if session.plan().is_empty else "changes!"
+        _say(console, f"Read back: {told}. A second plan: {again}.\n")
 
 
 def _options(sandbox: Sandbox) -> dict[str, Any]:
@@ -108,10 +110,7 @@ def _options(sandbox: Sandbox) -> dict[str, Any]:
 
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:
-    _step(console, "What the warehouse holds")
-    counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
-    output.table(console, "Tables, and the rows that are gone at Listrak", ["table", "rows", "removed"], counts)
-    sizes = reports.model(pipeline, "list_sizes")[:8]
+    sizes = reports.model(pipeline, "list_sizes")[:_FEW]
     output.table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
     growth = reports.model(pipeline, "list_growth")
     joined = output.bars([row[1] for row in growth], "green")
@@ -121,26 +120,26 @@ def _report(console: Console, pipeline: dlt.Pipeline) -> None:
         ["day", "joined", "stopped", ""],
         [(*row, Text.assemble(bar, Text("▌" * bool(row[2]), "red"))) for row, bar in zip(growth, joined, strict=True)],
     )
-    reasons = reports.model(pipeline, "opt_out_reasons")
+    reasons = reports.model(pipeline, "opt_out_reasons")[:_FEW]
     drawn = output.bars([row[1] for row in reasons], "red")
     rows = [(reason, people, bar) for (reason, people, _), bar in zip(reasons, drawn, strict=True)]
     output.table(console, "Why people said stop", ["reason", "people", ""], rows)
 
 
-def _invite(console: Console, database: Path) -> None:
-    _step(console, "Try it yourself")
-    query = f"FROM {DATASET}.subscriptions SELECT subscription_state, count(*) GROUP BY ALL"
-    command = f"import duckdb; print(duckdb.connect('{database}').sql('{query}'))"
-    console.print(f"The file: {database}", highlight=False)
-    console.print(f'A query:  {sys.executable} -c "{command}"', highlight=False, markup=False)
+def _invite(console: Console) -> None:
+    command = Path(sys.executable).with_name("listrak")
+    command = command.relative_to(Path.cwd()) if command.is_relative_to(Path.cwd()) else command
+    _say(console, f"The data is in {DATABASE}. Ask DuckDB, or listrak status:")
+    # Lines to be copied, however long they are.
+    console.print(f"FROM {DATASET}.subscriptions SELECT subscription_state, count(*) GROUP BY ALL", highlight=False)
+    console.print(f"DESTINATION__DUCKDB__CREDENTIALS={DATABASE} {command} status", highlight=False, markup=False)
 
 
 def _step(console: Console, title: str) -> None:
     console.rule(Text(title, "bold"), align="left", style="dim")
 
 
-@contextmanager
-def _timed(console: Console) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    console.print(f"({time.monotonic() - started:.1f} s)", style="dim", highlight=False)
+def _say(console: Console, *sentences: str) -> None:
+    """Print sentences, in lines of the terminal's width."""
+    for sentence in sentences:
+        console.print(sentence, highlight=False, markup=False, soft_wrap=False)

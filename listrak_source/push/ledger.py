@@ -11,26 +11,11 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
+from listrak_source.push.ledger_tables import LEDGER
 from listrak_source.push.store import Store, text
 
-TABLES = {
-    "push_runs": "run_id TEXT, sync_name TEXT, plan_hash TEXT, sender_code_id BIGINT, status TEXT, began_at DOUBLE, "
-    "ended_at DOUBLE, read_back BIGINT, undoes TEXT, opt_outs BIGINT, unsubscribes BIGINT, creates BIGINT, "
-    "subscribes BIGINT, updates BIGINT, imports BIGINT, rejected BIGINT",
-    "push_files": "run_id TEXT, file_number BIGINT, fields TEXT, contacts BIGINT, file_bytes BIGINT, sha256 TEXT, "
-    "status TEXT, import_file_id BIGINT, attempts BIGINT, note TEXT, changed_at DOUBLE",
-    "push_changes": "run_id TEXT, operation TEXT, sender_code_id BIGINT, phone_number TEXT, row_key TEXT, "
-    "file_number BIGINT, target TEXT, before_value TEXT, after_value TEXT, status TEXT, note TEXT, "
-    "phone_number_raw TEXT, reason TEXT",
-    "push_rejected": "run_id TEXT, sync_name TEXT, row_key TEXT, column_name TEXT, reason TEXT, rejected_at DOUBLE",
-    "push_confirmed": "sender_code_id BIGINT, phone_number TEXT, target TEXT, confirmed_value TEXT, "
-    "confirmed_at DOUBLE",
-    "push_tried": "sender_code_id BIGINT, phone_number TEXT, target TEXT, tried_value TEXT, status TEXT, "
-    "operation TEXT, tried_at DOUBLE, sync_name TEXT",
-    "push_refused_stops": "sender_code_id BIGINT, phone_number TEXT, phone_number_raw TEXT, sync_name TEXT, "
-    "row_key TEXT, reason TEXT, refused_at DOUBLE, waived_at DOUBLE",
-    "push_read": "run_id TEXT, phone_number TEXT, target TEXT, read_value TEXT",
-}
+TABLES = {name: table.sql for name, table in LEDGER.items()}
+"""By name: the columns as SQL."""
 STOP, UNSUBSCRIBE, CREATE, SUBSCRIBE, UPDATE, IMPORT = (
     "opt_out", "unsubscribe", "create", "subscribe", "update", "import",
 )  # fmt: skip

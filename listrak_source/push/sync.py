@@ -28,9 +28,29 @@ CREATE, SUBSCRIBE, UNSUBSCRIBE = "create", "subscribe", "unsubscribe"
 MODES = (CREATE, SUBSCRIBE, UNSUBSCRIBE)
 """What a sync does about lists only where it names it."""
 
+SETTINGS = {
+    "table": "The table, or the view, whose rows are compared.",
+    "query": "A query in its place, in the database's own SQL. A sync has one of the two.",
+    "phone": "The column of phone numbers.",
+    "sender_code": "The sender code, by id.",
+    "key": "The column that names a row where rows are talked about; the phone column unless given.",
+    "columns": "By column: the profile field that it goes to, by name or id, or a table of options.",
+    "modes": f"What may be done about lists: {', '.join(f'``{mode}``' for mode in MODES)}. Nothing unless named.",
+    "budget": "How much one apply may change without being asked, by operation: ``{ rows = 1000, percent = 5 }``.",
+    "read_back": 'Contacts of each import file that are read back first, 1,000 unless given; or ``"all"``.',
+}
+"""What a sync may say."""
+OPTIONS = {
+    "field": "A profile field, by name or id.",
+    "contact": f"A contact's own field: {', '.join(f'``{one}``' for one in (*CONTACT_FIELDS, OPTED_OUT))}.",
+    "list": "A list, by id: true wants the contact on it, false wants it off.",
+    "null": "What a null means: ``skip`` changes nothing, ``clear`` empties a contact's own field, ``default`` writes"
+    " the default. It is ``skip``, unless there is a default.",
+    "default": "What a null means, as a value.",
+}
+"""What a column of a sync may say. It has one of the first three."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_SETTINGS = ("table", "query", "phone", "sender_code", "key", "columns", "modes", "budget", "read_back")
-_OPTIONS = ("field", "contact", "list", "null", "default")
 
 
 @dataclass(frozen=True)
@@ -117,8 +137,8 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
     if not isinstance(given, dict):
         wrong("is no table of settings")
         return None
-    for unknown in given.keys() - set(_SETTINGS):
-        wrong(f"has no setting {unknown}; there are {', '.join(_SETTINGS)}")
+    for unknown in given.keys() - set(SETTINGS):
+        wrong(f"has no setting {unknown}; there are {', '.join(SETTINGS)}")
     if bool(given.get("table")) == bool(given.get("query")):
         wrong("needs a table or a query, one of them")
     texts = {setting: given.get(setting) for setting in ("table", "query", "phone", "key")}
@@ -170,8 +190,8 @@ def _columns(given: Any, wrong: Any) -> tuple[Column, ...]:
     found = []
     for name, what in given.items():
         options = what if isinstance(what, dict) else {"field": what}
-        for unknown in options.keys() - set(_OPTIONS):
-            wrong(f"columns.{name} has no option {unknown}; there are {', '.join(_OPTIONS)}")
+        for unknown in options.keys() - set(OPTIONS):
+            wrong(f"columns.{name} has no option {unknown}; there are {', '.join(OPTIONS)}")
         target, contact, phone_list = options.get("field"), options.get("contact"), options.get("list")
         null = options.get("null", DEFAULT if "default" in options else SKIP)
         if sum(one is not None for one in (target, contact, phone_list)) != 1:
