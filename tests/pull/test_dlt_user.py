@@ -14,7 +14,9 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms, where
 from listrak_source.api import ConfigurationError
+from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Sandbox, World
+from tests.pull.asking import somebody
 from tests.pull.warehouse import Warehouse, truth
 
 Source = Any
@@ -291,3 +293,91 @@ def test_a_limit_of_rows_counts_those_that_arrive(warehouse: Warehouse, source: 
     contacts = source(page_size=5).contacts
     contacts.add_map(where("opted_out", True)).add_limit(3, count_rows=True)
     assert 3 <= sum(rows.num_rows for rows in contacts) < len(stopped)
+
+
+# -- tables, empty ones too --------------------------------------------------------------------------------------------
+
+
+def made_by(pipeline: dlt.Pipeline) -> set[str]:
+    """Tables of which the last run has loaded a file, but for dlt's own."""
+    trace: Any = pipeline.last_trace
+    packages = trace.last_load_info.load_packages
+    names = {job.job_file_info.table_name for package in packages for jobs in package.jobs.values() for job in jobs}
+    return {name for name in names if not name.startswith("_dlt")}
+
+
+def there(warehouse: Warehouse) -> dict[str, int]:
+    """By table: how many rows it has."""
+    names = warehouse.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'listrak_sms'")
+    tables = [name for (name,) in names if not name.startswith("_dlt")]
+    return {name: warehouse.query(f"SELECT count(*) FROM listrak_sms.{name}")[0][0] for name in tables}
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("by", ["load", "run"])
+def test_every_table_is_there_after_the_first_pull(
+    warehouse: Warehouse, source: Callable[..., Source], by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "dlt")
+    logging.getLogger("dlt").propagate = True
+    if by == "load":
+        assert "subscriptions" not in warehouse.pull(), "of what has no rows nothing is said"
+    else:
+        warehouse.pipeline().run(source())
+    found = there(warehouse)
+    assert found.keys() == {*TABLES, "seen_keys"}
+    empty = {name for name, count in found.items() if not count}
+    assert empty == {"subscriptions", "rejected_rows", "walks", "seen_keys"}
+    warehouse.pipeline().run(source())
+    assert made_by(warehouse.pipeline()) == set(), "what is there is made once"
+    columns = warehouse.query("SELECT column_name FROM information_schema.columns WHERE table_name = 'subscriptions'")
+    assert {name for (name,) in columns} == {*TABLES["subscriptions"].schema.names, "_dlt_load_id"}
+    assert not [one.getMessage() for one in caplog.records if one.name == "dlt"], "dlt has nothing to warn of"
+    # What comes later is in them.
+    warehouse.sandbox.world.live(1)
+    assert warehouse.pull()["subscriptions"] == there(warehouse)["subscriptions"]
+
+
+def test_of_chosen_tables_those_are_there_and_no_others(warehouse: Warehouse) -> None:
+    """Also where Listrak has nothing at all for them."""
+    with Sandbox(World(seed=3, contacts=0, sender_codes=1, lists=1)) as sandbox:
+        bare = Warehouse(sandbox, warehouse.folder)
+        bare.pull("opt_outs", "subscriptions")
+        assert there(bare) == dict.fromkeys(("opt_outs", "subscriptions", "rejected_rows", "walks", "seen_keys"), 0)
+
+
+def test_tables_may_be_frozen_after_the_first_pull(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    warehouse.begin("contacts", "opt_outs")
+    warehouse.sandbox.world.live(1)
+    for _ in range(2):  # a complete walk is two runs
+        chosen = source(full=True).with_resources("contacts", "opt_outs")
+        warehouse.pipeline().run(chosen, schema_contract={"tables": "freeze"})
+    assert there(warehouse)["walks"]
+
+
+def test_an_empty_table_that_was_dropped_comes_back_with_the_next_load(warehouse: Warehouse) -> None:
+    warehouse.begin("opt_outs", "subscriptions")
+    warehouse.query("DROP TABLE listrak_sms.subscriptions")
+    warehouse.sandbox.world.opt_out(*somebody(warehouse.sandbox).key)
+    warehouse.sandbox.world.clock.advance(hours=1)
+    assert warehouse.pull("opt_outs", "subscriptions", lookups="none") == {"opt_outs": 1}
+    assert there(warehouse)["subscriptions"] == 0
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows if rows["subscription_state"][0].as_py() else None,  # fails for no row
+        lambda rows: rows.append_column("brand", pa.repeat("a", rows.num_rows)),
+        where("subscription_state", "Subscribed"),
+    ],
+)
+def test_a_map_keeps_no_table_from_being_made(
+    warehouse: Warehouse, source: Callable[..., Source], change: Callable[[pa.Table], pa.Table | None]
+) -> None:
+    chosen = source().with_resources("opt_outs", "subscriptions")
+    chosen.subscriptions.add_map(change).add_filter(lambda rows: rows.num_rows > 0)
+    chosen.subscriptions.add_yield_map(lambda rows: (rows.slice(start, 1) for start in range(rows.num_rows)))
+    warehouse.pipeline().run(chosen)
+    assert there(warehouse)["subscriptions"] == 0
