@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.schema import Schema
 from dlt.extract import DltResource
 from dlt.extract.hints import HintsMeta
 from dlt.extract.items import TableNameMeta
@@ -34,6 +35,8 @@ _OURS = {
     "incremental": "a pull keeps watermarks of its own, one for each list. Where the first one begins, start_date says",
 }
 """Hints that are not the caller's, and why."""
+_LOSING = {"tables": ("discard_row", "discard_value"), "columns": ("discard_row",), "data_type": ("discard_row",)}
+"""Modes of a schema contract by which rows are left out without a word."""
 
 
 class _Counted(LimitItem):
@@ -197,8 +200,10 @@ class Hints:
         self._known.setdefault(resource.name, []).append(_hints(resource))
         del self._known[resource.name][1:-1]
 
-    def check(self, resource: DltResource) -> None:
-        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's."""
+    def check(self, resource: DltResource, schema: Schema) -> None:
+        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's, for the ``resource`` or
+        for all of the ``schema``.
+        """
         if resource.name not in self._known:
             raise ConfigurationError(
                 f"listrak_sms: {resource.name} is no table of a pull: the tables find each other by their names"
@@ -210,6 +215,14 @@ class Hints:
             if name == "write_disposition" and found[name] in ("merge", {"disposition": "merge"}):
                 continue
             raise ConfigurationError(f"listrak_sms: {name} of {resource.name} is not the caller's to set, for {why}")
+        contract = schema.resolve_contract_settings_for_table(resource.name, resource.compute_table_schema())
+        for entity, modes in _LOSING.items():
+            if (mode := dict(contract)[entity]) in modes:
+                raise ConfigurationError(
+                    f"listrak_sms: {entity}={mode} in the schema_contract of {resource.name} would leave out rows, and"
+                    " no later pull reads them again: a stop may be among them. Take freeze, which ends the run"
+                    + (", or discard_value, which leaves out the new column alone" if entity == "columns" else "")
+                )
 
 
 def _table_of(meta: Any) -> str | None:

@@ -60,7 +60,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         wanted, limits = frozenset(selected), Limits(selected.values(), declared.page_size)
         for resource in selected.values():
             if isinstance(resource, TableResource):
-                hints.check(resource)
+                hints.check(resource, dlt.current.source().schema)
         if not is_loading():
             # What an active pipeline has read is no matter here; dlt hands over a copy.
             dlt.current.source_state().clear()
