@@ -120,8 +120,10 @@ _ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"
 
 def _also_set_aside(resource: DltResource, written: Dispositions) -> None:
     """Let a table's resource carry what a pull tells of itself too: that is loaded whichever tables are selected."""
+    # A table that was made without rows has a format of its own.
+    form = resource.compute_table_schema().get("file_format", "")
     for own in OF_THE_PULL:
-        aside = own.resource_hints() | written.hints(own)
+        aside: dict[str, Any] = {"file_format": form} | own.resource_hints() | written.hints(own)
         name = aside.pop("name")
         # dlt starts from the hints of the resource's own table: its columns and keys go first.
         resource.apply_hints(name, columns={}, primary_key="", merge_key="", create_table_variant=True)

@@ -19,8 +19,10 @@ from listrak_source.pull.gather import Batch
 from listrak_source.pull.held import is_loading, is_ours
 from listrak_source.pull.tables import Table
 
-_WITHOUT_ROWS = ("csv", "insert_values")
-"""Formats of files that PostgreSQL takes without rows: dlt's ADBC job fails on Parquet without any."""
+_WITHOUT_ROWS = ("parquet", "insert_values")
+"""Formats of files that may be without rows: DuckDB finds no columns in JSON without any."""
+_BY_ADBC, _BESIDE_ADBC = ("postgres", "tsql"), ("csv", "insert_values")
+"""Dialects of databases that take Parquet by ADBC, where dlt's job fails without rows; and what they take instead."""
 
 
 def unmade(tables: Iterable[Table], lacking: Collection[str]) -> Batch:
@@ -40,6 +42,6 @@ def made(rows: pa.Table, table: Table) -> Any:
 
 def _file_format() -> Any:
     capabilities = Container()[DestinationCapabilitiesContext]
-    if capabilities.sqlglot_dialect != "postgres":
-        return None
-    return next((kind for kind in _WITHOUT_ROWS if kind in (capabilities.supported_loader_file_formats or ())), None)
+    taken = capabilities.supported_loader_file_formats or ()
+    wanted = _BESIDE_ADBC if capabilities.sqlglot_dialect in _BY_ADBC else _WITHOUT_ROWS
+    return next((kind for kind in wanted if kind in taken), None)

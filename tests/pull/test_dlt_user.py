@@ -386,6 +386,16 @@ def test_every_table_is_there_after_the_first_pull(
     assert warehouse.pull()["subscriptions"] == there(warehouse)["subscriptions"]
 
 
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("chosen", ["jsonl", "insert_values", "parquet"])
+def test_they_are_made_whatever_the_format_of_files(
+    warehouse: Warehouse, source: Callable[..., Source], chosen: Any
+) -> None:
+    warehouse.pipeline().run(source().with_resources("lists", "subscriptions"), loader_file_format=chosen)
+    assert there(warehouse)["subscriptions"] == 0
+    assert warehouse.rows("lists").keys() == truth(warehouse.sandbox)["lists"].keys()
+
+
 def test_of_chosen_tables_those_are_there_and_no_others(warehouse: Warehouse) -> None:
     """Also where Listrak has nothing at all for them."""
     with Sandbox(World(seed=3, contacts=0, sender_codes=1, lists=1)) as sandbox:
