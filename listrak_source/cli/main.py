@@ -278,6 +278,7 @@ def status(
         if as_json:
             warehouse.check(pipeline)
             told |= {"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline)
+            told["dlt_command"] = warehouse.dlt_command
             _fail_for(told.get("stale", ()))
             return
         warehouse.check(pipeline)
@@ -301,6 +302,12 @@ def status(
         output.table(out, "Latest loads (UTC), and the rows that each wrote last", ["at", "load id", "rows"], rows)
         marks = reports.watermarks(pipeline)
         output.table(out, "Read up to (UTC)", ["what", "sender code", "watermark", "tables"], marks)
+        if command := warehouse.dlt_command:
+            out.print(
+                "What dlt keeps of the last pull on this machine (trace, info, sync; from this folder):",
+                highlight=False,
+            )
+            out.print(command, highlight=False, markup=False, soft_wrap=True)
         _fail_for(told.get("stale", ()))
 
 

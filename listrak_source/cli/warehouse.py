@@ -8,6 +8,8 @@ own, and a load that was cut short is read again instead of resumed.
 from __future__ import annotations
 
 import hashlib
+import logging
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +41,8 @@ from listrak_source.pull.tables import TABLES
 from listrak_source.utc import made_utc
 
 __all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]
+
+log = logging.getLogger(__name__)
 
 NAME = "listrak"
 DATASET = "listrak_sms"
@@ -95,8 +99,7 @@ class Warehouse:
             raise ConfigurationError(
                 f"DuckDB cannot tell the dataset {self.dataset} from its file of the same name; rename one of them"
             )
-        identity = f"{self.destination} {self.location} {self.dataset}"
-        scratch = Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        scratch = self.scratch
         scratch.mkdir(parents=True, exist_ok=True)
         with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):
             shutil.rmtree(scratch)
@@ -105,6 +108,8 @@ class Warehouse:
                 yield self._pipeline(scratch, progress=progress)
             finally:
                 remove_load_files(scratch)
+                if command := self.dlt_command:
+                    log.info("What dlt keeps of this run: %s", command)
 
     @contextmanager
     def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:
@@ -127,6 +132,23 @@ class Warehouse:
         """The same before anything is asked of the warehouse, which need not be there."""
         with TemporaryDirectory(prefix="listrak-") as scratch:
             yield self._pipeline(Path(scratch), limits)
+
+    @cached_property
+    def scratch(self) -> Path:
+        """The folder with dlt's working directory for this warehouse on this machine. It is no place for others: it is
+        emptied, and dlt believes the watermarks that it finds there, whichever dataset they are of.
+        """
+        identity = f"{self.destination} {self.location} {self.dataset}"
+        return Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+    @property
+    def dlt_command(self) -> str | None:
+        """What dlt itself tells of the last pull on this machine, and has in place of ``trace`` (``info``, ``sync``);
+        None where there was none.
+        """
+        if not (self.scratch / NAME).is_dir():
+            return None
+        return shlex.join(["dlt", "pipeline", "--pipelines-dir", str(self.scratch), NAME, "trace"])
 
     def check(self, pipeline: dlt.Pipeline) -> dict[str, set[str]]:
         """Return the tables there, with their columns. Raises :class:`ConfigurationError` where one is not ours."""

@@ -56,7 +56,7 @@ class _Load:
         # dlt reads the schema anew from its folder each time that it is asked for it.
         known: Any = pipeline.default_schema.tables if pipeline.default_schema_name else {}
         self.ours = {name for name, table in known.items() if table.get("x-normalizer", {}).get("seen-data")}
-        """The tables of which the pipeline knows that rows were loaded."""
+        """The tables of which the pipeline knows that they were loaded, with rows or without."""
         state = package_state()
         self.dropped = {table["name"] for kind in _DROPPED for table in state.get(kind, ())}
         """What dlt drops before it loads: it is there now, and counts as gone."""
@@ -144,7 +144,7 @@ def columns_of(table: Table) -> frozenset[str]:
 
 
 def has_rows(table: Table) -> bool:
-    """Whether rows of the table were ever loaded, as far as dlt knows."""
+    """Whether the table was ever loaded, with rows or without, as far as dlt knows."""
     if not columns_of(table):
         return False
     known: dict[str, Any] = _this_load().dataset.schema.tables.get(table.name, {})  # type: ignore[assignment]
@@ -153,7 +153,7 @@ def has_rows(table: Table) -> bool:
 
 def is_ours(table: Table) -> bool:
     """Whether the table is there, and the running pipeline knows of it. If it does not, the rows are of a first load
-    that was killed: dlt learns of a table by rows that it is handed, so none of them may be left out.
+    that was killed: dlt learns of a table by what it is handed, so no row may be left out.
     """
     return bool(columns_of(table)) and table.name in _this_load().ours
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from dlt.common.schema import Schema
 from dlt.extract import DltResource
+from dlt.extract.hints import HintsMeta
 from dlt.extract.items import TableNameMeta
 from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
@@ -33,6 +35,8 @@ _OURS = {
     "incremental": "a pull keeps watermarks of its own, one for each list. Where the first one begins, start_date says",
 }
 """Hints that are not the caller's, and why."""
+_LOSING = {"tables": ("discard_row", "discard_value"), "columns": ("discard_row",), "data_type": ("discard_row",)}
+"""Modes of a schema contract by which rows are left out without a word."""
 
 
 class _Counted(LimitItem):
@@ -69,7 +73,7 @@ class TableResource(DltResource):
 
     def add_yield_map(self, item_map: Any, insert_at: int | None = None) -> TableResource:
         """Hand on each of what ``item_map`` yields of an Arrow table."""
-        step = self._of_tables("add_yield_map", item_map, lambda found, _: found, lambda item: iter((item,)))
+        step = self._of_tables("add_yield_map", item_map, self._each, lambda item: iter((item,)))
         return super().add_yield_map(step, insert_at)  # type: ignore[arg-type]
 
     @property
@@ -89,12 +93,14 @@ class TableResource(DltResource):
         takes_meta = len(signature(given).parameters) > 1
 
         def checked(item: Any, meta: Any) -> Any:
-            if isinstance(meta, TableNameMeta) and meta.table_name != self.name:
+            if _table_of(meta) not in (None, self.name):
                 return own(item)
+            rows = getattr(item, "num_rows", 0)
             try:
                 return then(given(item, meta) if takes_meta else given(item), item)
-            except (TypeError, AttributeError, KeyError, ValueError, pa.ArrowException) as error:
-                rows = getattr(item, "num_rows", 0)
+            except (TypeError, AttributeError, LookupError, ValueError, pa.ArrowException) as error:
+                if not rows:  # it only has the table made: which columns there are, nobody needs to tell of nothing
+                    return own(item)
                 raise ConfigurationError(
                     f"{what} of {self.name} failed ({type(error).__name__}: {error}). It is given an Arrow table of"
                     f" {rows:,} rows, not one row after the other: see listrak_source.where"
@@ -105,15 +111,18 @@ class TableResource(DltResource):
     def _kept(self, found: Any, item: pa.Table) -> bool:
         if not isinstance(found, bool):
             raise TypeError(f"it returned {type(found).__name__}, not True or False")
-        if not found:
+        if not found and item.num_rows:
             # Of a whole table nobody means that; and what is left out once is not read again.
             raise ValueError(f"it left out all {item.num_rows:,} rows at once")
-        return found
+        return True
 
-    def _mapped(self, found: Any, _: pa.Table) -> Any:
+    def _mapped(self, found: Any, item: pa.Table) -> Any:
         if found is not None and not isinstance(found, pa.Table | pa.RecordBatch):
             raise TypeError(f"it returned {type(found).__name__}, not an Arrow table")
-        return found
+        return found if found is not None or item.num_rows else item
+
+    def _each(self, found: Any, item: pa.Table) -> Any:
+        return found if item.num_rows else iter((item,))
 
 
 def where(column: str, wanted: Any) -> Callable[[pa.Table], pa.Table | None]:
@@ -191,8 +200,10 @@ class Hints:
         self._known.setdefault(resource.name, []).append(_hints(resource))
         del self._known[resource.name][1:-1]
 
-    def check(self, resource: DltResource) -> None:
-        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's."""
+    def check(self, resource: DltResource, schema: Schema) -> None:
+        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's, for the ``resource`` or
+        for all of the ``schema``.
+        """
         if resource.name not in self._known:
             raise ConfigurationError(
                 f"listrak_sms: {resource.name} is no table of a pull: the tables find each other by their names"
@@ -204,6 +215,21 @@ class Hints:
             if name == "write_disposition" and found[name] in ("merge", {"disposition": "merge"}):
                 continue
             raise ConfigurationError(f"listrak_sms: {name} of {resource.name} is not the caller's to set, for {why}")
+        contract = schema.resolve_contract_settings_for_table(resource.name, resource.compute_table_schema())
+        for entity, modes in _LOSING.items():
+            if (mode := dict(contract)[entity]) in modes:
+                raise ConfigurationError(
+                    f"listrak_sms: {entity}={mode} in the schema_contract of {resource.name} would leave out rows, and"
+                    " no later pull reads them again: a stop may be among them. Take freeze, which ends the run"
+                    + (", or discard_value, which leaves out the new column alone" if entity == "columns" else "")
+                )
+
+
+def _table_of(meta: Any) -> str | None:
+    """The table that an item is for, where it says so."""
+    if isinstance(meta, HintsMeta):
+        return meta.hints.get("table_name")  # type: ignore[return-value]
+    return meta.table_name if isinstance(meta, TableNameMeta) else None
 
 
 def _hints(resource: DltResource) -> dict[str, Any]:

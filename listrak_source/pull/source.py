@@ -20,6 +20,7 @@ from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
 from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
+from listrak_source.pull.unmade import made, unmade
 from listrak_source.pull.vouched import spare_consents
 from listrak_source.settings import resolve
 
@@ -59,7 +60,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         wanted, limits = frozenset(selected), Limits(selected.values(), declared.page_size)
         for resource in selected.values():
             if isinstance(resource, TableResource):
-                hints.check(resource)
+                hints.check(resource, dlt.current.source().schema)
         if not is_loading():
             # What an active pipeline has read is no matter here; dlt hands over a copy.
             dlt.current.source_state().clear()
@@ -80,11 +81,17 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
                 called.apply(resource, masks.table(TABLES[name]))
                 _also_set_aside(resource, called)
                 hints.note(resource)
+        tables = {name: masks.table(table) for name, table in _ALL.items()}
+        loaded = [name for name, table in _ALL.items() if name in wanted or table in OF_THE_PULL]
+        empty = unmade([tables[name] for name in loaded], loads[0].vouched.lacking)
         batches = loads[0].next(wanted, written, is_sample=bool(limits))
         with one_connection():
             for batch in limits.until(batches) if limits else batches:
-                tables = {name: masks.table(TABLES.get(name, SEEN_KEYS)) for name in batch}
-                yield {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
+                fitted = {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
+                filled = {name: rows for name, rows in fitted.items() if rows.num_rows}
+                empty = {name: rows for name, rows in empty.items() if name not in filled}
+                yield filled
+            yield empty
         if before is not None:
             progress.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
 
@@ -93,11 +100,10 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
             # Every table sees a batch: the first that is selected takes along what the pull tells of itself.
             for own in OF_THE_PULL:
                 if (told := batch.pop(own.name, None)) is not None:
-                    yield dlt.mark.with_table_name(told, own.name)
+                    yield dlt.mark.with_table_name(told, own.name) if told.num_rows else made(told, own)
             rows = batch.get(table.name)
-            # No empty table: dlt's ADBC loader fails on a file without rows.
-            if rows is not None and rows.num_rows:
-                yield rows
+            if rows is not None:
+                yield rows if rows.num_rows else made(rows, table)
 
         given = masks.table(table).resource_hints()
         name = given.pop("name")
@@ -108,14 +114,17 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
     return (walk, *(table_of(table) for table in TABLES.values() if table not in OF_THE_PULL))
 
 
+_ALL = TABLES | {SEEN_KEYS.name: SEEN_KEYS}
 _ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"}
 """In the place of credentials while the source is only built."""
 
 
 def _also_set_aside(resource: DltResource, written: Dispositions) -> None:
     """Let a table's resource carry what a pull tells of itself too: that is loaded whichever tables are selected."""
+    # A table that was made without rows has a format of its own.
+    form = resource.compute_table_schema().get("file_format", "")
     for own in OF_THE_PULL:
-        aside = own.resource_hints() | written.hints(own)
+        aside: dict[str, Any] = {"file_format": form} | own.resource_hints() | written.hints(own)
         name = aside.pop("name")
         # dlt starts from the hints of the resource's own table: its columns and keys go first.
         resource.apply_hints(name, columns={}, primary_key="", merge_key="", create_table_variant=True)

@@ -62,7 +62,7 @@ def test_after_a_pull_it_looks_at_the_dataset_and_changes_nothing(listrak: Listr
     assert [status for status, _ in found["destination"] + found["dataset"]] == ["ok"] * 3
     assert "tables may be made there" in found["destination"][0][1]
     assert found["dataset"][0][1].startswith("The last load is of 20")
-    assert found["dataset"][1][1].startswith("1 of 12 tables are there; of sender_codes, profile_fields,")
+    assert found["dataset"][1][1].startswith("3 of 12 tables are there; of sender_codes, profile_fields,")
     assert everything() == before
 
 

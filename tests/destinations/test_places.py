@@ -48,6 +48,7 @@ def test_a_stop_after_the_first_pull(warehouse: Warehouse) -> None:
     assert someone.key in {key[:2] for key in opt_outs}
     assert contacts.keys() == told["contacts"].keys()
     assert contacts[someone.key]["opted_out"] is False, "nobody was looked up"
+    assert warehouse.records("walks") == [], "a table without rows is there"
 
 
 @pytest.mark.full

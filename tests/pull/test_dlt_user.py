@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import pyarrow as pa
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from listrak_source import listrak_sms, where
+from listrak_source import listrak_sms, load, where
 from listrak_source.api import ConfigurationError
+from listrak_source.pull.tables import TABLES
 from listrak_source.sandbox import Sandbox, World
+from tests.pull.asking import somebody
+from tests.pull.proxy import proxy
 from tests.pull.warehouse import Warehouse, truth
 
 Source = Any
@@ -243,6 +247,52 @@ def test_a_table_under_another_name_is_refused(warehouse: Warehouse, source: Cal
         list(source().lists.with_name("brands"))
 
 
+CONTRACTS: list[tuple[dict[str, Any], str]] = [
+    ({"columns": "discard_row"}, "or discard_value, which leaves out the new column alone"),
+    ({"tables": "discard_row"}, "Take freeze, which ends the run"),
+    ({"tables": "discard_value"}, "tables=discard_value in the schema_contract of lists would leave out rows"),
+]
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize(("contract", "said"), CONTRACTS)
+def test_a_contract_that_discards_rows_is_refused(
+    warehouse: Warehouse, source: Callable[..., Source], contract: dict[str, Any], said: str
+) -> None:
+    assert said in refused(warehouse, source().with_resources("lists"), schema_contract=contract)
+    chosen = source().with_resources("lists")
+    chosen.lists.apply_hints(schema_contract=contract)
+    assert said in refused(warehouse, chosen)
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("contract", ["freeze", {"columns": "discard_value"}])
+def test_a_contract_for_columns_loses_no_stop(
+    warehouse: Warehouse, source: Callable[..., Source], contract: Any
+) -> None:
+    someone = somebody(warehouse.sandbox)
+    warehouse.begin("opt_outs")
+    warehouse.sandbox.world.opt_out(*someone.key)
+    warehouse.sandbox.world.clock.advance(hours=1)
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        for record in answer["data"] if path.endswith("/OptOut") else ():
+            record["loyaltyTier"] = "gold"
+
+    with proxy(warehouse.sandbox, change) as base_url:
+        chosen = source(base_url=base_url).with_resources("opt_outs")
+        if contract == "freeze":
+            with pytest.raises(PipelineStepFailed, match="Can't add table column `loyalty_tier` to table `opt_outs`"):
+                warehouse.pipeline().run(chosen, schema_contract=contract)
+        else:
+            warehouse.pipeline().run(chosen, schema_contract=contract)
+            assert someone.key in {key[:2] for key in warehouse.rows("opt_outs")}
+    warehouse.pipeline().run(source().with_resources("opt_outs"), schema_contract=contract)
+    rows = warehouse.rows("opt_outs")
+    assert someone.key in {key[:2] for key in rows}
+    assert "loyalty_tier" not in next(iter(rows.values()))
+
+
 # -- what comes along --------------------------------------------------------------------------------------------------
 
 
@@ -291,3 +341,177 @@ def test_a_limit_of_rows_counts_those_that_arrive(warehouse: Warehouse, source: 
     contacts = source(page_size=5).contacts
     contacts.add_map(where("opted_out", True)).add_limit(3, count_rows=True)
     assert 3 <= sum(rows.num_rows for rows in contacts) < len(stopped)
+
+
+# -- tables, empty ones too --------------------------------------------------------------------------------------------
+
+
+def made_by(pipeline: dlt.Pipeline) -> set[str]:
+    """Tables of which the last run has loaded a file, but for dlt's own."""
+    trace: Any = pipeline.last_trace
+    packages = trace.last_load_info.load_packages
+    names = {job.job_file_info.table_name for package in packages for jobs in package.jobs.values() for job in jobs}
+    return {name for name in names if not name.startswith("_dlt")}
+
+
+def there(warehouse: Warehouse) -> dict[str, int]:
+    """By table: how many rows it has."""
+    names = warehouse.query("SELECT table_name FROM information_schema.tables WHERE table_schema = 'listrak_sms'")
+    tables = [name for (name,) in names if not name.startswith("_dlt")]
+    return {name: warehouse.query(f"SELECT count(*) FROM listrak_sms.{name}")[0][0] for name in tables}
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("by", ["load", "run"])
+def test_every_table_is_there_after_the_first_pull(
+    warehouse: Warehouse, source: Callable[..., Source], by: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "dlt")
+    logging.getLogger("dlt").propagate = True
+    if by == "load":
+        assert "subscriptions" not in warehouse.pull(), "of what has no rows nothing is said"
+    else:
+        warehouse.pipeline().run(source())
+    found = there(warehouse)
+    assert found.keys() == {*TABLES, "seen_keys"}
+    empty = {name for name, count in found.items() if not count}
+    assert empty == {"subscriptions", "rejected_rows", "walks", "seen_keys"}
+    warehouse.pipeline().run(source())
+    assert made_by(warehouse.pipeline()) == set(), "what is there is made once"
+    columns = warehouse.query("SELECT column_name FROM information_schema.columns WHERE table_name = 'subscriptions'")
+    assert {name for (name,) in columns} == {*TABLES["subscriptions"].schema.names, "_dlt_load_id"}
+    assert not [one.getMessage() for one in caplog.records if one.name == "dlt"], "dlt has nothing to warn of"
+    # What comes later is in them.
+    warehouse.sandbox.world.live(1)
+    assert warehouse.pull()["subscriptions"] == there(warehouse)["subscriptions"]
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("chosen", ["jsonl", "insert_values", "parquet"])
+def test_they_are_made_whatever_the_format_of_files(
+    warehouse: Warehouse, source: Callable[..., Source], chosen: Any
+) -> None:
+    warehouse.pipeline().run(source().with_resources("lists", "subscriptions"), loader_file_format=chosen)
+    assert there(warehouse)["subscriptions"] == 0
+    assert warehouse.rows("lists").keys() == truth(warehouse.sandbox)["lists"].keys()
+
+
+def test_of_chosen_tables_those_are_there_and_no_others(warehouse: Warehouse) -> None:
+    """Also where Listrak has nothing at all for them."""
+    with Sandbox(World(seed=3, contacts=0, sender_codes=1, lists=1)) as sandbox:
+        bare = Warehouse(sandbox, warehouse.folder)
+        bare.pull("opt_outs", "subscriptions")
+        assert there(bare) == dict.fromkeys(("opt_outs", "subscriptions", "rejected_rows", "walks", "seen_keys"), 0)
+
+
+def test_tables_may_be_frozen_after_the_first_pull(warehouse: Warehouse, source: Callable[..., Source]) -> None:
+    warehouse.begin("contacts", "opt_outs")
+    warehouse.sandbox.world.live(1)
+    for _ in range(2):  # a complete walk is two runs
+        chosen = source(full=True).with_resources("contacts", "opt_outs")
+        warehouse.pipeline().run(chosen, schema_contract={"tables": "freeze"})
+    assert there(warehouse)["walks"]
+
+
+def test_an_empty_table_that_was_dropped_comes_back_with_the_next_load(warehouse: Warehouse) -> None:
+    warehouse.begin("opt_outs", "subscriptions")
+    warehouse.query("DROP TABLE listrak_sms.subscriptions")
+    warehouse.sandbox.world.opt_out(*somebody(warehouse.sandbox).key)
+    warehouse.sandbox.world.clock.advance(hours=1)
+    assert warehouse.pull("opt_outs", "subscriptions", lookups="none") == {"opt_outs": 1}
+    assert there(warehouse)["subscriptions"] == 0
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda rows: rows if rows["subscription_state"][0].as_py() else None,  # fails for no row
+        lambda rows: rows.append_column("brand", pa.repeat("a", rows.num_rows)),
+        where("subscription_state", "Subscribed"),
+    ],
+)
+def test_a_map_keeps_no_table_from_being_made(
+    warehouse: Warehouse, source: Callable[..., Source], change: Callable[[pa.Table], pa.Table | None]
+) -> None:
+    chosen = source().with_resources("opt_outs", "subscriptions")
+    chosen.subscriptions.add_map(change).add_filter(lambda rows: rows.num_rows > 0)
+    chosen.subscriptions.add_yield_map(lambda rows: (rows.slice(start, 1) for start in range(rows.num_rows)))
+    warehouse.pipeline().run(chosen)
+    assert there(warehouse)["subscriptions"] == 0
+
+
+# -- a pipeline's settings ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Iterator[Warehouse]:
+    """A warehouse of a few people."""
+    with Sandbox(World(seed=3, contacts=30, sender_codes=1, lists=2)) as sandbox:
+        yield Warehouse(sandbox, tmp_path)
+
+
+def told_the_truth(warehouse: Warehouse) -> None:
+    told = truth(warehouse.sandbox)
+    for name in ("lists", "contacts", "opt_outs"):
+        assert warehouse.rows(name).keys() >= told[name].keys(), name
+
+
+@pytest.mark.cases(1)
+@pytest.mark.parametrize("naming", ["sql_cs_v1", "direct", "sql_ci_v1", "duck_case"])
+def test_a_naming_convention_of_ones_own(few: Warehouse, monkeypatch: pytest.MonkeyPatch, naming: str) -> None:
+    """Also for a field that Listrak adds, and in a complete walk."""
+
+    def change(path: str, answer: dict[str, Any]) -> None:
+        for record in answer["data"] if path.endswith("/Contact") else ():
+            record["loyaltyTier"] = "gold"
+
+    monkeypatch.setenv("SCHEMA__NAMING", naming)
+    with proxy(few.sandbox, change) as base_url:
+        few.pull("lists", "contacts", "opt_outs", base_url=base_url)
+        few.sandbox.world.live(1)
+        few.pull("lists", "contacts", "opt_outs", base_url=base_url, full=True)
+    assert few.pipeline().default_schema.to_dict()["normalizers"]["names"] == naming
+    told_the_truth(few)
+    assert "gold" in {row["loyalty_tier"] for row in few.rows("contacts").values()}, "of whom nobody has looked up"
+
+
+def test_dev_mode_log_and_a_schema_that_is_exported(few: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each run of a pipeline in dev mode has a dataset of its own, and reads everything."""
+    datasets = []
+    for _ in range(2):
+        pipeline = dlt.pipeline(
+            "listrak",
+            destination=few.place.destination(few.folder),
+            dataset_name="listrak_sms",
+            pipelines_dir=str(few.folder / "pipelines"),
+            export_schema_path=str(few.folder / "schemas"),
+            progress="log",
+            dev_mode=True,
+        )
+        for done in load(pipeline, "lists", "opt_outs", **few.options()):
+            assert done.dataset_name == pipeline.dataset_name
+        datasets.append(pipeline.dataset_name)
+        time.sleep(1 - time.time() % 1)  # dlt names a dataset by the second
+    assert len(set(datasets)) == 2
+    for dataset in datasets:
+        few.dataset = dataset
+        assert few.rows("opt_outs").keys() == truth(few.sandbox)["opt_outs"].keys()
+    exported = (few.folder / "schemas" / "listrak_sms.schema.yaml").read_text()
+    assert "How, in the API's words." in exported, "what columns mean"
+    said = capsys.readouterr().out
+    assert "Extract listrak_sms" in said
+    assert f"opt_outs: {len(truth(few.sandbox)['opt_outs'])}" in said
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("refresh", ["drop_sources", "drop_resources", "drop_data"])
+def test_a_refresh_of_all_that_is_there_ends_with_the_truth(few: Warehouse, refresh: Any) -> None:
+    few.pull()
+    few.sandbox.world.live(1)
+    few.pipeline().run(listrak_sms(**few.options()), refresh=refresh)
+    told = truth(few.sandbox)
+    for name in ("lists", "contacts", "opt_outs"):
+        assert few.rows(name).keys() == told[name].keys(), "what was there before is gone"
+    assert there(few).keys() == {*TABLES, "seen_keys"}
+    assert few.pull() == {}

@@ -165,9 +165,9 @@ class Warehouse:
         return rows
 
     def loads(self) -> dict[str, set[str]]:
-        """The load ids that the rows of each table carry."""
+        """The load ids that the rows of each table carry, of tables that have any."""
         found = {name: self.records(name) for name in TABLES}
-        return {name: {row["_dlt_load_id"] for row in rows} for name, rows in found.items() if rows is not None}
+        return {name: {row["_dlt_load_id"] for row in rows} for name, rows in found.items() if rows}
 
 
 def truth(sandbox: Sandbox) -> dict[str, Rows]:

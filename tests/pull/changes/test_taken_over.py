@@ -167,3 +167,9 @@ def test_a_take_over_that_another_process_ends(old: Warehouse) -> None:
     old.pull(full=True, workers=1, **SMALL_LOADS)
     as_the_truth(old)
     nothing_more(old)
+
+
+def test_tables_that_it_has_not_made_come_with_the_next_pull(old: Warehouse) -> None:
+    assert old.records("rejected_rows") is None
+    old.pull("sender_codes")
+    assert (old.records("rejected_rows"), old.records("walks")) == ([], [])
