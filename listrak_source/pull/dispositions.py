@@ -31,7 +31,7 @@ from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
 
 FILESYSTEM = "dlt.destinations.filesystem"
-_POSTGRES = "dlt.destinations.postgres"
+POSTGRES = "dlt.destinations.postgres"
 _PACKAGES = {"delta": "dlt.common.libs.deltalake", "iceberg": "dlt.common.libs.pyiceberg"}
 """By table format of files: what dlt imports to write it, only when everything has been read."""
 _DUCKDB = "duckdb"
@@ -173,7 +173,7 @@ def merge_strategies(capabilities: DestinationCapabilitiesContext, table_format:
 
 def _file_format(capabilities: DestinationCapabilitiesContext, destination_type: str) -> str | None:
     """Parquet for files, and for PostgreSQL where the ADBC drivers are installed, which dlt takes only when told."""
-    if destination_type not in (FILESYSTEM, _POSTGRES):
+    if destination_type not in (FILESYSTEM, POSTGRES):
         return None
     formats: Sequence[str] = capabilities.supported_loader_file_formats
     if selector := capabilities.loader_file_format_selector:

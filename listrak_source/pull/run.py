@@ -9,7 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
-from listrak_source.pull import seen_keys, stored
+from listrak_source.pull import seen_keys, stored, upkeep
 from listrak_source.pull.compact import settle
 from listrak_source.pull.dispositions import merge_in_transactions
 from listrak_source.pull.exclusive import alone, is_empty
@@ -69,6 +69,7 @@ def _load(
             info.raise_on_failed_jobs()
             if info.loads_ids:
                 stored.prune(pipeline)
+                upkeep.analyze(pipeline)
         unfinished = left_over or is_unfinished(pipeline)
         goes_on = unfinished or was_taken_up(pipeline)
         if not unfinished and info is not None and info.loads_ids:

@@ -15,7 +15,7 @@ from dlt.extract.hints import make_hints
 from listrak_source.pull import foreign, progress, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
-from listrak_source.pull.held import at_once, is_loading, one_connection
+from listrak_source.pull.held import at_once, is_loading, one_connection, running
 from listrak_source.pull.loads import Loads
 from listrak_source.pull.privacy import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
@@ -68,6 +68,8 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
         spare_consents()
         before = deepcopy(dlt.current.source_state()) if limits else None
+        if is_loading():
+            upkeep.analyze(running())
         with at_once():
             foreign.check(set(wanted), declared.table_format)
             upkeep.heal()
