@@ -26,6 +26,10 @@ MAX_IMPORT_BYTES = 195_000_000
 Lookups = Literal["changed", "all", "none"]
 
 
+IN_ITS_PLACE = "the integration's client "
+"""How a credential begins that stands in the template of listrak init."""
+
+
 @configspec
 class Settings(BaseConfiguration):
     """The options of the source. dlt reads types from here, so they are spelled as dlt understands them."""
@@ -120,8 +124,14 @@ class Settings(BaseConfiguration):
     def on_resolved(self) -> None:
         """Check what types cannot. Raises :class:`ConfigurationError` with a sentence that names the setting."""
         for name in ("client_id", "client_secret"):
-            if not str(getattr(self, name)).strip():
+            given = str(getattr(self, name))
+            if not given.strip():
                 raise ConfigurationError(f"sources.listrak.{name} is empty")
+            if given.startswith(IN_ITS_PLACE):
+                raise ConfigurationError(
+                    f"sources.listrak.{name} is what listrak init has written in its place: put the integration's own "
+                    "into .dlt/secrets.toml"
+                )
         check_address("sources.listrak.base_url", self.base_url)
         check_address("sources.listrak.token_url", self.token_url)
         try:

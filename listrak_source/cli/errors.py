@@ -94,7 +94,7 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:
         if isinstance(cause, ConfigValueCannotBeCoercedException):
             return _unfit(cause), Exit.WRONG_USE
         if isinstance(cause, _UsageError):
-            return cast("Any", cause).format_message(), Exit.WRONG_USE
+            return _misused(cast("Any", cause).format_message(), command), Exit.WRONG_USE
         if isinstance(cause, TOMLKitError):
             return _no_toml(cause), Exit.WRONG_USE
         if isinstance(cause, InvalidSchemaName):
@@ -123,6 +123,15 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
     return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
+
+
+def _misused(told: str, command: str) -> str:
+    """What is wrong with a command line, as Typer and what it checks with say it."""
+    told = re.sub("Value error, |, unable to parse string as an? [a-z]+", "", told)
+    told = told.replace("Input should be", "it should be").rstrip(".")
+    # What is wrong may be the command.
+    words = [word for word in command.split() if not word.startswith("-")]
+    return f"{told}. See: {' '.join(['listrak', *words]) if 'No such command' not in told else 'listrak'} -h"
 
 
 def _not_installed(extra: str) -> str:

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from listrak_source.api.version import version
-from listrak_source.cli.errors import SHOW_CHANGES, Exit, command_of, explain, was_interrupted
+from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
 from listrak_source.cli.logs import fail_with, is_json, log, ours_first, progress_on
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
@@ -359,7 +359,7 @@ def sandbox(
             f"export SOURCES__LISTRAK__TOKEN_URL={server.token_url}\n"
             f"export SOURCES__LISTRAK__CLIENT_ID={server.client_id}\n"
             f"export SOURCES__LISTRAK__CLIENT_SECRET={server.client_secret}\n\n"
-            f"Faults, clock and days of life: {server.control_url}/ (see the README), with this key:\n\n"
+            f"Faults, clock and days of life: {server.control_url}/ (see the documentation), with this key:\n\n"
             f"export LISTRAK_SANDBOX_KEY={server.control_key}\n\n"
             "Ctrl-C ends it.",
             highlight=False,
@@ -401,8 +401,8 @@ def main() -> None:
     command = command_of(words)
     as_json = "--json" in words and command.partition(" ")[0] in _DOCUMENTED
     try:
-        # Alone, Typer says itself what is wrong with an option, with its usage, and ends with 2.
-        ended = app(words, standalone_mode=not (as_json or is_json() or command in SHOW_CHANGES))
+        # Alone, Typer would draw a box around what is wrong.
+        ended = app(words, standalone_mode=False)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise

@@ -9,6 +9,7 @@ from typing import Any
 
 import dlt
 
+from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
 from listrak_source.cli.process import noticed
 from listrak_source.cli.warehouse import is_empty, loaded_rows
@@ -110,6 +111,8 @@ def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
     own: it is quick, and tells how many people there are to look up.
     """
     settings = resolve(options)
+    if settings.accept_removals and not settings.full:
+        raise ConfigurationError("accept_removals goes with a complete walk (--full): no other pull marks anything")
     found = Pulled()
     empty = is_empty(pipeline)
     if settings.lookups == "all" and (not tables or CONTACTS.name in tables) and not _knows_contacts(pipeline, empty):
@@ -154,12 +157,14 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
 
 def _ask(pipeline: dlt.Pipeline, found: Pulled, counts: Counter[str], loads: list[str], *, full: bool) -> None:
     """What only the warehouse knows: not all that was handed over is new."""
-    if not (full or counts[CONSENT_EVENTS.name] or counts[REJECTED_ROWS.name]):
+    several = len(loads) > 1
+    if not (full or several or counts[CONSENT_EVENTS.name] or counts[REJECTED_ROWS.name]):
         return
     with one_connection(pipeline):
-        if CONSENT_EVENTS.name in counts:
-            # Most of what a complete walk tells is known: such rows are handed over, and not written.
-            counts[CONSENT_EVENTS.name] = reports.written(pipeline, CONSENT_EVENTS.name, loads)
+        # Most events that a complete walk tells are known: they are handed over, and not written. And of several loads
+        # a later one may write again what an earlier one has brought.
+        for name in counts.keys() - {REJECTED_ROWS.name} if several else counts.keys() & {CONSENT_EVENTS.name}:
+            counts[name] = reports.written(pipeline, name, loads)
         if counts.pop(REJECTED_ROWS.name, 0):
             found.set_aside.update(reports.set_aside(pipeline, loads))
         if full:

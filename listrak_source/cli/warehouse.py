@@ -59,6 +59,11 @@ class Warehouse:
     destination: str = "duckdb"
     dataset: str = DATASET
 
+    def __post_init__(self) -> None:
+        """Refuse a name that is none: dlt would take one of its own."""
+        if not self.dataset.strip():
+            raise ConfigurationError("The dataset's name is empty: give one, or leave the option out")
+
     @cached_property
     def location(self) -> str:
         """Where the warehouse is, for a person: an address or a path, without its password.

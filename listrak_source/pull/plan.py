@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import pendulum
 
+from listrak_source.api import ConfigurationError
 from listrak_source.pull import progress
 from listrak_source.pull.directory import Directory, Record
 from listrak_source.pull.tables import (
@@ -160,6 +161,11 @@ class Plan:
         # What the last pull placed by the day is placed by the day again.
         daily_until = first + self.overlap + timedelta(days=1) if self._start(unit) else None
         if start_date and self._is_new(unit):
+            if start_date > self.now.astimezone(self.zone).replace(tzinfo=None):
+                raise ConfigurationError(
+                    f"sources.listrak.start_date: {start_date:%Y-%m-%d} is still to come; Listrak's clock says "
+                    f"{self.now:%Y-%m-%d}, and a first pull would read no subscription"
+                )
             first = min(first, start_date)
         yield from cut(first, self.now, self.zone, daily_until)
 

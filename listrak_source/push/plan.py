@@ -100,7 +100,8 @@ class Plan:
 
 
 def _told(file: PlannedFile) -> dict[str, Any]:
-    return {name: getattr(file, name) for name in ("number", "fields", "contacts", "size", "sha256")}
+    told = {name: getattr(file, name) for name in ("fields", "contacts", "size", "sha256")}
+    return {"number": file.number + 1, **told}
 
 
 def make(store: Store, sync: Sync, targets: list[Target], max_import_bytes: int = MAX_FILE) -> Plan:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import tomlkit
 import typer.main
 
 from listrak_source.cli.errors import Exit
@@ -119,3 +120,42 @@ def test_every_exit_code_is_documented() -> None:
 def reference(page: str) -> str:
     """A page of the reference."""
     return (ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("pull", "--workers", "many"),
+            "Invalid value for '--workers': it should be a valid integer. See: listrak pull -h",
+        ),
+        (("pull", "--lookups", "some"), "'some' is not one of 'changed', 'all', 'none'. See: listrak pull -h"),
+        (("sandbox", "--contacts", "0"), "it should be greater than or equal to 1. See: listrak sandbox -h"),
+        (("nonsense",), "No such command 'nonsense'. See: listrak -h"),
+        (("push", "apply"), "Missing argument 'name'. See: listrak push apply -h"),
+        (("pull", "--dataset", ""), "The dataset's name is empty: give one, or leave the option out"),
+        (("pull", "--accept-removals", "abc"), "accept_removals goes with a complete walk (--full)"),
+        (("pull", "--start-date", "2199-01-01"), "sources.listrak.start_date: 2199-01-01 is still to come"),
+    ],
+)
+def test_wrong_use_is_one_sentence(listrak: Listrak, sandbox: Sandbox, words: tuple[str, ...], said: str) -> None:
+    code, out, err = listrak(*words)
+    assert (code, out) == (Exit.WRONG_USE, "")
+    assert err.count("\n") == 1
+    assert err.startswith("listrak: ")
+    assert said in err
+
+
+def test_what_init_writes_in_the_place_of_a_credential_is_none(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was sent to Listrak, and doctor called it right."""
+    assert listrak("init")[0] == 0
+    written = tomlkit.parse(Path(".dlt/secrets.toml").read_text()).unwrap()["sources"]["listrak"]
+    for name in ("client_id", "client_secret"):
+        with monkeypatch.context() as patched:
+            patched.setenv(f"SOURCES__LISTRAK__{name.upper()}", str(written[name]))
+            for command in ("pull", "doctor"):
+                code, out, err = listrak(command)
+                assert code == Exit.WRONG_USE
+                assert f"sources.listrak.{name} is what listrak init has written in its place" in out + err
