@@ -86,6 +86,7 @@ class Owner:
 
     @classmethod
     def ourselves(cls) -> Owner:
+        """This very process."""
         return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()))
 
     def runs_here(self) -> bool | None:

@@ -127,8 +127,10 @@ def _resource_id(body: bytes) -> str:
 
 
 def contact_of(phone_number: str) -> Callable[[bytes], dict[str, Any]]:
-    """Return a parser for the answer to a lookup of one contact. It raises ``Nothing`` for one that is no contact, or
-    another one: whoever took it for a contact without values would blank a person.
+    """Return a parser for the answer to a lookup of one contact.
+
+    It raises ``Nothing`` for one that is no contact, or another one: whoever took it for a contact without values would
+    blank a person.
     """
 
     def parse(body: bytes) -> dict[str, Any]:

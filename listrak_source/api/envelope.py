@@ -95,8 +95,9 @@ def _codec(charset: str) -> str:
 
 
 def read(body: bytes) -> Any:
-    """Return what the JSON of a success holds. Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body
-    that says that it is no success.
+    """Return what the JSON of a success holds.
+
+    Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body that says that it is no success.
     """
     answer = loads(body)
     check(answer)
@@ -205,8 +206,10 @@ def _code(error: Any) -> str | None:
 
 
 def _words(told: Any, *, of_fields: bool = False) -> str:
-    """What an answer says of its error, wherever the words stand in it: beside the code, in the error, in a list, or
-    (``of_fields``: within the errors) beside the field that they are about.
+    """What an answer says of its error, wherever the words stand in it.
+
+    They may stand beside the code, in the error, in a list, or (``of_fields``: within the errors) beside the field that
+    they are about.
     """
     if isinstance(told, str):
         return "" if _code(told) else told

@@ -79,8 +79,9 @@ class Pace:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[Turn]:
-        """Wait for the request's turn; it is under way until the block ends. Raises ``RateLimitError`` if another has
-        given up meanwhile.
+        """Wait for the request's turn; it is under way until the block ends.
+
+        Raises ``RateLimitError`` if another has given up meanwhile.
         """
         turn = self._begin(number)
         try:

@@ -112,8 +112,9 @@ def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date, a day at the most; None if it
-    is neither.
+    """Return the seconds that ``Retry-After`` asks for, a day at the most; None if it cannot be read.
+
+    It may be a number or an HTTP date.
     """
     asked = headers.get("Retry-After", "").strip()
     if not asked:

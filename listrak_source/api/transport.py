@@ -97,8 +97,9 @@ class Transport:
         patience: Patience,
         limits: Limits,
     ) -> None:
-        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
-        are under way at once, whoever sends them.
+        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds.
+
+        At most ``workers`` requests are under way at once, whoever sends them.
         """
         guard_logs()
         self.base_url = base_url

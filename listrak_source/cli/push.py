@@ -86,8 +86,9 @@ def plan(
     as_json: AsJson = False,
     to: Annotated[Path | None, typer.Option("--out", help="Write the plan, as JSON, to this file.")] = None,
 ) -> None:
-    """Show what an apply would send, and send nothing. Exit code 2 where there are changes, 0 where there are none, 1
-    for whatever is wrong.
+    """Show what an apply would send, and send nothing.
+
+    Exit code 2 where there are changes, 0 where there are none, 1 for whatever is wrong.
     """
     with saying("plan", name, as_json=as_json) as said:
         with session(name, file, Warehouse(destination, dataset)) as opened:

@@ -187,6 +187,7 @@ class Directory:
 
     def _records(self, pages: Iterator[Page[Any]], table: Table, key: str, given: dict[str, int]) -> list[Record]:
         """The records of all pages, each key once: a page that comes twice, a list that changes its status meanwhile.
+
         What has no key that can be read is set aside.
         """
         found = with_keys(each_record(pages), table, self.rejects, given)

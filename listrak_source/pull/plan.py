@@ -148,8 +148,9 @@ class Plan:
             self.whole += states
 
     def changes_from(self, unit: Unit) -> datetime:
-        """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
-        too: so the next one knows what it sees there again.
+        """The local midnight from which the unit's stream is read again.
+
+        A first pull reads the last days in windows too: so the next one knows what it sees there again.
         """
         return self._start(unit) or self.read_again_from
 
@@ -206,8 +207,9 @@ class Plan:
         return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
-        """Up to where a reader had read the unit's stream; None where nobody knows: it was never read, or by a clock
-        that was ahead, and still is from where we are.
+        """Up to where a reader had read the unit's stream; None where nobody knows.
+
+        Nobody knows where it was never read, or was read by a clock that was ahead, and still is from where we are.
         """
         # Of each window it is asked again.
         place = (reader, unit.stream)

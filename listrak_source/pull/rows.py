@@ -100,8 +100,9 @@ class Rows:
                 self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
 
     def news(self, unit: Unit, records: pa.Table) -> pa.Table:
-        """The records of a window that the warehouse does not hold as the window shows them: contacts with another
-        hash, memberships that this same window has not placed, stops with another date.
+        """The records of a window that the warehouse does not hold as the window shows them.
+
+        Those are contacts with another hash, memberships that this same window has not placed, stops with another date.
         """
         if records.num_rows == 0:
             self._note_shown_in(unit, pa.array([], INTEGER))
@@ -155,9 +156,11 @@ class Rows:
         return found
 
     def newer(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> Sequence[ContactUnit] | None:
-        """What is still to be asked of a list's ``days``, after they were read as one: those that are newer than the
-        oldest on which somebody is held whom they show, who may be back since. None where there is news already, that
-        is, where anything is shown that the warehouse does not hold as any of the days would show it.
+        """What is still to be asked of a list's ``days``, after they were read as one.
+
+        Those are the days that are newer than the oldest on which somebody is held whom they show, who may be back
+        since. None where there is news already, that is, where anything is shown that the warehouse does not hold as
+        any of the days would show it.
         """
         if records.num_rows == 0:
             self._note_shown_in(span, pa.array([], INTEGER))
@@ -319,8 +322,9 @@ class Rows:
             self._shown.note(unit.sender_code_id, records, opted_out=unit.opted_out)
 
     def looked_up(self, answers: Answers) -> Batch:
-        """The rows that lookups brought, with what they tell of consents. Those people are not written from a list too;
-        who was asked for and not told of is.
+        """The rows that lookups brought, with what they tell of consents.
+
+        Those people are not written from a list too; who was asked for and not told of is.
         """
         batch = self._with_stops(answers.batch)
         found = batch.get(CONTACTS.name)
@@ -420,9 +424,11 @@ class Rows:
         return self._wanted({CONTACTS.name: pa.concat_tables(parts)}) if parts else {}
 
     def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
-        """Who of a list must be asked one by one: everyone; or those of whom a complete walk finds dates and
-        subscriptions in the warehouse, and those whom Listrak shows as reachable here though they said stop: they came
-        back, or they stand among the opt-outs too.
+        """Who of a list must be asked one by one.
+
+        That is everyone. Or it is those of whom a complete walk finds dates and subscriptions in the warehouse, and
+        those whom Listrak shows as reachable here though they said stop: they came back, or they stand among the
+        opt-outs too.
         """
         if not self.plan.looks_up:
             return records.slice(0, 0)
@@ -490,8 +496,10 @@ class Rows:
         }
 
     def _contacts_group(self, unit: ContactUnit) -> str:
-        """Whose contacts are written once. Who was written as reachable and then stopped is written again: the merge
-        lets the stop win. Without such a merge the stop waits for the next pull, to which it is new.
+        """Whose contacts are written once.
+
+        Who was written as reachable and then stopped is written again: the merge lets the stop win. Without such a
+        merge the stop waits for the next pull, to which it is new.
         """
         twice = unit.opted_out and self.plan.keeps_the_stop
         return stopped_contacts_of(unit.sender_code_id) if twice else contacts_of(unit.sender_code_id)

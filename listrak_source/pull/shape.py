@@ -142,8 +142,9 @@ def _that_fit(
 
 
 def _says_stop(rows: pa.Table, table: Table) -> pa.ChunkedArray:
-    """Which rows take a consent back. They are kept whatever else is wrong with them: an opt-out that is missed is a
-    message to someone who said stop.
+    """Which rows take a consent back.
+
+    They are kept whatever else is wrong with them: an opt-out that is missed is a message to someone who said stop.
     """
     if table.name == OPT_OUTS.name:
         return _any([], rows.num_rows, otherwise=True)
@@ -205,8 +206,9 @@ def profile_values(
 
 
 def _names_each_once(phones: pa.ChunkedArray, lists: pa.ListArray) -> bool:
-    """Whether no contact has two values of one field, as almost always: told by numbers alone, in a tenth of the time
-    that it takes to look at each phone number.
+    """Whether no contact has two values of one field, as almost always.
+
+    It is told by numbers alone, in a tenth of the time that it takes to look at each phone number.
     """
     fields = pc.struct_field(pc.list_flatten(lists), "segmentationFieldId")
     keys = phone_keys(phones)

@@ -167,8 +167,9 @@ class Sweep:
             yield from self._new()
 
     def _new(self) -> Iterator[tuple[Unit, pa.Table]]:
-        """Whom the walk did not see in the last days when it began. The setting may name another time zone than the
-        account's, and then dates do not tell who moved.
+        """Whom the walk did not see in the last days when it began.
+
+        The setting may name another time zone than the account's, and then dates do not tell who moved.
         """
         shown = [unit for unit in self._rows.shown if self.plan.is_read_again(unit)]
         opt_outs = [unit for unit in shown if isinstance(unit, OptOutUnit)]

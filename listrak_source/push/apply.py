@@ -38,8 +38,9 @@ class Outcome:
 
 
 def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bool = False) -> Run:
-    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back. ``only_stops`` leaves
-    the rest of it to a later plan.
+    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back.
+
+    ``only_stops`` leaves the rest of it to a later plan.
     """
     sync, run_id = plan.sync, f"{int(time()):x}-{uuid4().hex[:6]}"
     changes, creates = diff.changes_of(sync), diff.creates_of(sync)

@@ -46,8 +46,9 @@ class Written:
 
 
 def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
-    """The rows of a group of planned changes: phone number, as Listrak writes it, and what is sent for each of its
-    fields.
+    """The rows of a group of planned changes.
+
+    Each is the phone number, as Listrak writes it, and what is sent for each of its fields.
     """
     cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
     query = f"SELECT phone_number, phone_number_raw, {cells} FROM {changes_of(sync)} WHERE {group.condition}"
@@ -79,8 +80,9 @@ def _as_written(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def write(
     batches: Iterator[pa.Table], targets: list[Target], folder: Path, most: int | None = None
 ) -> Iterator[Written]:
-    """Write rows as files, one after the other; each is cut before it has more bytes than ``most``, :data:`MAX_FILE`
-    unless told otherwise.
+    """Write rows as files, one after the other.
+
+    Each is cut before it has more bytes than ``most``, :data:`MAX_FILE` unless told otherwise.
 
     A file of one contact holds its row twice: a sister product of Listrak's refuses files of a single row.
     """

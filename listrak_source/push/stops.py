@@ -120,8 +120,9 @@ def _tries(
 
 
 def _groups(error: ListrakError, values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """What may be refused, the likeliest and the least first. An error that says nothing may be a long one to wait for:
-    no value is then tried alone.
+    """What may be refused, the likeliest and the least first.
+
+    An error that says nothing may be a long one to wait for: no value is then tried alone.
     """
     profile = tuple(name for name in values if name.isdigit())
     email = tuple(name for name in values if OWN.get(name) == "emailAddress")

@@ -83,8 +83,9 @@ def _tell(
     column: str,
     told: Callable[[Iterable[str]], Mapping[str, str | None]],
 ) -> None:
-    """Fill in what SQL alone cannot tell: of each different text in the column ``given``, where its condition holds,
-    what ``told`` makes of it.
+    """Fill in what SQL alone cannot tell.
+
+    That is, of each different text in the column ``given``, where its condition holds, what ``told`` makes of it.
     """
     source, condition = given
     odd, told_apart = f"push_{title}", f"push_told_{title}"

@@ -75,8 +75,10 @@ class Account(Verbs):
     def change_profile_field(
         self, field_id: int, *, name: str | None = None, status: str | None = None, max_length: int | None = None
     ) -> None:
-        """Renames a field, disables it (``Disabled``, ``Purged``), or bounds its length. Contacts keep the values they
-        have, also those that a request may not write any more."""
+        """Renames a field, disables it (``Disabled``, ``Purged``), or bounds its length.
+
+        Contacts keep the values they have, also those that a request may not write any more.
+        """
         field = self.fields[field_id]
         self.fields[field_id] = replace(
             field, name=name or field.name, status=status or field.status, max_length=max_length or field.max_length
@@ -84,8 +86,10 @@ class Account(Verbs):
 
     @locked
     def lapse(self, sender_code_id: int, phone_list_id: int, phone: str, *, forgotten: bool = False) -> None:
-        """Gives up waiting for an answer to a double opt-in: its date stays, or nothing at all where it is
-        ``forgotten``."""
+        """Gives up waiting for an answer to a double opt-in.
+
+        Its date stays, or nothing at all where it is ``forgotten``.
+        """
         phone_list = self.phone_list(sender_code_id, phone_list_id)
         person = self.known(sender_code_id, phone)
         invited = phone_list.aside.pop(person)

@@ -95,14 +95,17 @@ class Sandbox:
 
     @property
     def world(self) -> World:
+        """The account that is served."""
         return self.service.world
 
     @property
     def faults(self) -> Faults:
+        """The faults that wait."""
         return self.service.faults
 
     @property
     def traffic(self) -> Traffic:
+        """What was asked so far."""
         return self.service.traffic
 
     def run(self, on_listen: Callable[[], None] = lambda: None) -> None:
