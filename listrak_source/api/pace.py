@@ -19,14 +19,15 @@ from listrak_source.api.latency import Latency, Verdict
 from listrak_source.api.rate import LearnedRate, Sent
 from listrak_source.api.room import Room
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Turn:
     """A request's turn to be sent."""
 
     def __init__(self, pace: Pace, sent: Sent, is_first: bool) -> None:
-        self._pace, self.sent = pace, sent
+        self._pace = pace
+        self.sent: Sent = sent
         self.is_first = is_first
         """Whether a connection is made for it, most likely: so many were never under way at once."""
         self.is_answered = False

@@ -53,7 +53,7 @@ class LearnedRate:
 
         It is also the first wait after the first refusal; ``max_wait`` is the longest of all.
         """
-        self.per_second = math.inf
+        self.per_second: float = math.inf
         """Infinite as long as nothing was refused."""
         self._unit, self._max_wait = unit, max_wait
         self._random = spread or random.Random()

@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
 from listrak_source.api.session import Limits, OutOfTime
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SECONDS = re.compile(r"\d+(\.\d*)?", re.ASCII)

@@ -51,7 +51,7 @@ class _InterruptedError(Exception):
     """What came of it says what it was."""
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=_Commands,
     name="listrak",
     help="Listrak SMS in your warehouse.",

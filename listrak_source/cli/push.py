@@ -35,7 +35,7 @@ from listrak_source.push.lock import prepare
 from listrak_source.push.refused_stops import told
 from listrak_source.push.store import Store
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="push",
     help="Write table differences to Listrak's contacts: planned first, applied once, checked by reading back.",
     no_args_is_help=True,

@@ -42,7 +42,7 @@ from listrak_source.utc import made_utc
 
 __all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 NAME = "listrak"
 DATASET = "listrak_sms"

@@ -52,9 +52,9 @@ class Directory:
     """What our own clock said when :attr:`now` was asked for."""
 
     def __post_init__(self) -> None:
-        self.failures = Failures(self.client)
+        self.failures: Failures = Failures(self.client)
         """What else could not be read."""
-        self.hasher = Hasher(self.masks.salt)
+        self.hasher: Hasher = Hasher(self.masks.salt)
         """By what a record is known again."""
 
     def load(self, tables: frozenset[str]) -> None:

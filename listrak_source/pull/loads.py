@@ -54,7 +54,7 @@ class Loads:
             progress.drop_older()
             progress.check_masks(Masks.of(self.settings).mark)
             progress.check_zone(self.settings.timezone)
-            self.vouched = Vouched(wanted, frozenset(changed))
+            self.vouched: Vouched = Vouched(wanted, frozenset(changed))
 
     def next(self, wanted: frozenset[str], written: Dispositions, *, is_sample: bool = False) -> Iterator[Batch]:
         """Yield the rows of the load that runs now, for the ``wanted`` tables.

@@ -45,8 +45,8 @@ class Masks:
 
     def __init__(self, hash_columns: Iterable[str] = (), drop_columns: Iterable[str] = (), key: str = "") -> None:
         """Raises :class:`ConfigurationError` for columns that cannot be masked so, and for a key that does not do."""
-        self.hashed = _columns("hash_columns", hash_columns, (PHONE, *DROPPABLE))
-        self.dropped = _columns("drop_columns", drop_columns, DROPPABLE)
+        self.hashed: frozenset[str] = _columns("hash_columns", hash_columns, (PHONE, *DROPPABLE))
+        self.dropped: frozenset[str] = _columns("drop_columns", drop_columns, DROPPABLE)
         if both := self.hashed & self.dropped:
             raise ConfigurationError(
                 f"sources.listrak: {', '.join(sorted(both))} cannot be in both hash_columns and drop_columns"

@@ -41,7 +41,7 @@ class Rejects:
 
         Nothing is kept of ``without``, names of tables and of fields of records: who left them out may have to.
         """
-        self.bounds = bounds or Bounds()
+        self.bounds: Bounds = bounds or Bounds()
         self._mask = mask
         self._without = without
         self._lock = Lock()

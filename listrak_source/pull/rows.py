@@ -49,6 +49,7 @@ from listrak_source.pull.tables import (
 from listrak_source.pull.telling import Telling
 from listrak_source.pull.unchanged import Unchanged
 from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit, place_of
+from listrak_source.settings import Settings
 
 OPT_OUT_KEY = ("phone_number", "opt_out_date")
 STANDING = ("phone_number", "phone_list_id")
@@ -60,12 +61,12 @@ class Rows:
     def __init__(self, plan: Plan, doubted: Collection[str] = (), loads: Sequence[str] = ()) -> None:
         """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it."""
         self.plan = plan
-        self.settings = plan.directory.settings
-        self.once = Once()
+        self.settings: Settings = plan.directory.settings
+        self.once: Once = Once()
         """What this pull has seen, by group."""
         self._asked = Once()
         """Who was looked up, or is about to be."""
-        self.again = Once()
+        self.again: Once = Once()
         """Who is to be looked up by the next pull too, by sender code."""
         senders = sorted({unit.sender_code_id for unit in plan.streams.values()})
         self.unchanged: Unchanged | None = None

@@ -57,6 +57,7 @@ from listrak_source.pull.tables import (
 )
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import EVERYTHING, Window, since
+from listrak_source.settings import Settings
 
 _HANDED = "was_handed"
 """A column beside a contact's key: whether the walk has seen it all the same, on no list."""
@@ -86,8 +87,8 @@ class Sweep:
         self.pending = pending
         self._rows = rows
         self._once = rows.once
-        self.settings = plan.directory.settings
-        self.moved = Once()
+        self.settings: Settings = plan.directory.settings
+        self.moved: Once = Once()
         """Who moved since the walk began, by sender code."""
         self._unproved: dict[str, str] = {}
         """Streams and tables of which nothing is marked, and why."""

@@ -68,7 +68,7 @@ class Vouched:
             )
         held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(_table(name)))
         every = (*self._tables, *of_the_pull)
-        self.short = {table.name: short for table in every if (short := self._short(table))}
+        self.short: dict[str, set[str]] = {table.name: short for table in every if (short := self._short(table))}
         """By table: the sender codes of which rows are gone."""
 
     def goes_on(self, handed: Mapping[str, Mapping[str, int]]) -> None:

@@ -43,6 +43,7 @@ from listrak_source.pull.small import SmallTables
 from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
+from listrak_source.settings import Settings
 
 TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
@@ -77,17 +78,17 @@ class Walk:
     def __init__(self, plan: Plan, pending: Pending) -> None:
         self.plan = plan
         self.pending = pending
-        self.rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
-        self.small = SmallTables(plan, self.rows.unchanged)
-        self.settings = plan.directory.settings
-        self.asking = Asking(plan)
+        self.rows: Rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
+        self.small: SmallTables = SmallTables(plan, self.rows.unchanged)
+        self.settings: Settings = plan.directory.settings
+        self.asking: Asking = Asking(plan)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
         self.news: Counter[Unit] = Counter()
         """By unit: how many of its records were new."""
-        self.goes_on = bool(pending.loads)
+        self.goes_on: bool = bool(pending.loads)
         """Whether another process began this pull."""
-        self.asked = 0
+        self.asked: int = 0
         """Who was asked about by another process."""
         pending.moved_over |= self.goes_on
         if self.goes_on:

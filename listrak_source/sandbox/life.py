@@ -37,7 +37,7 @@ class Day:
     def __init__(self, world: Account, shape: Shape, number: int) -> None:
         self.world = world
         self.shape = shape
-        self.random = Random(f"{shape.seed} day {number}")
+        self.random: Random = Random(f"{shape.seed} day {number}")
         self.acts: dict[str, Callable[[int], None]] = {
             "subscribe": self.subscribe,
             "join": self.join,
@@ -54,7 +54,7 @@ class Day:
         world, start = self.world, self.world.clock.now()
         plan = {name: max(1, round(rate * len(world.people))) for name, rate in RATES.items()}
         plan["confirm"] = -(-len(self.pending()) // 3)
-        self.newcomers = self.strangers(plan["subscribe"])
+        self.newcomers: list[tuple[str, dict[str, Any]]] = self.strangers(plan["subscribe"])
         acts = [(self.moment(start), name, turn) for name, count in plan.items() for turn in range(count)]
         for at, name, turn in sorted(acts):
             with world.lock:

@@ -154,8 +154,8 @@ class State:
     """The data of a world, and ways to find things in it. ``lock`` is held while anything is read or changed."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.lock = threading.RLock()
+        self.clock: Clock = clock
+        self.lock: threading.RLock = threading.RLock()
         self.clear()
 
     def clear(self) -> None:

@@ -24,8 +24,8 @@ class Timeline:
     __slots__ = ("members", "ticks")
 
     def __init__(self, ticks: Sequence[int] = (), members: Sequence[int] = ()) -> None:
-        self.ticks = array("q", ticks)
-        self.members = array("i", members)
+        self.ticks: array[int] = array("q", ticks)
+        self.members: array[int] = array("i", members)
 
     def __len__(self) -> int:
         return len(self.members)
