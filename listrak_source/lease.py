@@ -303,7 +303,7 @@ class FileLease:
 
     def __enter__(self) -> Self:
         try:
-            import fcntl
+            import fcntl  # noqa: PLC0415 - not there on Windows
         except ImportError:  # Windows has no such lock: there it is up to the scheduler
             return self
         signed = time.monotonic() + _TO_SIGN

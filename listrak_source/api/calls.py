@@ -67,7 +67,7 @@ class Calls:
                 error.cursor_refused = cursor is not None and isinstance(error, (InvalidRequestError, NotFoundError))
                 raise
 
-        return pages(fetch, count, name, unit, cursor, self._max_idle_pages)
+        return pages(fetch, count, name, unit, cursor=cursor, max_idle=self._max_idle_pages)
 
     def _write(
         self,

@@ -115,6 +115,7 @@ def pages(
     count: int | None,
     operation: str,
     unit: str,
+    *,
     cursor: str | None = None,
     max_idle: int = 1000,
 ) -> Iterator[Page[T]]:

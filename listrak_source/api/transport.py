@@ -174,7 +174,7 @@ class Transport:
             self._pace.give_up()
             raise
 
-    def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:
+    def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:  # noqa: C901 - one error each
         name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED
         failure: ListrakError
         try:

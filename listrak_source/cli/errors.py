@@ -77,7 +77,7 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     return sentence, Exit.FAILED if code is Exit.WRONG_USE and command in SHOW_CHANGES else code
 
 
-def _explain(error: BaseException, command: str) -> tuple[str, Exit]:
+def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C901, PLR0911, PLR0912 - a sentence each
     chain = list(causes(error))
     if kind := _interrupt(chain):
         told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)

@@ -106,7 +106,7 @@ class Directory:
         for sender, records in found.items():
             missing = sorted(self.known.get(sender, set()) - {record["phoneListId"] for record in records})
             keys, given = [(sender, item) for item in missing], {"sender_code_id": sender}
-            records += self._by_themselves(keys, self.client.get_phone_list, LISTS, given)
+            records.extend(self._by_themselves(keys, self.client.get_phone_list, LISTS, given))
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {

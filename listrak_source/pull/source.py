@@ -26,7 +26,7 @@ from listrak_source.settings import resolve
 
 
 @dlt.source(name="listrak_sms", section="listrak", max_table_nesting=0)
-def listrak_sms(**options: Any) -> Iterable[DltResource]:
+def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915 - dlt's resources share it
     """Return the dlt source: Listrak SMS as tables.
 
     The tables are sender codes, lists, contacts, profile values, memberships, opt-outs, subscriptions, and the consent

@@ -102,7 +102,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     rejects.make(store, rejected_of(sync), compared, targets, may_create=may_create, on_record=on_record)
     if stop is not None:
         refused_stops.again(store, sync, targets[stop].column.name, stops_of(sync), rejected_of(sync))
-    rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
+    tables = {"changes": changes_of(sync), "creates": creates_of(sync), "stops": stops_of(sync)}
+    rejects.tried(store, sync, targets, rejected_of(sync), **tables)
     store.run(f"DELETE FROM {changes_of(sync)} WHERE NOT {changed}")
     store.run(f"DROP TABLE {compared}")
 

@@ -71,10 +71,10 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
 def _as_written(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The rows, in the order of their phone numbers, with these as Listrak writes them."""
     for rows in batches:
-        raw = rows["phone_number_raw"]
+        raw, written = rows["phone_number_raw"], rows
         if raw.null_count < len(raw):
-            rows = rows.set_column(0, "phone_number", pc.coalesce(raw, rows["phone_number"]))
-        yield rows.drop_columns(["phone_number_raw"])
+            written = rows.set_column(0, "phone_number", pc.coalesce(raw, rows["phone_number"]))
+        yield written.drop_columns(["phone_number_raw"])
 
 
 def write(

@@ -148,7 +148,7 @@ def _is_of_one(error: ListrakError, operation: str, work: Work) -> bool:
     return (operation == STOP or not is_locked) and is_of_the_unit(error, work.client)
 
 
-def _status_of(error: ListrakError, operation: str) -> str | None:
+def _status_of(error: ListrakError, operation: str) -> str | None:  # noqa: PLR0911 - an outcome for each kind
     """How a change stands after an error; None where the error is not of this one contact."""
     match error:
         case NotFoundError():

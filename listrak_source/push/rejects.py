@@ -72,7 +72,9 @@ def unread_stops(store: Store, table: str) -> int:
     return int(store.one(f"SELECT COUNT(*) FROM {table} WHERE {ledger.among('reason', (UNREAD, UNREAD_WHO))}"))
 
 
-def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:
+def tried(
+    store: Store, sync: Sync, targets: list[Target], table: str, *, changes: str, creates: str, stops: str
+) -> None:
     """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact.
 
     Who was asked to confirm is not asked again for what a pull brings.
@@ -87,7 +89,7 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         return
     _seen_again(store, sync)
 
-    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], status: str = "") -> str:
+    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], *, status: str = "") -> str:
         """Note the rows of a table whose change was tried, with all that goes in the same request.
 
         ``among`` says by target what is wanted now. Returns the condition that they fulfil.
@@ -124,7 +126,7 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         store.run(f"UPDATE {changes} SET {', '.join(gone)}")
     for index, one in enumerate(targets):
         if one.is_list:
-            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, ledger.PENDING)
+            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, status=ledger.PENDING)
             store.run(f"DELETE FROM {creates} WHERE {asked}")
     row = {target: f"{creates}.{value}" for target, value in after.items()}
     store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")

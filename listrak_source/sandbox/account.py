@@ -168,7 +168,7 @@ class Account(Verbs):
                 raise Refused("ERROR_INVALID_PARAMETER", "segmentationFieldId must be a checkbox field.")
             members = phone_list.reachable.members
             recipients = sum(values_of(parse(self.rows[person])).get(field_id) == "1" for person in members)
-        return self._remember(sender, phone_list, "broadcast", None, content, title, recipients)
+        return self._remember(sender, phone_list, "broadcast", None, content, title=title, recipients=recipients)
 
     @locked
     def send(self, sender_code_id: int, phone_list_id: int, message_id: int, phone: object, content: str) -> int:
@@ -191,7 +191,7 @@ class Account(Verbs):
         filled = self._fill(content, parse(self.rows[person]))
         if not filled.strip():
             raise Refused("ERROR_TRANSACTIONAL_MESSAGE_EMPTY_MESSAGE")
-        return self._remember(sender, phone_list, "transactional", number, filled, None, 1)
+        return self._remember(sender, phone_list, "transactional", number, filled, title=None, recipients=1)
 
     def _fill(self, content: str, profile: Mapping[str, Any]) -> str:
         named = {field.name: field.field_id for field in self.fields.values()}
@@ -210,6 +210,7 @@ class Account(Verbs):
         kind: str,
         phone: str | None,
         content: str,
+        *,
         title: str | None,
         recipients: int,
     ) -> int:

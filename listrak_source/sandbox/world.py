@@ -23,7 +23,7 @@ class World(Account):
     time. Events happen at the clock's present; the journal begins empty, whatever lies in the people's past.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - numbers of things, from the large to the small
         self,
         seed: int = 7,
         contacts: int = 2000,
