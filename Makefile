@@ -11,7 +11,7 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long check docs reference picture format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long check typed docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,11 +42,19 @@ test-long: $(READY)  ## run the full sizes: histories, memory, every destination
 	@for place in duckdb postgres parquet parquet-s3 delta delta-s3 ducklake delete-insert; do echo "In $$place:"; \
 		$(BIN)/python -m pytest -n auto --dist worksteal --tier full --place $$place $(addprefix tests/pull/test_,$(PLACED)) || exit 1; done
 
-check: $(READY)  ## lint, format, types, and the documentation
+check: $(READY)  ## lint, format, types, dependencies, and the documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory typed
+	@$(BIN)/deptry .
 	@$(MAKE) --no-print-directory docs
+
+# Whoever uses the package gets a type for all of it, from any type checker: less than all of it fails. It asks the Python
+# that PATH has first for the packages that are installed, and tells all that it has looked at.
+typed: $(READY)
+	@said=$$(PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/basedpyright --verifytypes listrak_source --ignoreexternal) \
+		|| { echo "$$said" | grep -B1 -A1 -e " error: " -e "score"; exit 1; }
 
 docs: $(READY)  ## build the documentation's pages into site/
 	@$(BIN)/python -m tools.pages

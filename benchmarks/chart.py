@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 
@@ -75,8 +76,6 @@ def _plain(axes: Any) -> None:
 
 
 def _median(runs: list[dict[str, float]], what: str) -> float:
-    from statistics import median
-
     return median(run[what] for run in runs)
 
 

@@ -86,6 +86,7 @@ class Owner:
 
     @classmethod
     def ourselves(cls) -> Owner:
+        """This very process."""
         return cls(socket.gethostname(), _boot(), os.getpid(), _started(os.getpid()))
 
     def runs_here(self) -> bool | None:
@@ -302,7 +303,7 @@ class FileLease:
 
     def __enter__(self) -> Self:
         try:
-            import fcntl
+            import fcntl  # noqa: PLC0415 - not there on Windows
         except ImportError:  # Windows has no such lock: there it is up to the scheduler
             return self
         signed = time.monotonic() + _TO_SIGN

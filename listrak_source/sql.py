@@ -79,8 +79,9 @@ def opened(pipeline: dlt.Pipeline) -> Iterator[Sql]:
 
 @contextmanager
 def one_connection(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Have each ``pipeline.sql_client()`` of this thread be the same open one: to connect takes a second in some
-    warehouses, and a file of DuckDB's is opened for 14 ms.
+    """Have each ``pipeline.sql_client()`` of this thread be the same open one.
+
+    To connect takes a second in some warehouses, and a file of DuckDB's is opened for 14 ms.
     """
     with pipeline.sql_client() as client:
         vars(pipeline)["sql_client"] = lambda *_: nullcontext(client)

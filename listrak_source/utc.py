@@ -23,8 +23,9 @@ def in_utc(client: SqlClientBase[Any]) -> None:
 
 
 def made_utc(credentials: Any) -> None:
-    """Have all connections that are opened with dlt's resolved ``credentials`` tell times in UTC, unless these say
-    another zone themselves.
+    """Have all connections that are opened with dlt's resolved ``credentials`` tell times in UTC.
+
+    Connections that say another zone themselves keep it.
     """
     if getattr(credentials, "session_timezone", "") is None:
         credentials.session_timezone = "UTC"

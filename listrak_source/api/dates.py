@@ -18,8 +18,9 @@ def date_of(value: object) -> str | None:
 
 
 def moment_of(value: object, zone: ZoneInfo, *, late: bool) -> datetime | None:
-    """When a date of the API is, by the second, in UTC; None where it is none, or cannot be read. Without an offset it
-    is a time of ``zone``; in the hour that comes twice the second one if it is ``late``.
+    """When a date of the API is, by the second, in UTC; None where it is none, or cannot be read.
+
+    Without an offset it is a time of ``zone``; in the hour that comes twice the second one if it is ``late``.
     """
     found = _MOMENT.fullmatch(date_of(value) or "")
     if not found:

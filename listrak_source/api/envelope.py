@@ -12,7 +12,7 @@ from typing import Any
 
 from listrak_source.api.json_text import loads
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 _FAILED = re.compile(r"\s*([45]\d\d)\b", re.ASCII)
 """A status of failure that came as text: ``500``, ``404 Not Found``."""
@@ -35,7 +35,9 @@ class Refusal(ValueError):  # noqa: N818 - it is an answer, not a fault of the p
 
     def __init__(self, status: int, code: str | None, message: str) -> None:
         super().__init__("the answer is an error, although its HTTP status is not")
-        self.status, self.code, self.message = status, code, message
+        self.status: int = status
+        self.code: str | None = code
+        self.message: str = message
 
 
 class Nothing(ValueError):  # noqa: N818
@@ -95,8 +97,9 @@ def _codec(charset: str) -> str:
 
 
 def read(body: bytes) -> Any:
-    """Return what the JSON of a success holds. Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body
-    that says that it is no success.
+    """Return what the JSON of a success holds.
+
+    Raises ``ValueError`` for what is no JSON, :class:`Refusal` for a body that says that it is no success.
     """
     answer = loads(body)
     check(answer)
@@ -205,8 +208,10 @@ def _code(error: Any) -> str | None:
 
 
 def _words(told: Any, *, of_fields: bool = False) -> str:
-    """What an answer says of its error, wherever the words stand in it: beside the code, in the error, in a list, or
-    (``of_fields``: within the errors) beside the field that they are about.
+    """What an answer says of its error, wherever the words stand in it.
+
+    They may stand beside the code, in the error, in a list, or (``of_fields``: within the errors) beside the field that
+    they are about.
     """
     if isinstance(told, str):
         return "" if _code(told) else told

@@ -134,8 +134,9 @@ class UnreadableAnswer(ListrakError):  # noqa: N818
 
 
 class NothingTold(UnreadableAnswer):
-    """A success that tells nothing of what was asked for: no contact, or another one; no list. It does not say that
-    there is none, either.
+    """A success that tells nothing of what was asked for: no contact, or another one; no list.
+
+    It does not say that there is none, either.
     """
 
     transient = False

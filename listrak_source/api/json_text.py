@@ -16,9 +16,11 @@ _STOP = (True, 1, "1")
 
 
 def loads(body: bytes) -> Any:
-    """What the JSON of a body holds. What is nested deeper than :data:`DEEPEST` is null. Of a field that stands twice
-    in an object the last counts, but lists are joined, and a stop wins. Raises ``ValueError`` for what is no JSON.
-    Control characters that are not escaped stay as they are.
+    """What the JSON of a body holds.
+
+    What is nested deeper than :data:`DEEPEST` is null. Of a field that stands twice in an object the last counts, but
+    lists are joined, and a stop wins. Raises ``ValueError`` for what is no JSON. Control characters that are not
+    escaped stay as they are.
     """
     if is_deeper(body, DEEPEST):
         body = _cut(body)
@@ -29,8 +31,9 @@ def loads(body: bytes) -> Any:
 
 
 def is_deeper(body: bytes, levels: int) -> bool:
-    """Whether JSON is nested deeper than so many levels, as far as its brackets tell. Those in texts count too, so the
-    answer may be yes where it is not.
+    """Whether JSON is nested deeper than so many levels, as far as its brackets tell.
+
+    Those in texts count too, so the answer may be yes where it is not.
     """
     brackets = body.translate(None, _BUT_BRACKETS)
     for level in range(levels):

@@ -19,14 +19,15 @@ from listrak_source.api.latency import Latency, Verdict
 from listrak_source.api.rate import LearnedRate, Sent
 from listrak_source.api.room import Room
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 
 class Turn:
     """A request's turn to be sent."""
 
     def __init__(self, pace: Pace, sent: Sent, is_first: bool) -> None:
-        self._pace, self.sent = pace, sent
+        self._pace = pace
+        self.sent: Sent = sent
         self.is_first = is_first
         """Whether a connection is made for it, most likely: so many were never under way at once."""
         self.is_answered = False
@@ -79,8 +80,9 @@ class Pace:
 
     @contextmanager
     def turn(self, number: int) -> Iterator[Turn]:
-        """Wait for the request's turn; it is under way until the block ends. Raises ``RateLimitError`` if another has
-        given up meanwhile.
+        """Wait for the request's turn; it is under way until the block ends.
+
+        Raises ``RateLimitError`` if another has given up meanwhile.
         """
         turn = self._begin(number)
         try:

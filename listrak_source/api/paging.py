@@ -54,8 +54,9 @@ def json_page(body: bytes) -> Page[list[Any]]:
 
 
 def json_elements(body: bytes) -> Page[list[Any]]:
-    """Decode a collection for a caller that judges its elements itself: they may be no objects, or hold bytes that are
-    no UTF-8.
+    """Decode a collection for a caller that judges its elements itself.
+
+    They may be no objects, or hold bytes that are no UTF-8.
     """
     return _page(read(repaired(body)))
 
@@ -114,6 +115,7 @@ def pages(
     count: int | None,
     operation: str,
     unit: str,
+    *,
     cursor: str | None = None,
     max_idle: int = 1000,
 ) -> Iterator[Page[T]]:

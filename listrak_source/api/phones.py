@@ -32,8 +32,10 @@ def canonical(phone: str) -> str:
 
 
 def forms(written: str) -> tuple[str, ...]:
-    """The forms in which to ask for somebody, best first: as Listrak has written the number; where that is not the one
-    form, that one too, and ten digits: another collection may write it so, and only that may be taken.
+    """The forms in which to ask for somebody, best first.
+
+    The first is the number as Listrak has written it. Where that is not the one form, that one follows, and ten digits:
+    another collection may write it so, and only that may be taken.
     """
     phone = canonical(written)
     return (written,) if phone == written else tuple(dict.fromkeys((written, phone, phone[1:])))

@@ -49,10 +49,11 @@ class LearnedRate:
     """Says when the next request may be sent. Times are seconds of one clock; threads take turns."""
 
     def __init__(self, unit: float, max_wait: float, spread: random.Random | None = None) -> None:
-        """``unit`` is a second, and less for a limit whose windows are shorter in proportion. It is also the first wait
-        after the first refusal; ``max_wait`` is the longest of all.
+        """``unit`` is a second, and less for a limit whose windows are shorter in proportion.
+
+        It is also the first wait after the first refusal; ``max_wait`` is the longest of all.
         """
-        self.per_second = math.inf
+        self.per_second: float = math.inf
         """Infinite as long as nothing was refused."""
         self._unit, self._max_wait = unit, max_wait
         self._random = spread or random.Random()

@@ -21,7 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
 from listrak_source.api.session import Limits, OutOfTime
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SECONDS = re.compile(r"\d+(\.\d*)?", re.ASCII)
@@ -112,8 +112,9 @@ def _out_of_patience(error: RateLimitError, seconds: float) -> RateLimitError:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, as a number or as an HTTP date, a day at the most; None if it
-    is neither.
+    """Return the seconds that ``Retry-After`` asks for, a day at the most; None if it cannot be read.
+
+    It may be a number or an HTTP date.
     """
     asked = headers.get("Retry-After", "").strip()
     if not asked:

@@ -97,8 +97,9 @@ class Transport:
         patience: Patience,
         limits: Limits,
     ) -> None:
-        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds. At most ``workers`` requests
-        are under way at once, whoever sends them.
+        """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds.
+
+        At most ``workers`` requests are under way at once, whoever sends them.
         """
         guard_logs()
         self.base_url = base_url
@@ -173,7 +174,7 @@ class Transport:
             self._pace.give_up()
             raise
 
-    def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:
+    def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:  # noqa: C901 - one error each
         name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED
         failure: ListrakError
         try:

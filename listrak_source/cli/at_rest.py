@@ -34,6 +34,7 @@ def write_private(path: Path, content: str) -> None:
 
 def remove_load_files(folder: Path) -> None:
     """Remove from dlt's working directory what it was about to load, or has loaded: rows, and errors that quote them.
+
     State, schemas and traces stay, for dlt's own commands.
     """
     for pattern in ("*_jobs/*", ".exceptions/*"):

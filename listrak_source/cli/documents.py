@@ -23,8 +23,10 @@ _STATUS = {Exit.DONE: "success", Exit.NOT_ALL: "partial", Exit.TRY_AGAIN: "parti
 
 @contextmanager
 def document(command: str, *, wanted: bool = True) -> Iterator[dict[str, Any]]:
-    """Yield what a command fills in. At its end it is printed as JSON, if it is ``wanted``: also where it fails, with
-    the sentence that stands on standard error too.
+    """Yield what a command fills in.
+
+    At its end it is printed as JSON, if it is ``wanted``: also where it fails, with the sentence that stands on
+    standard error too.
     """
     began, told = time.monotonic(), dict[str, Any]()
     code, status, message = Exit.DONE, "success", None

@@ -77,7 +77,7 @@ def explain(error: BaseException, command: str = "") -> tuple[str, Exit]:
     return sentence, Exit.FAILED if code is Exit.WRONG_USE and command in SHOW_CHANGES else code
 
 
-def _explain(error: BaseException, command: str) -> tuple[str, Exit]:
+def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C901, PLR0911, PLR0912 - a sentence each
     chain = list(causes(error))
     if kind := _interrupt(chain):
         told, code = ("Told to end", Exit.TERMINATED) if kind is Terminated else ("Interrupted", Exit.TRY_AGAIN)
@@ -140,7 +140,7 @@ def _not_installed(extra: str) -> str:
 
 
 def _no_toml(error: TOMLKitError) -> str:
-    """dlt reads its files without saying which one was wrong."""
+    """Which of dlt's files is wrong: dlt reads them without saying so."""
     for name in (".dlt/secrets.toml", ".dlt/config.toml"):
         try:
             tomlkit.parse(Path(name).read_text(encoding="utf-8"))
@@ -191,7 +191,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _missing(error: ConfigFieldMissingException) -> str:
-    """dlt tells each place that it looked for a setting; a person needs one."""
+    """One place for a setting that is missing: dlt tells each that it looked at."""
     tried = _TRIED.findall(str(error))
     if error.spec_name == Settings.__name__:
         names = [f"SOURCES__LISTRAK__{field.upper()}" for field in error.fields]
@@ -213,7 +213,7 @@ def _missing(error: ConfigFieldMissingException) -> str:
 
 
 def _unfit(error: ConfigValueCannotBeCoercedException) -> str:
-    """dlt's own sentence quotes the value, which may be a secret."""
+    """What a setting must be: dlt's own sentence quotes the value, which may be a secret."""
     kinds = [kind for kind in get_args(error.hint) if kind is not type(None)] or [error.hint]
     if list in (kinds[0], get_origin(kinds[0])):
         example = _LISTS.get(error.field_name, "[101, 102]")

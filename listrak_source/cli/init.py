@@ -32,8 +32,10 @@ def destinations() -> list[str]:
 
 
 def begin(folder: Path, destination: str) -> tuple[list[Path], list[Path], list[str]]:
-    """Write the files into ``folder``; returns those that were made, those that were there and stay as they are, and
-    what is to be added to these for the destination.
+    """Write the files into ``folder``.
+
+    Returns those that were made, those that were there and stay as they are, and what is to be added to these for the
+    destination.
 
     Raises :class:`ConfigurationError` for a destination without a template, and where nothing can be written.
     """

@@ -51,7 +51,7 @@ class _InterruptedError(Exception):
     """What came of it says what it was."""
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     cls=_Commands,
     name="listrak",
     help="Listrak SMS in your warehouse.",
@@ -131,7 +131,7 @@ def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
                 out.print(line, highlight=False, markup=False)
         told["checks"] = checks
         if failed:
-            told |= {"status": "error", "message": failed[0].message}
+            told.update({"status": "error", "message": failed[0].message})
             raise SystemExit(int(failed[0].code))
 
 
@@ -224,12 +224,12 @@ def pull(
                 raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
-        told |= {"destination": warehouse.location, "dataset": dataset}
+        told.update({"destination": warehouse.location, "dataset": dataset})
         with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline:
             if forget_state:
                 forget(pipeline)
             found = pulled(pipeline, *(table or ()), **options)
-        told |= found.as_document()
+        told.update(found.as_document())
         if not as_json:
             for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
                 out.print(sentence, highlight=False, markup=False)
@@ -277,7 +277,7 @@ def status(
             told["message"] = " ".join(told["stale"]) or None
         if as_json:
             warehouse.check(pipeline)
-            told |= {"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline)
+            told.update({"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline))
             told["dlt_command"] = warehouse.dlt_command
             _fail_for(told.get("stale", ()))
             return

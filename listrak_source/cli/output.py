@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out: Console = Console(soft_wrap=True)
+err: Console = Console(stderr=True, soft_wrap=True)
 
 Destination = Annotated[
     str, typer.Option("--destination", "-d", help="Any dlt destination: duckdb, postgres, filesystem, snowflake …")
@@ -99,8 +99,10 @@ def cell(value: Any) -> str:
 
 
 def apart(before: str | None, after: str | None) -> tuple[str | None, str | None]:
-    """Two values that differ, so that a person sees how: blanks at an end, other white space, letters that look the
-    same. Such a value stands in quotes.
+    """Two values that differ, so that a person sees how.
+
+    They may differ in blanks at an end, in other white space, or in letters that look the same. Such a value stands in
+    quotes.
     """
     alike = before is not None and after is not None and _looks(before) == _looks(after)
     return _seen(before, alike), _seen(after, alike)

@@ -30,9 +30,10 @@ _WAYS = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])
 
 
 def end_when_told() -> None:
-    """Have SIGTERM and SIGHUP raise :class:`Terminated` in this process, once: who tells a process to end often tells
-    it twice, and what it does to end in order must not be cut short. ``nohup`` is left in force, and so is a shell that
-    lets what it runs in the background ignore Ctrl-C.
+    """Have SIGTERM and SIGHUP raise :class:`Terminated` in this process, once.
+
+    Who tells a process to end often tells it twice, and what it does to end in order must not be cut short. ``nohup``
+    is left in force, and so is a shell that lets what it runs in the background ignore Ctrl-C.
 
     Where an error would be lost, the signal comes again a moment later: in an import, which could end with a lock that
     nobody gives back, and in the functions that Python calls when an object goes.
@@ -157,6 +158,8 @@ def give_back() -> None:
 
 def limited(credentials: Any, **also: Any) -> dict[str, Any]:
     """DuckDB's resolved ``credentials``, within limits of ours unless they have a ``global_config`` of their own.
-    ``also`` goes before what a load is given, as :data:`PLANNING` does."""
+
+    ``also`` goes before what a load is given, as :data:`PLANNING` does.
+    """
     given = {name: credentials[name] for name in credentials.get_resolvable_fields()}
     return given | {"global_config": given["global_config"] or _DUCKDB | also}

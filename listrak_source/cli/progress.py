@@ -33,7 +33,7 @@ class StepProgress(Collector):
         self._load = 1
         self._lookups = _Lookups(console, every)
 
-    def update(
+    def update(  # noqa: PLR0917 - dlt's signature
         self,
         name: str,
         inc: int = 1,

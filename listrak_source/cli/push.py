@@ -35,7 +35,7 @@ from listrak_source.push.lock import prepare
 from listrak_source.push.refused_stops import told
 from listrak_source.push.store import Store
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="push",
     help="Write table differences to Listrak's contacts: planned first, applied once, checked by reading back.",
     no_args_is_help=True,
@@ -86,8 +86,9 @@ def plan(
     as_json: AsJson = False,
     to: Annotated[Path | None, typer.Option("--out", help="Write the plan, as JSON, to this file.")] = None,
 ) -> None:
-    """Show what an apply would send, and send nothing. Exit code 2 where there are changes, 0 where there are none, 1
-    for whatever is wrong.
+    """Show what an apply would send, and send nothing.
+
+    Exit code 2 where there are changes, 0 where there are none, 1 for whatever is wrong.
     """
     with saying("plan", name, as_json=as_json) as said:
         with session(name, file, Warehouse(destination, dataset)) as opened:

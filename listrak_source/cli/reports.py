@@ -114,8 +114,9 @@ def remarks(pipeline: dlt.Pipeline) -> list[str]:
 
 
 def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] | None:
-    """When the last complete walk began that came to its end, and by reason what it could not prove to have read; None
-    when there was none.
+    """When the last complete walk began that came to its end, and by reason what it could not prove to have read.
+
+    None when there was no such walk.
     """
     state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("walk")
     if not state:
@@ -170,8 +171,9 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
 
 
 def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
-    """What was read up to a moment that is longer ago than ``most``: a sentence for each such table, or one where no
-    people and no stops were ever read.
+    """Sentences about what was read up to a moment that is longer ago than ``most``.
+
+    One for each such table, or a single one where no people and no stops were ever read.
     """
     if not watermarks(pipeline):
         return ["No contacts and no opt-outs were ever read into this dataset; listrak pull reads them."]

@@ -23,7 +23,7 @@ def keep_people_out() -> None:
 @cache
 def _once() -> None:
     # Reports of errors and of what took how long alike: the latter name each request's path.
-    from sentry_sdk.scope import add_global_event_processor
+    from sentry_sdk.scope import add_global_event_processor  # noqa: PLC0415 - there only where Sentry is
 
     add_global_event_processor(lambda event, _: without_people(event))
 

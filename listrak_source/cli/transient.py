@@ -95,7 +95,7 @@ def is_full(error: BaseException) -> bool:
     return _state(error) == _FULL or (_is_of(error, *_DATABASES) and "No space left on device" in str(error))
 
 
-def _why(error: BaseException) -> str | None:
+def _why(error: BaseException) -> str | None:  # noqa: PLR0911 - a question each, the surest first
     """Why it passes, in some words; None where it does not, or nobody knows."""
     if state := _state(error):
         return next((why for begin, why in _STATES.items() if state.startswith(begin)), None)

@@ -42,7 +42,7 @@ from listrak_source.utc import made_utc
 
 __all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]
 
-log = logging.getLogger(__name__)
+log: logging.Logger = logging.getLogger(__name__)
 
 NAME = "listrak"
 DATASET = "listrak_sms"
@@ -118,8 +118,9 @@ class Warehouse:
 
     @contextmanager
     def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:
-        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run. ``limits`` are
-        DuckDB's, where it is one and a load's are too narrow.
+        """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run.
+
+        ``limits`` are DuckDB's, where it is one and a load's are too narrow.
 
         Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
         """
@@ -140,16 +141,19 @@ class Warehouse:
 
     @cached_property
     def scratch(self) -> Path:
-        """The folder with dlt's working directory for this warehouse on this machine. It is no place for others: it is
-        emptied, and dlt believes the watermarks that it finds there, whichever dataset they are of.
+        """The folder with dlt's working directory for this warehouse on this machine.
+
+        It is no place for others: it is emptied, and dlt believes the watermarks that it finds there, whichever dataset
+        they are of.
         """
         identity = f"{self.destination} {self.location} {self.dataset}"
         return Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
     @property
     def dlt_command(self) -> str | None:
-        """What dlt itself tells of the last pull on this machine, and has in place of ``trace`` (``info``, ``sync``);
-        None where there was none.
+        """What dlt itself tells of the last pull on this machine; None where there was none.
+
+        dlt has ``info`` and ``sync`` in place of ``trace``.
         """
         if not (self.scratch / NAME).is_dir():
             return None
@@ -189,8 +193,9 @@ class Warehouse:
 
 
 def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:
-    """Every setting of a resolved destination, as its arguments: dlt looks up what it is not given, in all places and
-    two dozen times a run.
+    """Every setting of a resolved destination, as its arguments.
+
+    dlt looks up what it is not given, in all places and two dozen times a run.
     """
     fields = config.get_resolvable_fields().items()
     return {name: config[name] for name, hint in fields if not is_hint_not_resolvable(hint)}

@@ -32,8 +32,9 @@ class Asking:
         self._collector = running().collector if is_loading() else None
 
     def begin(self, changed: int, asked: int = 0) -> None:
-        """The first lookup is about to be sent; so many ``changed`` contacts are known already, and so many were
-        ``asked`` about by another process.
+        """The first lookup is about to be sent.
+
+        So many ``changed`` contacts are known already, and so many were ``asked`` about by another process.
         """
         if self._has_begun or self._collector is None:
             return

@@ -33,8 +33,9 @@ _SHORT = 1000
 
 
 class NewFields:
-    """The columns of fields that the contract does not name, by table. A field keeps its column for good, in whatever
-    order fields come. Safe to use from several threads.
+    """The columns of fields that the contract does not name, by table.
+
+    A field keeps its column for good, in whatever order fields come. Safe to use from several threads.
     """
 
     def __init__(self, most: int = 100, known: Mapping[str, Mapping[str, str]] | None = None) -> None:

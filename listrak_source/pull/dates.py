@@ -1,5 +1,7 @@
-"""Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date. Nor is
-the last day that .NET has: either stands where no zone of a reader may move it, and most programs cannot read it.
+"""Dates of the API in UTC: they come as text without an offset, local to the account, and year one is no date.
+
+Nor is the last day that .NET has: either stands where no zone of a reader may move it, and most programs cannot read
+it.
 
 When summer time ends, an hour comes twice, and its dates do not tell which of the two they mean. A date that takes a
 consent back is read as the second, any other as the first: so no stop is stored earlier than it may have been said, and
@@ -21,8 +23,9 @@ from listrak_source.pull.tables import DATE, TEXT, TIMESTAMP
 def placed(
     column: pa.ChunkedArray, kind: pa.DataType, timezone: str, *, late: bool = False
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
-    """A column of text as ``DATE`` or ``TIMESTAMP``, and which of its rows hold something that is no date. In the hour
-    that comes twice it means the second one if it is ``late``.
+    """A column of text as ``DATE`` or ``TIMESTAMP``, and which of its rows hold something that is no date.
+
+    In the hour that comes twice it means the second one if it is ``late``.
 
     Those become null. The second is None where all rows can be read, which is the fast way.
     """

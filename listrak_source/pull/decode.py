@@ -60,8 +60,9 @@ class _LooksLikeDate(Exception):  # noqa: N818 - no error: the page is read once
 def page_decoder(
     table: Table, rejects: Rejects | None = None, given: Mapping[str, Any] | None = None
 ) -> Callable[[bytes], Page[pa.Table]]:
-    """A decoder for the client's paged reads: a page's bytes become a table with
-    :func:`~listrak_source.pull.records.record_schema` and, as text, whatever else the records carry.
+    """A decoder for the client's paged reads, which makes a table of a page's bytes.
+
+    The table has :func:`~listrak_source.pull.records.record_schema` and, as text, whatever else the records carry.
 
     Records that do not fit go to ``rejects``, with what is ``given`` of them by name, as ``from_records`` has it; they
     count as rows of the page all the same. The decoder raises :class:`ValueError` where the body is no page of the API,
@@ -98,8 +99,10 @@ def page_decoder(
 
 
 def _is_utf8(body: bytes) -> bool:
-    """Whether all of it is. Arrow's JSON reader does not check, its cast does: without a copy, and while other threads
-    run."""
+    """Whether all of it is.
+
+    Arrow's JSON reader does not check, its cast does: without a copy, and while other threads run.
+    """
     ends = pa.array([0, len(body)], pa.int32()).buffers()[1]
     try:
         pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(body)]).cast(TEXT)

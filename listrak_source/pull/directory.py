@@ -52,9 +52,9 @@ class Directory:
     """What our own clock said when :attr:`now` was asked for."""
 
     def __post_init__(self) -> None:
-        self.failures = Failures(self.client)
+        self.failures: Failures = Failures(self.client)
         """What else could not be read."""
-        self.hasher = Hasher(self.masks.salt)
+        self.hasher: Hasher = Hasher(self.masks.salt)
         """By what a record is known again."""
 
     def load(self, tables: frozenset[str]) -> None:
@@ -106,7 +106,7 @@ class Directory:
         for sender, records in found.items():
             missing = sorted(self.known.get(sender, set()) - {record["phoneListId"] for record in records})
             keys, given = [(sender, item) for item in missing], {"sender_code_id": sender}
-            records += self._by_themselves(keys, self.client.get_phone_list, LISTS, given)
+            records.extend(self._by_themselves(keys, self.client.get_phone_list, LISTS, given))
         flat = [record | {"sender": sender} for sender, records in found.items() for record in records]
         allowed = _allowed(flat, "phoneListId", self.settings.lists, "lists")
         return {
@@ -187,6 +187,7 @@ class Directory:
 
     def _records(self, pages: Iterator[Page[Any]], table: Table, key: str, given: dict[str, int]) -> list[Record]:
         """The records of all pages, each key once: a page that comes twice, a list that changes its status meanwhile.
+
         What has no key that can be read is set aside.
         """
         found = with_keys(each_record(pages), table, self.rejects, given)

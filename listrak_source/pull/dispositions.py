@@ -123,8 +123,10 @@ def merge_in_transactions(destination: AnyDestination) -> None:
 
 
 def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings) -> Dispositions:
-    """What fits a destination with these capabilities. Raises :class:`ConfigurationError` where nothing does, and dlt's
-    ``MissingDependencyException`` where a package for it is not installed.
+    """What fits a destination with these capabilities.
+
+    Raises :class:`ConfigurationError` where nothing does, and dlt's ``MissingDependencyException`` where a package for
+    it is not installed.
     """
     name, table_format = destination_type.rpartition(".")[2], settings.table_format or None
     supported = list(capabilities.supported_table_formats or ())

@@ -21,8 +21,10 @@ _VERSIONS = "_dlt_version"
 
 @contextmanager
 def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None) -> Iterator[None]:
-    """Hold the lease on some sender codes, or all of them, in the pipeline's warehouse, and look at it again before
-    each load. Raises :class:`~listrak_source.lease.TakenError` where somebody else has it, or has taken over.
+    """Hold the lease on some sender codes, or all of them, in the pipeline's warehouse.
+
+    It is looked at again before each load. Raises :class:`~listrak_source.lease.TakenError` where somebody else has it,
+    or has taken over.
     """
     with held(_lease_of(pipeline, sender_codes)) as lease, _before_each_load(pipeline, lease.renew):
         yield
@@ -87,8 +89,9 @@ def _prepare(pipeline: dlt.Pipeline) -> None:
 
 @contextmanager
 def _kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """While dlt loads into a DuckDB file, it is opened once, and nobody else gets in between; dlt itself opens and
-    writes it out for each step.
+    """While dlt loads into a DuckDB file, it is opened once, and nobody else gets in between.
+
+    dlt itself opens and writes it out for each step.
     """
     if pipeline.destination.destination_type != _DUCKDB:
         yield
@@ -99,8 +102,9 @@ def _kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
 
 @contextmanager
 def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iterator[None]:
-    """Call ``check`` when a package has been extracted and normalized, and is about to be loaded. What may not be
-    loaded is given up, with the state that goes with it.
+    """Call ``check`` when a package has been extracted and normalized, and is about to be loaded.
+
+    What may not be loaded is given up, with the state that goes with it.
     """
     load = pipeline.load
 

@@ -23,8 +23,9 @@ class Failures:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def skips(self, name: str, what: str, error: ListrakError) -> bool:
-        """Whether ``name`` alone has failed, and is left out from now on; False where the pull must stop. ``what`` says
-        what Listrak did not let: the contacts of list 7 be read.
+        """Whether ``name`` alone has failed, and is left out from now on; False where the pull must stop.
+
+        ``what`` says what Listrak did not let: the contacts of list 7 be read.
         """
         if not is_of_the_unit(error, self.client):
             return False

@@ -14,8 +14,10 @@ from listrak_source.pull.tables import REJECTED_ROWS, TABLES, Table
 
 
 def check(wanted: Collection[str], table_format: str | None = None) -> None:
-    """Raise :class:`ConfigurationError`, with all that is wrong, where a table that a pull writes to lacks a column of
-    its key: somebody has renamed the column, or the table is of somebody else. Call it before anything is read.
+    """Raise :class:`ConfigurationError` where a table that a pull writes to lacks a column of its key.
+
+    It says all that is wrong: somebody has renamed the column, or the table is of somebody else. Call it before
+    anything is read.
     """
     if not held.is_loading():
         return
@@ -27,8 +29,9 @@ def check(wanted: Collection[str], table_format: str | None = None) -> None:
 
 
 def check_format(dataset: str, tables: Mapping[str, Mapping[str, Any]], table_format: str | None) -> None:
-    """Raise :class:`ConfigurationError` where files are kept in another format than what dlt knows of ``tables``: each
-    would see its own rows alone.
+    """Raise :class:`ConfigurationError` where files are kept in another format than what dlt knows of ``tables``.
+
+    Each format would see its own rows alone.
     """
     known = {
         one.get("table_format")

@@ -152,8 +152,10 @@ def has_rows(table: Table) -> bool:
 
 
 def is_ours(table: Table) -> bool:
-    """Whether the table is there, and the running pipeline knows of it. If it does not, the rows are of a first load
-    that was killed: dlt learns of a table by what it is handed, so no row may be left out.
+    """Whether the table is there, and the running pipeline knows of it.
+
+    If it does not, the rows are of a first load that was killed: dlt learns of a table by what it is handed, so no row
+    may be left out.
     """
     return bool(columns_of(table)) and table.name in _this_load().ours
 
@@ -174,8 +176,9 @@ def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
 
 
 def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
-    """By table: the columns that are really there, of the tables that are; nothing where the destination is no database
-    that tells them in milliseconds.
+    """By table: the columns that are really there, of the tables that are.
+
+    Nothing where the destination is no database that tells them in milliseconds.
     """
     asked = _this_load().asked
     if running().destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
@@ -205,8 +208,9 @@ def at_once() -> Iterator[None]:
 
 @contextmanager
 def one_connection() -> Iterator[None]:
-    """Ask all that is asked of a server by one connection: to connect takes a second in some warehouses. A DuckDB file
-    is closed after each question all the same, for nobody else can read it while it is open.
+    """Ask all that is asked of a server by one connection: to connect takes a second in some warehouses.
+
+    A DuckDB file is closed after each question all the same, for nobody else can read it while it is open.
     """
     if not is_loading() or running().destination.destination_type == _IN_A_FILE:
         yield
@@ -287,8 +291,9 @@ def _this_load() -> _Load:
 
 
 def whole(rows: pa.Table, table: Table, **instead: pa.Scalar) -> pa.Table:
-    """Rows as the warehouse holds them, to be written again (a merge replaces whole rows): without dlt's own columns,
-    in the types that we declare, and with other values in some columns.
+    """Rows as the warehouse holds them, to be written again: a merge replaces whole rows.
+
+    They come without dlt's own columns, in the types that we declare, and with other values in some columns.
     """
     columns = {name: rows[name] for name in rows.column_names if not name.startswith("_dlt")}
     columns |= {name: pa.repeat(value, rows.num_rows) for name, value in instead.items()}

@@ -62,6 +62,7 @@ class ContactDates(Kept):
         super().__init__(CONTACTS, ("subscribe_date", "unsubscribe_date"))
 
     def fill(self, rows: pa.Table, *scope: int) -> pa.Table:
+        """Fill rows as the parent does; a consent holds until its ``unsubscribe_date`` only where it was taken back."""
         filled = super().fill(rows, *scope)
         index = filled.schema.get_field_index("unsubscribe_date")
         until = pc.if_else(filled["opted_out"], filled["unsubscribe_date"], pa.scalar(None, TIMESTAMP))

@@ -32,8 +32,10 @@ def keys_of(rows: pa.Table) -> pa.Array:
 
 
 def phone_keys(phones: pa.ChunkedArray) -> pa.Array:
-    """Phone numbers as integers: exact for plain digits, leading zeros included; a hash below zero for any other text,
-    which never meets a plain number's; null for null.
+    """Phone numbers as integers.
+
+    Plain digits are exact, leading zeros included. Any other text is a hash below zero, which never meets a plain
+    number's. Null is null.
     """
     plain = pc.and_(pc.ascii_is_decimal(phones), pc.less_equal(pc.binary_length(phones), _DIGITS))
     if pc.all(plain, skip_nulls=False, min_count=0).as_py():

@@ -33,8 +33,10 @@ TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", 
 
 
 class Loads:
-    """What goes into one load after the other. Between them the walk waits where it stands, in memory; if the process
-    ends, another one goes on from what the last load's state says.
+    """What goes into one load after the other.
+
+    Between them the walk waits where it stands, in memory; if the process ends, another one goes on from what the last
+    load's state says.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,19 +45,21 @@ class Loads:
         self._steps: Iterator[Step] | None = None
 
     def look(self, wanted: frozenset[str], changed: Collection[str] = ()) -> None:
-        """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak. Raises
-        :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings. Of tables whose rows
-        the caller ``changed`` on their way nobody knows how many arrive.
+        """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak.
+
+        Raises :class:`~listrak_source.api.ConfigurationError` where the rows there are of other settings. Of tables
+        whose rows the caller ``changed`` on their way nobody knows how many arrive.
         """
         if not self._waits(wanted):
             progress.drop_older()
             progress.check_masks(Masks.of(self.settings).mark)
             progress.check_zone(self.settings.timezone)
-            self.vouched = Vouched(wanted, frozenset(changed))
+            self.vouched: Vouched = Vouched(wanted, frozenset(changed))
 
     def next(self, wanted: frozenset[str], written: Dispositions, *, is_sample: bool = False) -> Iterator[Batch]:
-        """Yield the rows of the load that runs now, for the ``wanted`` tables. Before, :meth:`look`. Of a sample only
-        some may be taken, page by page: no state moves.
+        """Yield the rows of the load that runs now, for the ``wanted`` tables.
+
+        Before, :meth:`look`. Of a sample only some may be taken, page by page: no state moves.
         """
         plan, begun = self._go_on(wanted, written)
         self.vouched.have_made_again()

@@ -73,6 +73,7 @@ class LookedUp:
 
     @property
     def is_whole(self) -> bool:
+        """Whether all was told of this person."""
         return self.is_known and not self.refused and not self.failed
 
 
@@ -96,8 +97,10 @@ def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
 def look_up(
     people: Iterable[Person], directory: Directory, tables: frozenset[str], count: Callable[[int], None]
 ) -> Iterator[Answers]:
-    """Yield rows for the wanted ``tables`` about ``people``, read side by side. ``count`` is told of so many more
-    people who were asked about. Who is not there any more has no rows; whom Listrak refuses to tell of is set aside.
+    """Yield rows for the wanted ``tables`` about ``people``, read side by side.
+
+    ``count`` is told of so many more people who were asked about. Who is not there any more has no rows; whom Listrak
+    refuses to tell of is set aside.
     """
     details, subscriptions = asked_for(tables)
 
@@ -170,8 +173,10 @@ def _asked_by(client: ListrakClient, person: Person, phone: str, details: bool, 
 
 
 def _under(phone: str, contact: dict[str, Any]) -> dict[str, Any]:
-    """A contact under the number that was asked for, so that every table joins: in the contact's own form, if it is the
-    same number."""
+    """A contact under the number that was asked for, so that every table joins.
+
+    It keeps its own form, if it is the same number.
+    """
     written = as_phone(contact.get(PHONE_FIELD))
     same = written is not None and canonical(written) == canonical(phone)
     return {**contact, PHONE_FIELD: written if same else phone}

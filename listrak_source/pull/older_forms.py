@@ -15,8 +15,10 @@ from listrak_source.pull.tables import OPT_OUTS, Table
 
 
 def replaced(rows: pa.Table, table: Table, seen: Callable[[Table, pa.Table], pa.Array]) -> pa.Table:
-    """Keys of ``table`` with the mark of those instead of which a walk has seen another: the same person in the one
-    form of a number, or another stop of the same person. ``seen`` tells that of keys.
+    """Keys of ``table`` with the mark of those instead of which a walk has seen another.
+
+    The other is the same person in the one form of a number, or another stop of the same person. ``seen`` tells that of
+    keys.
     """
     if PHONE not in rows.column_names:
         return rows

@@ -99,8 +99,9 @@ class Once:
         return len(ordered) - int(again)
 
     def count_either(self, group: str, other: str) -> int:
-        """How many different keys at least one of two groups has written, where a group has none twice; the ``other``
-        one is the small one.
+        """How many different keys at least one of two groups has written, where a group has none twice.
+
+        The ``other`` one is the small one.
         """
         first, second = self._written.get(group, []), self._written.get(other, [])
         both = self.has_keys(group, pa.chunked_array(second, KEY).combine_chunks()) if first and second else None

@@ -67,6 +67,7 @@ class Pending:
 
     @property
     def began(self) -> datetime:
+        """When the pull began."""
         return datetime.fromisoformat(self.now)
 
     def save(self) -> None:

@@ -72,15 +72,15 @@ class Plan:
     def __post_init__(self) -> None:
         settings = self.directory.settings
         self._marks: dict[tuple[str, str], datetime | None] = {}
-        self.zone = pendulum.timezone(settings.timezone)
-        self.ahead = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
+        self.zone: pendulum.Timezone = pendulum.timezone(settings.timezone)
+        self.ahead: timedelta = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
-        self.overlap = pendulum.duration(hours=settings.overlap)
-        self.looks_up = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
-        self.asks_subscriptions = self.looks_up and SUBSCRIPTIONS.name in self.wanted
-        self.asks_everyone = self.looks_up and settings.lookups == "all"
-        self.complete = settings.full or self.asks_everyone
-        self.read_again_from = since(self.now, self.overlap, self.zone)
+        self.overlap: pendulum.Duration = pendulum.duration(hours=settings.overlap)
+        self.looks_up: bool = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
+        self.asks_subscriptions: bool = self.looks_up and SUBSCRIPTIONS.name in self.wanted
+        self.asks_everyone: bool = self.looks_up and settings.lookups == "all"
+        self.complete: bool = settings.full or self.asks_everyone
+        self.read_again_from: datetime = since(self.now, self.overlap, self.zone)
         """The local midnight from which the next pull reads again."""
         # Opt-outs alone need no lists.
         needs_lists = bool(self.wanted & (LISTED | LOOKED_UP))
@@ -149,8 +149,9 @@ class Plan:
             self.whole += states
 
     def changes_from(self, unit: Unit) -> datetime:
-        """The local midnight from which the unit's stream is read again. A first pull reads the last days in windows
-        too: so the next one knows what it sees there again.
+        """The local midnight from which the unit's stream is read again.
+
+        A first pull reads the last days in windows too: so the next one knows what it sees there again.
         """
         return self._start(unit) or self.read_again_from
 
@@ -212,8 +213,9 @@ class Plan:
         return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
-        """Up to where a reader had read the unit's stream; None where nobody knows: it was never read, or by a clock
-        that was ahead, and still is from where we are.
+        """Up to where a reader had read the unit's stream; None where nobody knows.
+
+        Nobody knows where it was never read, or was read by a clock that was ahead, and still is from where we are.
         """
         # Of each window it is asked again.
         place = (reader, unit.stream)

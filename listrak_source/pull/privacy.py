@@ -45,8 +45,8 @@ class Masks:
 
     def __init__(self, hash_columns: Iterable[str] = (), drop_columns: Iterable[str] = (), key: str = "") -> None:
         """Raises :class:`ConfigurationError` for columns that cannot be masked so, and for a key that does not do."""
-        self.hashed = _columns("hash_columns", hash_columns, (PHONE, *DROPPABLE))
-        self.dropped = _columns("drop_columns", drop_columns, DROPPABLE)
+        self.hashed: frozenset[str] = _columns("hash_columns", hash_columns, (PHONE, *DROPPABLE))
+        self.dropped: frozenset[str] = _columns("drop_columns", drop_columns, DROPPABLE)
         if both := self.hashed & self.dropped:
             raise ConfigurationError(
                 f"sources.listrak: {', '.join(sorted(both))} cannot be in both hash_columns and drop_columns"
@@ -85,8 +85,9 @@ class Masks:
         return hmac.new(self._key, b"record_hash of listrak-source", "sha256").hexdigest() if self._key else ""
 
     def table(self, table: Table) -> Table:
-        """The table as it is written: hashed columns are text, dropped ones are gone. A hashed phone number takes its
-        other form along.
+        """The table as it is written: hashed columns are text, dropped ones are gone.
+
+        A hashed phone number takes its other form along.
         """
         if not (self.hashed | self.dropped) & set(table.schema.names):
             return table
@@ -99,8 +100,9 @@ class Masks:
         return replace(table, columns=columns)
 
     def records(self, records: pa.Table) -> pa.Table:
-        """Records with the API's field names, masked. A hashed phone number has ``RAW_PHONE`` beside it, to ask
-        for it.
+        """Records with the API's field names, masked.
+
+        A hashed phone number has ``RAW_PHONE`` beside it, to ask for it.
         """
         masked = self._masked(records.column_names)
         if not masked:

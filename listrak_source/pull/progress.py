@@ -55,8 +55,9 @@ def advance(readers: Iterable[str], stream: str, now: datetime, *, doubtful: boo
 
 
 def read_once_from(readers: Iterable[str], stream: str) -> datetime | str | None:
-    """From when on only one pull has read ``stream`` for any of the readers, or :data:`THE_BEGINNING`; None where that
-    is not kept.
+    """From when on only one pull has read ``stream`` for any of the readers; None where that is not kept.
+
+    It may be :data:`THE_BEGINNING`.
     """
     kept = [before for reader in readers if (before := _watermarks(reader, _BEFORE).get(stream)) is not None]
     if not kept:
@@ -93,8 +94,9 @@ def sender_codes(table: str) -> set[str]:
 
 
 def values_apart() -> str:
-    """The last load that has written profile values and not their contacts, whose hashes do not know of it; empty where
-    there was none.
+    """The last load that has written profile values and not their contacts; empty where there was none.
+
+    The hashes of those contacts do not know of it.
     """
     found: str = dlt.current.resource_state(CONTACT_PROFILE_VALUES.name).get("apart", "")
     return found
@@ -117,8 +119,9 @@ def note_fields(columns: dict[str, dict[str, str]]) -> None:
 
 
 def drop_older() -> None:
-    """Drop what an earlier version has kept in the state: which rows it had seen, which it had set aside, and which it
-    had not found.
+    """Drop what an earlier version has kept in the state.
+
+    That is which rows it had seen, which it had set aside, and which it had not found.
     """
     state = dlt.current.source_state()
     state.pop("remembered", None)
@@ -130,8 +133,10 @@ def drop_older() -> None:
 
 
 def check_masks(mark: str) -> None:
-    """Note the masks of this pull, by their mark. Raises :class:`ConfigurationError` if the last pull had others:
-    what it wrote in clear would stay, and what it hashed with another key would join nothing.
+    """Note the masks of this pull, by their mark.
+
+    Raises :class:`ConfigurationError` if the last pull had others: what it wrote in clear would stay, and what it
+    hashed with another key would join nothing.
     """
     state = dlt.current.source_state()
     state.setdefault("masks", "" if places() else mark)
@@ -148,8 +153,10 @@ def check_masks_of(state: Mapping[str, Any], mark: str) -> None:
 
 
 def check_zone(zone: str) -> None:
-    """Note the time zone of this pull. Raises :class:`ConfigurationError` if what is stored was placed in another:
-    dates are parts of keys, and each row and event would stand there twice.
+    """Note the time zone of this pull.
+
+    Raises :class:`ConfigurationError` if what is stored was placed in another: dates are parts of keys, and each row
+    and event would stand there twice.
     """
     state = dlt.current.source_state()
     state.setdefault("timezone", zone)
@@ -166,8 +173,9 @@ def check_zone_of(state: Mapping[str, Any], zone: str) -> None:
 
 
 def restore(before: Mapping[str, Any], *, has_values: bool) -> None:
-    """Have the state be as it was ``before``, but for what the rows that came since are written with; whether profile
-    values are among them counts too.
+    """Have the state be as it was ``before``, but for what the rows that came since are written with.
+
+    Whether profile values are among them counts too.
     """
     state = dlt.current.source_state()
     kept = {name: state[name] for name in (*MARKS, "looked_up", "fields") if name in state}
@@ -191,8 +199,9 @@ def note_remarks(remarks: Iterable[str]) -> None:
 
 
 def note_unread(told: Mapping[str, Any], *, attempted: Iterable[str], partial: bool) -> None:
-    """Record what this pull could not read (see ``Failures.told``). What an earlier pull could not read stays noted
-    where this one has not tried it, being ``partial``.
+    """Record what this pull could not read (see ``Failures.told``).
+
+    What an earlier pull could not read stays noted where this one has not tried it, being ``partial``.
     """
     state = dlt.current.source_state()
     tried = {*attempted, *told}
@@ -208,8 +217,9 @@ def note_clocks(theirs: datetime, ours: datetime) -> None:
 
 
 def was_ahead(theirs: datetime, ours: datetime) -> timedelta:
-    """By how much Listrak's clock was ahead when the last pull read it, as far as ours can tell: less time has gone by
-    on it since than on ours. Nothing where that is within an hour.
+    """By how much Listrak's clock was ahead when the last pull read it, as far as ours can tell.
+
+    It was ahead where less time has gone by on it since than on ours. Nothing where that is within an hour.
     """
     noted = dlt.current.source_state().get("clocks")
     if not noted:

@@ -25,6 +25,7 @@ from listrak_source.pull.tables import (
     TABLES,
     TRANSACTIONAL_MESSAGES,
 )
+from listrak_source.settings import Settings
 
 PEOPLE = (CONTACTS, CONTACT_PROFILE_VALUES, SUBSCRIPTIONS)
 """The tables that have rows of a contact as a whole."""
@@ -42,8 +43,8 @@ class Proof:
     def __init__(self, plan: Plan, pending: Pending) -> None:
         self.plan = plan
         self.pending = pending
-        self.settings = plan.directory.settings
-        self.doubts = self._doubts()
+        self.settings: Settings = plan.directory.settings
+        self.doubts: dict[str, str] = self._doubts()
         """Streams and tables of which nothing is marked, and why."""
 
     def scopes(self) -> dict[str, str]:

@@ -72,8 +72,9 @@ def from_groups(
 
 
 def with_keys(records: Iterable[Any], table: Table, rejects: Rejects, given: Mapping[str, Any]) -> list[Any]:
-    """The records that can be told by their key, as they came but for the key, which has its type; the others go to
-    ``rejects``.
+    """The records that can be told by their key, as they came but for the key, which has its type.
+
+    The others go to ``rejects``.
     """
     fitting = _Fitting(table, rejects)
     found = []
@@ -180,8 +181,9 @@ def _as_table(rows: list[dict[str, Any]], schema: pa.Schema, known: Collection[s
 
 
 def _folded(rows: list[dict[str, Any]], names: list[str], known: Collection[str]) -> dict[str, None]:
-    """The first of the names; what rows have beyond those goes into :data:`OTHERS`. A name that may mean a column of
-    ours is among the first: that column may be masked.
+    """The first of the names; what rows have beyond those goes into :data:`OTHERS`.
+
+    A name that may mean a column of ours is among the first: that column may be masked.
     """
 
     def is_first(name: str) -> bool:

@@ -37,10 +37,11 @@ class Rejects:
         without: Collection[str] = (),
         bounds: Bounds | None = None,
     ) -> None:
-        """``bounds`` say what of a record is too much. Nothing is kept of ``without``, names of tables and of fields of
-        records: who left them out may have to.
+        """``bounds`` say what of a record is too much.
+
+        Nothing is kept of ``without``, names of tables and of fields of records: who left them out may have to.
         """
-        self.bounds = bounds or Bounds()
+        self.bounds: Bounds = bounds or Bounds()
         self._mask = mask
         self._without = without
         self._lock = Lock()

@@ -83,8 +83,9 @@ class Removals:
         return pc.is_in(keys_of(rows.select(table.key)), value_set=self._marked.get(table.name, _NONE))
 
     def left(self) -> Iterator[pa.Table]:
-        """Rows of ``seen_keys`` with what was not found and is not marked, for the next walk; none where there was
-        nothing, and nothing before.
+        """Rows of ``seen_keys`` with what was not found and is not marked, for the next walk.
+
+        None where there was nothing, and nothing before.
         """
         keys = self._unmarked()
         if keys or self._before.load_id:

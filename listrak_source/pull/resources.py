@@ -53,8 +53,9 @@ class TableResource(DltResource):
     def add_limit(
         self, max_items: int | None = None, max_time: float | None = None, count_rows: bool | None = False
     ) -> TableResource:
-        """Take so many Arrow tables, at the most, or rows with ``count_rows``, for so many seconds. A pull that is
-        limited moves no watermark: the next one reads the same.
+        """Take so many Arrow tables, at the most, or rows with ``count_rows``, for so many seconds.
+
+        A pull that is limited moves no watermark: the next one reads the same.
         """
         # An event that is dropped while its row is loaded would be told by no later pull.
         kind = _Counted if self.name == CONSENT_EVENTS.name else LimitItem
@@ -87,8 +88,10 @@ class TableResource(DltResource):
         return any(isinstance(step, _CHANGES) for step in self._pipe.steps)
 
     def _of_tables(self, what: str, given: Callable[..., Any], then: Callable[[Any, pa.Table], Any], own: Any) -> Any:
-        """``given``, and a sentence where it was meant for rows. What the pull tells of itself comes along with a
-        table, and passes as it is: ``own`` says what that is for this step.
+        """``given``, and a sentence where it was meant for rows.
+
+        What the pull tells of itself comes along with a table, and passes as it is: ``own`` says what that is for this
+        step.
         """
         takes_meta = len(signature(given).parameters) > 1
 
@@ -126,9 +129,10 @@ class TableResource(DltResource):
 
 
 def where(column: str, wanted: Any) -> Callable[[pa.Table], pa.Table | None]:
-    """Return a function for ``add_map`` that keeps the rows in whose ``column`` stands ``wanted``: a value, or a
-    function that says of each value whether it is. A row that is left out later stays in the warehouse as it was: so
-    filter by nothing that changes, and never by consent.
+    """Return a function for ``add_map`` that keeps the rows in whose ``column`` stands ``wanted``.
+
+    ``wanted`` is a value, or a function that says of each value whether it is. A row that is left out later stays in
+    the warehouse as it was: so filter by nothing that changes, and never by consent.
 
     >>> source = listrak_sms()  # doctest: +SKIP
     >>> source.contacts.add_map(where("postal_code", "10001"))  # doctest: +SKIP
@@ -201,8 +205,9 @@ class Hints:
         del self._known[resource.name][1:-1]
 
     def check(self, resource: DltResource, schema: Schema) -> None:
-        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's, for the ``resource`` or
-        for all of the ``schema``.
+        """Raise :class:`ConfigurationError` where the caller has set what is not the caller's.
+
+        It looks at the ``resource`` and at all of the ``schema``.
         """
         if resource.name not in self._known:
             raise ConfigurationError(

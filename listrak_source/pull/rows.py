@@ -49,6 +49,7 @@ from listrak_source.pull.tables import (
 from listrak_source.pull.telling import Telling
 from listrak_source.pull.unchanged import Unchanged
 from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit, place_of
+from listrak_source.settings import Settings
 
 OPT_OUT_KEY = ("phone_number", "opt_out_date")
 STANDING = ("phone_number", "phone_list_id")
@@ -60,12 +61,12 @@ class Rows:
     def __init__(self, plan: Plan, doubted: Collection[str] = (), loads: Sequence[str] = ()) -> None:
         """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it."""
         self.plan = plan
-        self.settings = plan.directory.settings
-        self.once = Once()
+        self.settings: Settings = plan.directory.settings
+        self.once: Once = Once()
         """What this pull has seen, by group."""
         self._asked = Once()
         """Who was looked up, or is about to be."""
-        self.again = Once()
+        self.again: Once = Once()
         """Who is to be looked up by the next pull too, by sender code."""
         senders = sorted({unit.sender_code_id for unit in plan.streams.values()})
         self.unchanged: Unchanged | None = None
@@ -100,8 +101,9 @@ class Rows:
                 self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
 
     def news(self, unit: Unit, records: pa.Table) -> pa.Table:
-        """The records of a window that the warehouse does not hold as the window shows them: contacts with another
-        hash, memberships that this same window has not placed, stops with another date.
+        """The records of a window that the warehouse does not hold as the window shows them.
+
+        Those are contacts with another hash, memberships that this same window has not placed, stops with another date.
         """
         if records.num_rows == 0:
             self._note_shown_in(unit, pa.array([], INTEGER))
@@ -155,9 +157,11 @@ class Rows:
         return found
 
     def newer(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> Sequence[ContactUnit] | None:
-        """What is still to be asked of a list's ``days``, after they were read as one: those that are newer than the
-        oldest on which somebody is held whom they show, who may be back since. None where there is news already, that
-        is, where anything is shown that the warehouse does not hold as any of the days would show it.
+        """What is still to be asked of a list's ``days``, after they were read as one.
+
+        Those are the days that are newer than the oldest on which somebody is held whom they show, who may be back
+        since. None where there is news already, that is, where anything is shown that the warehouse does not hold as
+        any of the days would show it.
         """
         if records.num_rows == 0:
             self._note_shown_in(span, pa.array([], INTEGER))
@@ -319,8 +323,9 @@ class Rows:
             self._shown.note(unit.sender_code_id, records, opted_out=unit.opted_out)
 
     def looked_up(self, answers: Answers) -> Batch:
-        """The rows that lookups brought, with what they tell of consents. Those people are not written from a list too;
-        who was asked for and not told of is.
+        """The rows that lookups brought, with what they tell of consents.
+
+        Those people are not written from a list too; who was asked for and not told of is.
         """
         batch = self._with_stops(answers.batch)
         found = batch.get(CONTACTS.name)
@@ -420,9 +425,11 @@ class Rows:
         return self._wanted({CONTACTS.name: pa.concat_tables(parts)}) if parts else {}
 
     def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
-        """Who of a list must be asked one by one: everyone; or those of whom a complete walk finds dates and
-        subscriptions in the warehouse, and those whom Listrak shows as reachable here though they said stop: they came
-        back, or they stand among the opt-outs too.
+        """Who of a list must be asked one by one.
+
+        That is everyone. Or it is those of whom a complete walk finds dates and subscriptions in the warehouse, and
+        those whom Listrak shows as reachable here though they said stop: they came back, or they stand among the
+        opt-outs too.
         """
         if not self.plan.looks_up:
             return records.slice(0, 0)
@@ -490,8 +497,10 @@ class Rows:
         }
 
     def _contacts_group(self, unit: ContactUnit) -> str:
-        """Whose contacts are written once. Who was written as reachable and then stopped is written again: the merge
-        lets the stop win. Without such a merge the stop waits for the next pull, to which it is new.
+        """Whose contacts are written once.
+
+        Who was written as reachable and then stopped is written again: the merge lets the stop win. Without such a
+        merge the stop waits for the next pull, to which it is new.
         """
         twice = unit.opted_out and self.plan.keeps_the_stop
         return stopped_contacts_of(unit.sender_code_id) if twice else contacts_of(unit.sender_code_id)

@@ -56,6 +56,7 @@ def unmarked(load_id: str) -> dict[str, pa.Array]:
 
 def left_unmarked(keys: Mapping[str, pa.Array], load_id: str, before: str) -> Iterator[pa.Table]:
     """Rows with the keys that a complete walk leaves, by group, and those that take away what older ones have left.
+
     What the load ``before`` has brought stays until this one has come in: killed in between, the next walk needs it.
     """
     task = UNMARKED + running().pipeline_name
@@ -104,6 +105,7 @@ def emptied(tasks: Collection[str], but: str = "") -> Iterator[pa.Table]:
 
 def clear(pipeline: dlt.Pipeline, *, after_walk: bool) -> None:
     """The last load of a pull has come in: take away what it has kept, and after a walk what earlier ones have left.
+
     Where that fails, the next pull does.
     """
     tasks, left_by = has_seen(pipeline), unmarked_by(pipeline) if after_walk else None

@@ -69,10 +69,31 @@ def shape(
     ``rejects``; who says stop is kept as well, without that date. Without ``rejects`` such a date raises
     :class:`ValueError`, which names the field, and records without a whole key are left out, and the log says so.
     """
-    columns: dict[str, Any] = {}
-    unread: dict[str, pa.ChunkedArray] = {}
     bounds = rejects.bounds if rejects else Bounds()
     records = folded(records, table, bounds)
+    columns, unread = _columns(records, table, timezone, given)
+    if unread and rejects is None:
+        raise ValueError("; ".join(unread))
+    if table.name == OPT_OUTS.name:
+        columns["opt_out_reason"] = _reason_names(columns["opt_out_reason"])
+        # Part of the key, so never empty: an opt-out without a date keeps a word of ours for that.
+        columns["opt_out_date"] = pc.fill_null(columns["opt_out_date"], pa.scalar(NO_DATE, TIMESTAMP))
+    fields = [column.arrow for column in table.columns]
+    new = bounds.fields.columns(table, _new_fields(records, table)) | {OTHERS: OTHER_FIELDS}
+    for name in records.column_names:
+        if name in new:
+            columns[new[name]] = records[name]
+            fields.append(pa.field(new[name], TEXT))
+    rows = _that_fit(pa.table(columns), records, table, given, unread=unread, rejects=rejects)
+    return rows.cast(pa.schema(fields))
+
+
+def _columns(
+    records: pa.Table, table: Table, timezone: str, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, pa.ChunkedArray]]:
+    """The columns of ``table`` by name; and by what is wrong with a date, in which records it is."""
+    columns: dict[str, Any] = {}
+    unread: dict[str, pa.ChunkedArray] = {}
     for column in table.columns:
         if column is PHONE_RAW and WRITTEN in records.column_names:
             columns[column.name] = records[WRITTEN]
@@ -86,20 +107,7 @@ def shape(
                 unread[f"{column.source}: not a date"] = wrong
         else:
             columns[column.name] = records[column.source]
-    if unread and rejects is None:
-        raise ValueError("; ".join(unread))
-    if table.name == OPT_OUTS.name:
-        columns["opt_out_reason"] = _reason_names(columns["opt_out_reason"])
-        # Part of the key, so never empty: an opt-out without a date keeps a word of ours for that.
-        columns["opt_out_date"] = pc.fill_null(columns["opt_out_date"], pa.scalar(NO_DATE, TIMESTAMP))
-    fields = [column.arrow for column in table.columns]
-    new = bounds.fields.columns(table, _new_fields(records, table)) | {OTHERS: OTHER_FIELDS}
-    for name in records.column_names:
-        if name in new:
-            columns[new[name]] = records[name]
-            fields.append(pa.field(new[name], TEXT))
-    rows = _that_fit(pa.table(columns), records, table, given, unread, rejects)
-    return rows.cast(pa.schema(fields))
+    return columns, unread
 
 
 def folded(records: pa.Table, table: Table, bounds: Bounds) -> pa.Table:
@@ -118,6 +126,7 @@ def _that_fit(
     records: pa.Table,
     table: Table,
     given: Mapping[str, Any],
+    *,
     unread: dict[str, pa.ChunkedArray],
     rejects: Rejects | None,
 ) -> pa.Table:
@@ -142,8 +151,9 @@ def _that_fit(
 
 
 def _says_stop(rows: pa.Table, table: Table) -> pa.ChunkedArray:
-    """Which rows take a consent back. They are kept whatever else is wrong with them: an opt-out that is missed is a
-    message to someone who said stop.
+    """Which rows take a consent back.
+
+    They are kept whatever else is wrong with them: an opt-out that is missed is a message to someone who said stop.
     """
     if table.name == OPT_OUTS.name:
         return _any([], rows.num_rows, otherwise=True)
@@ -205,8 +215,9 @@ def profile_values(
 
 
 def _names_each_once(phones: pa.ChunkedArray, lists: pa.ListArray) -> bool:
-    """Whether no contact has two values of one field, as almost always: told by numbers alone, in a tenth of the time
-    that it takes to look at each phone number.
+    """Whether no contact has two values of one field, as almost always.
+
+    It is told by numbers alone, in a tenth of the time that it takes to look at each phone number.
     """
     fields = pc.struct_field(pc.list_flatten(lists), "segmentationFieldId")
     keys = phone_keys(phones)

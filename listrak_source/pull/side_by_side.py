@@ -19,7 +19,7 @@ class _Stopped(Exception):  # noqa: N818 - no error: it ends a worker whose resu
     pass
 
 
-def side_by_side(readers: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:
+def side_by_side(readers: Iterable[Callable[[], Iterator[T]]], workers: int) -> Iterator[T]:  # noqa: C901 - its two helpers share the queue and the end
     """Run ``readers`` on at most ``workers`` threads and yield their results as they come.
 
     Each reader's own results keep their order. The first error of any reader stops the others and is raised here, when

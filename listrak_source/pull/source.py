@@ -26,9 +26,11 @@ from listrak_source.settings import resolve
 
 
 @dlt.source(name="listrak_sms", section="listrak", max_table_nesting=0)
-def listrak_sms(**options: Any) -> Iterable[DltResource]:
-    """Listrak SMS as tables: sender codes, lists, contacts, profile values, memberships, opt-outs, subscriptions, and
-    the consent events that they tell of.
+def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915 - dlt's resources share it
+    """Return the dlt source: Listrak SMS as tables.
+
+    The tables are sender codes, lists, contacts, profile values, memberships, opt-outs, subscriptions, and the consent
+    events that they tell of.
 
     ``options`` are those of :class:`~listrak_source.settings.Settings`; what is not given comes from dlt's
     configuration, under ``sources.listrak``, or another section: ``listrak_sms.clone(section="brand_a")``. Select some

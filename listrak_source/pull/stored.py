@@ -70,8 +70,10 @@ def check() -> None:
 
 
 def forget(pipeline: dlt.Pipeline) -> bool:
-    """Forget how far pulls have come: the next begins from the beginning. All rows stay, and so does what is the same
-    for all of them (masks, time zone) where that can still be read. Returns whether there was anything to forget.
+    """Forget how far pulls have come: the next begins from the beginning.
+
+    All rows stay, and so does what is the same for all of them (masks, time zone) where that can still be read. Returns
+    whether there was anything to forget.
     """
     with pipeline.destination_client() as opened:
         client = cast("Any", opened)
@@ -90,8 +92,9 @@ def forget(pipeline: dlt.Pipeline) -> bool:
 
 
 def prune(pipeline: dlt.Pipeline) -> None:
-    """Now and then remove all but the newest :data:`COPIES` of this pipeline's state, where there is a database. dlt
-    restores from the newest one whose load has ended.
+    """Now and then remove all but the newest :data:`COPIES` of this pipeline's state, where there is a database.
+
+    dlt restores from the newest one whose load has ended.
     """
     if pipeline.destination.destination_type == FILESYSTEM or pipeline.state["_state_version"] % EVERY:
         return

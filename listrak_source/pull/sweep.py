@@ -8,7 +8,7 @@ walk. What the walk has seen, and whether that is proved, is told in ``walks``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from itertools import chain
@@ -57,6 +57,7 @@ from listrak_source.pull.tables import (
 )
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit
 from listrak_source.pull.windows import EVERYTHING, Window, since
+from listrak_source.settings import Settings
 
 _HANDED = "was_handed"
 """A column beside a contact's key: whether the walk has seen it all the same, on no list."""
@@ -86,8 +87,8 @@ class Sweep:
         self.pending = pending
         self._rows = rows
         self._once = rows.once
-        self.settings = plan.directory.settings
-        self.moved = Once()
+        self.settings: Settings = plan.directory.settings
+        self.moved: Once = Once()
         """Who moved since the walk began, by sender code."""
         self._unproved: dict[str, str] = {}
         """Streams and tables of which nothing is marked, and why."""
@@ -108,31 +109,41 @@ class Sweep:
             self._unproved = proof.doubts
             scopes = proof.scopes()
             lacking = {name: list(self._not_found(TABLES[name], scope)) for name, scope in scopes.items()}
+        self._judge(lacking, scopes)
+        self._removals.decide()
+        for name, scope in scopes.items():
+            yield from self._marked(TABLES[name], scope)
+        yield from self._untold()
+        yield {WALKS.name: self._walks()}
+
+    def _judge(self, lacking: Mapping[str, Iterable[pa.Table]], scopes: Mapping[str, str]) -> None:
+        """Hand over what was not found, table by table, to be judged: whom no list shows counts for the next tables."""
         for name, parts in lacking.items():
             table = TABLES[name]
-            if table in PEOPLE[1:] and self._unlisted:
-                parts = list(self._not_found(table, scopes[name]))
-            for rows in parts:
+            again = table in PEOPLE[1:] and self._unlisted
+            for rows in list(self._not_found(table, scopes[name])) if again else parts:
                 gone = self._removals.judge(table, rows)
                 if "phone_number" in table.key:
                     self._gone_people[name].update(gone["phone_number"].to_pylist())
                 if table is CONTACTS:
                     for (sender,), part in by_group(gone.filter(gone[_HANDED]), ["sender_code_id"]):
                         self._unlisted.add(str(sender), phone_keys(part["phone_number"]))
-        self._removals.decide()
-        for name, scope in scopes.items():
-            table = TABLES[name]
-            for rows in self._gone(table, scope):
-                self._streams += _streams_of(table, rows)
-                batch = {table.name: rows}
-                if CONSENT_EVENTS.name in self.plan.wanted:
-                    batch[CONSENT_EVENTS.name] = events.of_removed(table, rows, self.plan.now)
-                yield batch
+
+    def _marked(self, table: Table, scope: str) -> Iterator[Batch]:
+        """The rows of a table that are gone, with the events that tell so."""
+        for rows in self._gone(table, scope):
+            self._streams += _streams_of(table, rows)
+            batch = {table.name: rows}
+            if CONSENT_EVENTS.name in self.plan.wanted:
+                batch[CONSENT_EVENTS.name] = events.of_removed(table, rows, self.plan.now)
+            yield batch
+
+    def _untold(self) -> Iterator[Batch]:
+        """Events of memberships that were marked before, and of which none tells."""
         if {LIST_MEMBERSHIPS.name, CONSENT_EVENTS.name} <= self.plan.wanted and columns_of(CONSENT_EVENTS):
             for rows in held(_UNTOLD) if REMOVED_AT.name in columns_of(LIST_MEMBERSHIPS) else ():
                 marked = whole(rows, LIST_MEMBERSHIPS)
                 yield {CONSENT_EVENTS.name: events.of_removed(LIST_MEMBERSHIPS, marked, self.plan.now)}
-        yield {WALKS.name: self._walks()}
 
     def kept(self) -> Iterator[pa.Table]:
         """Rows of ``seen_keys``: what is not marked. What the walk has kept itself is needed until this load is in."""
@@ -167,8 +178,9 @@ class Sweep:
             yield from self._new()
 
     def _new(self) -> Iterator[tuple[Unit, pa.Table]]:
-        """Whom the walk did not see in the last days when it began. The setting may name another time zone than the
-        account's, and then dates do not tell who moved.
+        """Whom the walk did not see in the last days when it began.
+
+        The setting may name another time zone than the account's, and then dates do not tell who moved.
         """
         shown = [unit for unit in self._rows.shown if self.plan.is_read_again(unit)]
         opt_outs = [unit for unit in shown if isinstance(unit, OptOutUnit)]

@@ -34,6 +34,7 @@ class Column:
 
     @property
     def arrow(self) -> pa.Field:
+        """The Arrow field; a key is never null."""
         return pa.field(self.name, self.type, nullable=not self.key)
 
 
@@ -58,10 +59,12 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
+        """The Arrow schema of the columns, in their order."""
         return pa.schema([column.arrow for column in self.columns])
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The names of the key's columns."""
         return tuple(column.name for column in self.columns if column.key)
 
     def resource_hints(self) -> dict[str, Any]:

@@ -87,8 +87,9 @@ class Telling:
         return self._after_the_latest(unit, rows) if unit.window.start and rows.num_rows else rows
 
     def _after_the_latest(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
-        """Memberships in a window, without those that a later event tells of already. Where a later event tells of an
-        end, nobody knows when in the window they began anew: no start of it is told.
+        """Memberships in a window, without those that a later event tells of already.
+
+        Where a later event tells of an end, nobody knows when in the window they began anew: no start of it is told.
         """
         latest = self._consents.latest_among(unit.sender_code_id, rows["phone_number"])
         latest = latest.filter(pc.equal(latest["phone_list_id"], unit.phone_list_id)).drop_columns("phone_list_id")
@@ -135,8 +136,10 @@ class Telling:
         return events.of_contacts(both.filter(later), self._plan.now, events.OPTED_IN)
 
     def _back_on_lists(self, rows: pa.Table, sender_code_id: int, latest: pa.Table) -> pa.Table:
-        """Events of subscriptions that hold since no date that Listrak tells: they are known to have ended later than
-        they began (who comes back on one list is back on the others too, since their old dates), or have no date.
+        """Events of subscriptions that hold since no date that Listrak tells.
+
+        They are known to have ended later than they began (who comes back on one list is back on the others too, since
+        their old dates), or have no date.
         """
         here = pc.and_(
             pc.equal(rows["sender_code_id"], sender_code_id), pc.equal(rows["subscription_state"], "Subscribed")

@@ -70,10 +70,12 @@ class Unchanged:
         *,
         everybody: bool,
     ) -> None:
-        """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it: whose
+        """Read what the warehouse holds of what a pull may write.
+
+        ``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it: whose
         membership they have written may still have to be looked up. What ``values_hash`` says counts in rows of loads
-        after ``values_from``. With ``everybody`` a table is read at the first question about it; else each question
-        is about the people whom it names.
+        after ``values_from``. With ``everybody`` a table is read at the first question about it; else each question is
+        about the people whom it names.
         """
         self._scope = f"sender_code_id IN ({', '.join(map(str, senders)) or 'NULL'})"
         self._hasher = hasher
@@ -94,8 +96,9 @@ class Unchanged:
             self._know_memberships(people)
 
     def contacts(self, rows: pa.Table, *, in_any_form: bool = False) -> pa.Array:
-        """Which contacts are there with the same hash, as booleans; and with the same form of their number, unless
-        ``in_any_form``.
+        """Which contacts are there with the same hash, as booleans.
+
+        Their numbers must have the same form too, unless ``in_any_form``.
         """
         self._know_contacts(rows)
         found = self._once.has_keys("records", _record_keys(rows))
@@ -126,8 +129,9 @@ class Unchanged:
         return self._unless_due(rows, self._once.has_keys(_placed(stream), keys_of(rows.select(_PLACED))))
 
     def told(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
-        """Of which memberships, of those that are there, the latest consent event tells the same, as booleans: none
-        where only some people are asked about.
+        """Of which memberships, of those that are there, the latest consent event tells the same, as booleans.
+
+        None where only some people are asked about.
         """
         if not self._everybody or not self._is_there(CONSENT_EVENTS):
             return pa.repeat(pa.scalar(False), rows.num_rows)
@@ -274,8 +278,9 @@ class Unchanged:
 
 
 def _there(table: Table) -> str:
-    """The condition for rows that count: alive, and of a load that has come in as a whole. Of one that was killed some
-    tables may be there, and others, with the events that go with them, not.
+    """The condition for rows that count: alive, and of a load that has come in as a whole.
+
+    Of one that was killed some tables may be there, and others, with the events that go with them, not.
     """
     return f"{alive(table)} AND _dlt_load_id IN (SELECT load_id FROM _dlt_loads WHERE status = 0)"  # noqa: S608
 

@@ -47,6 +47,7 @@ class ContactUnit:
 
     @property
     def no_records(self) -> pa.Table:
+        """A table without rows, of what is read."""
         return record_schema(CONTACTS).empty_table()
 
     def pages(
@@ -75,23 +76,28 @@ class OptOutUnit:
 
     @property
     def stream(self) -> str:
+        """The stream whose watermark this unit moves."""
         return f"opt_outs/{self.sender_code_id}"
 
     @property
     def name(self) -> str:
+        """This unit's name within its stream."""
         return "opt-outs"
 
     @property
     def title(self) -> str:
+        """What is read, for people."""
         return f"opt-outs of sender code {self.sender_code_id}"
 
     @property
     def no_records(self) -> pa.Table:
+        """A table without rows, of what is read."""
         return record_schema(OPT_OUTS).empty_table()
 
     def pages(
         self, client: ListrakClient, count: int, cursor: str | None = None, rejects: Rejects | None = None
     ) -> Iterator[Page[pa.Table]]:
+        """The pages from ``cursor`` on; None is the beginning. Records that do not fit go to ``rejects``."""
         return client.list_opt_outs(
             self.sender_code_id,
             start_date=self.window.ask_from,

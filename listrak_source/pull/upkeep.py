@@ -43,8 +43,9 @@ def analyze(pipeline: dlt.Pipeline) -> None:
 
 
 def heal() -> None:
-    """Move what has no date out of the year one, once for each dataset: most programs cannot read it west of Greenwich,
-    and a stop without a date would stand there twice.
+    """Move what has no date out of the year one, once for each dataset.
+
+    Most programs cannot read it west of Greenwich, and a stop without a date would stand there twice.
 
     On files it stays: the next complete walk marks those stops as removed, beside the ones that it writes.
     """

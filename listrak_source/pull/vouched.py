@@ -68,12 +68,14 @@ class Vouched:
             )
         held.leave_out(name for name, lost in self.lacking.items() if lost & _asked_for(_table(name)))
         every = (*self._tables, *of_the_pull)
-        self.short = {table.name: short for table in every if (short := self._short(table))}
+        self.short: dict[str, set[str]] = {table.name: short for table in every if (short := self._short(table))}
         """By table: the sender codes of which rows are gone."""
 
     def goes_on(self, handed: Mapping[str, Mapping[str, int]]) -> None:
-        """Take over what earlier loads of the same pull have handed over. Not of what may come twice: nobody knows how
-        often other processes have handed over the same. What they have loaded is counted as there.
+        """Take over what earlier loads of the same pull have handed over.
+
+        Not of what may come twice: nobody knows how often other processes have handed over the same. What they have
+        loaded is counted as there.
         """
         self._handed = {name: Counter(counts) for name, counts in handed.items() if name not in _MAY_COME_TWICE}
 
@@ -88,8 +90,10 @@ class Vouched:
                 counts[str(sender["values"])] += sender["counts"].as_py()
 
     def save(self, contacts: Mapping[int, int]) -> dict[str, dict[str, int]]:
-        """Keep in the state how many rows there are at the least once the running load has come in; returns what was
-        handed over. ``contacts`` says how many different ones were, for one that stops meanwhile comes twice.
+        """Keep in the state how many rows there are at the least once the running load has come in.
+
+        Returns what was handed over. ``contacts`` says how many different ones were, for one that stops meanwhile comes
+        twice.
         """
         self._handed[CONTACTS.name] = Counter({str(sender): count for sender, count in contacts.items()})
         for table in self._tables:
@@ -127,8 +131,9 @@ class Vouched:
         return told
 
     def have_made_again(self) -> None:
-        """Have the running load make the tables and columns that it writes to and that are not there: dlt makes them
-        only where its schema has changed.
+        """Have the running load make the tables and columns that it writes to and that are not there.
+
+        dlt makes them only where its schema has changed.
         """
         for name in self.lacking:
             known: dict[str, Any] = dlt.current.source().schema.tables.get(name, {})  # type: ignore[assignment]
@@ -150,8 +155,9 @@ class Vouched:
 
 
 def spare_consents() -> None:
-    """Keep the consent events, whatever ``refresh`` says, unless their resource was named: no second reading of
-    Listrak tells again what was seen once.
+    """Keep the consent events, whatever ``refresh`` says, unless their resource was named.
+
+    No second reading of Listrak tells again what was seen once.
     """
     state = held.package_state()
     if not any(state.get(kind) for kind in _DROPPED):
@@ -206,8 +212,9 @@ def _found(tables: list[Table]) -> tuple[Counts, dict[str, set[str]]]:
 
 
 def _counted(tables: list[Table], columns: Mapping[str, Iterable[str]]) -> Counts:
-    """The rows by table and sender code, in one query. It names every column, which costs nothing, so that it fails
-    where one is gone.
+    """The rows by table and sender code, in one query.
+
+    It names every column, which costs nothing, so that it fails where one is gone.
     """
     parts = []
     for table in tables:

@@ -43,6 +43,7 @@ from listrak_source.pull.small import SmallTables
 from listrak_source.pull.tables import SUBSCRIPTIONS
 from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
 from listrak_source.pull.windows import FIRST_SMS, Window
+from listrak_source.settings import Settings
 
 TOGETHER = 40_000
 """Rows of lists that are worked on together, about."""
@@ -77,17 +78,17 @@ class Walk:
     def __init__(self, plan: Plan, pending: Pending) -> None:
         self.plan = plan
         self.pending = pending
-        self.rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
-        self.small = SmallTables(plan, self.rows.unchanged)
-        self.settings = plan.directory.settings
-        self.asking = Asking(plan)
+        self.rows: Rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
+        self.small: SmallTables = SmallTables(plan, self.rows.unchanged)
+        self.settings: Settings = plan.directory.settings
+        self.asking: Asking = Asking(plan)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
         self.news: Counter[Unit] = Counter()
         """By unit: how many of its records were new."""
-        self.goes_on = bool(pending.loads)
+        self.goes_on: bool = bool(pending.loads)
         """Whether another process began this pull."""
-        self.asked = 0
+        self.asked: int = 0
         """Who was asked about by another process."""
         pending.moved_over |= self.goes_on
         if self.goes_on:
@@ -196,9 +197,11 @@ class Walk:
                 yield Step({}, 0, reading.unit, reading.position)
 
     def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
-        """The readings, some at a time: who was written before is looked for among a million keys, which costs the same
-        for one page as for ten; and lookups of the next people wait for the last. They are a tenth of a load's work at
-        the most, for another process would have to read them again.
+        """The readings, some at a time.
+
+        Who was written before is looked for among a million keys, which costs the same for one page as for ten; and
+        lookups of the next people wait for the last. They are a tenth of a load's work at the most, for another process
+        would have to read them again.
         """
         each = LOOKUP if self.plan.asks_everyone else 1
         most = min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10) // each
@@ -237,8 +240,10 @@ class Walk:
     # reading
 
     def _new(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Table]]:
-        """What is read of windows, and of that what is new. Windows are many and small, and a question to the warehouse
-        costs more than a small window does: some are asked about together.
+        """What is read of windows, and of that what is new.
+
+        Windows are many and small, and a question to the warehouse costs more than a small window does: some are asked
+        about together.
         """
         for reading in self._asked_about(self._read_in_order(units)):
             new = self.rows.news(reading.unit, reading.records)
@@ -246,8 +251,10 @@ class Walk:
             yield reading, new
 
     def _loud(self, units: list[ContactUnit]) -> Iterator[list[ContactUnit]]:
-        """The windows that must be read one by one, by half, the second when the first was read: not those of a list
-        where a page of all of them together holds nothing new. Most lists are quiet on most days, and cost one request.
+        """The windows that must be read one by one, by half, the second when the first was read.
+
+        Those of a list are left out where a page of all of them together holds nothing new. Most lists are quiet on
+        most days, and cost one request.
         """
         for opted_out in (False, True):
             half = [unit for unit in units if unit.opted_out is opted_out]
@@ -325,8 +332,10 @@ class Walk:
     def _read(
         self, units: list[AnyUnit], *, goes_on: bool = False, pages: int | None = None
     ) -> Iterator[Reading[AnyUnit]]:
-        """Read units side by side. With ``goes_on`` from where an earlier load of this pull left them. With ``pages``,
-        so many of each at the most, and one that fails has no reading: another question may do.
+        """Read units side by side.
+
+        With ``goes_on`` from where an earlier load of this pull left them. With ``pages``, so many of each at the most,
+        and one that fails has no reading: another question may do.
         """
         found, count = self.plan.directory, self.settings.page_size
         readers = []

@@ -51,6 +51,7 @@ class Window:
 
     @property
     def ask_to(self) -> datetime | None:
+        """The end to ask for; None where the window is open."""
         return None if self.is_open else self.end
 
     def halves(self, latest: datetime) -> tuple[Window, Window] | None:

@@ -77,8 +77,10 @@ def move(pipeline: dlt.Pipeline, zone: str, was: str | None = None) -> dict[str,
 
 
 def spans(old: ZoneInfo, new: ZoneInfo, first: datetime, last: datetime, *, late: bool) -> Iterator[_Span]:
-    """By how much the UTC of a local time changes that was placed in ``old`` and is to be in ``new``, from ``first`` to
-    ``last``. It changes when either zone does, so only such days are looked at by the quarter of an hour.
+    """By how much the UTC of a local time changes that was placed in ``old`` and is to be in ``new``.
+
+    It is told from ``first`` to ``last``. It changes when either zone does, so only such days are looked at by the
+    quarter of an hour.
     """
 
     def shift(at: datetime) -> int:

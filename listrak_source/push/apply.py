@@ -38,13 +38,14 @@ class Outcome:
 
 
 def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bool = False) -> Run:
-    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back. ``only_stops`` leaves
-    the rest of it to a later plan.
+    """Write a plan's intent into the ledger; ``undoes`` is the run whose values it brings back.
+
+    ``only_stops`` leaves the rest of it to a later plan.
     """
     sync, run_id = plan.sync, f"{int(time()):x}-{uuid4().hex[:6]}"
     changes, creates = diff.changes_of(sync), diff.creates_of(sync)
 
-    def note(operation: str, target: str, before: str, after: str, source: str, number: str = "NULL") -> None:
+    def note(operation: str, target: str, before: str, after: str, source: str, *, number: str = "NULL") -> None:
         store.run(
             "INSERT INTO push_changes (run_id, operation, sender_code_id, phone_number, phone_number_raw, row_key, "
             f"file_number, target, before_value, after_value, status) SELECT {text(run_id)}, '{operation}', "
@@ -79,7 +80,7 @@ def begin(store: Store, plan: Plan, *, undoes: str | None = None, only_stops: bo
         )
         some = [plan.targets[index] for index in file.group.targets]
         for index, target in zip(file.group.targets, some, strict=True):
-            note(IMPORT, target.id, f"before_{index}", f"after_{index}", placed, str(file.number))
+            note(IMPORT, target.id, f"before_{index}", f"after_{index}", placed, number=str(file.number))
         ledger.add_file(
             store, run_id, file.number, described(some), contacts=file.contacts, size=file.size, sha256=file.sha256
         )

@@ -33,8 +33,9 @@ _NO_PHONE = {Form.FLOAT, Form.BOOLEAN, Form.OTHER, *_TIMES}
 
 
 def checked(store: Store, client: ListrakClient, sync: Sync) -> tuple[list[Target], list[str]]:
-    """The targets of a sync's columns, and what is wrong with it, in sentences. Raises ``ListrakError`` where Listrak
-    cannot be asked.
+    """The targets of a sync's columns, and what is wrong with it, in sentences.
+
+    Raises ``ListrakError`` where Listrak cannot be asked.
     """
     targets, problems = at_listrak(client, sync)
     types, unread = columns.found(store, sync)

@@ -60,6 +60,7 @@ class Stored:
 
     @property
     def form(self) -> Form:
+        """The form in which values of this name are usual: told by the title."""
         return next((form for form, names in _FORMS.items() if re.fullmatch(names, self.title)), Form.TEXT)
 
 
@@ -79,8 +80,9 @@ def of(store: Store, sync: Sync) -> dict[str, Stored]:
 
 
 def found(store: Store, sync: Sync, hidden: str = "") -> tuple[dict[str, Stored], list[str]]:
-    """The types of those columns that the table has, by name; and what is wrong, in sentences. ``hidden`` is a column
-    that is not the user's.
+    """The types of those columns that the table has, by name; and what is wrong, in sentences.
+
+    ``hidden`` is a column that is not the user's.
     """
     try:
         return of(store, sync), []
@@ -99,8 +101,10 @@ def found(store: Store, sync: Sync, hidden: str = "") -> tuple[dict[str, Stored]
 
 
 def as_text(store: Store, column: str, stored: Stored, kind: Kind = Kind.TEXT) -> str:
-    """SQL for the values of the column of this name, as text: numbers in their shortest form, moments as the local time
-    of the store's zone. What no text can say (NaN, infinity) is null. ``kind`` is that of the field it goes to.
+    """SQL for the values of the column of this name, as text.
+
+    Numbers stand in their shortest form, moments as the local time of the store's zone. What no text can say (NaN,
+    infinity) is null. ``kind`` is that of the field it goes to.
     """
     value = name(column)
     text = f"CAST({value} AS TEXT)"
@@ -124,8 +128,10 @@ def _finite(text: str, form: Form) -> str:
 
 
 def _in_zone(store: Store, moment: str, *, is_day: bool) -> str:
-    """SQL for the text of a moment: the local time there. What is meant as a day is told by its midnight, in UTC or
-    there; another time of day tells no day, and the text is one that fits no date.
+    """SQL for the text of a moment: the local time there.
+
+    What is meant as a day is told by its midnight, in UTC or there; another time of day tells no day, and the text is
+    one that fits no date.
     """
     utc = _UTC.get(store.dialect, "CAST({} AS TIMESTAMP)").format(moment)
     local = f"CAST({utc} + {offset_sql(utc, store.zone)} * INTERVAL '1 second' AS TEXT)"

@@ -60,8 +60,9 @@ def shared(client: ListrakClient, sync: Sync, targets: list[Target], others: Ite
 
 
 def found(store: Store, sync: Sync, both: Iterable[Shared]) -> list[Conflict]:
-    """Where rows of two syncs are about one contact, and want different values. Another sync whose table cannot be read
-    is left out: its own check says so.
+    """Where rows of two syncs are about one contact, and want different values.
+
+    Another sync whose table cannot be read is left out: its own check says so.
     """
     conflicts: list[Conflict] = []
     for one in both:

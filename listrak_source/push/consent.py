@@ -45,8 +45,9 @@ def refused_by_list(records: Iterable[Mapping[str, Any]], *, taken_off_by_us: bo
 
 
 def opted_out(contact: Mapping[str, Any]) -> bool | None:
-    """Whether a contact is opted out, as Listrak tells it; None where it does not say so in a word that we know. Where
-    it says so twice a stop wins.
+    """Whether a contact is opted out, as Listrak tells it; None where it does not say so in a word that we know.
+
+    Where it says so twice a stop wins.
     """
     told = {str(value).casefold() for name, value in contact.items() if name.casefold() == "optedout"}
     if told & {"true", "1"}:

@@ -16,23 +16,28 @@ from listrak_source.push.values import canonical, is_said, of_table, same, usual
 
 
 def changes_of(sync: Sync) -> str:
-    """The table of changes: ``row_key``, ``phone_number``, ``phone_number_raw`` (as Listrak writes it, where that is
-    another form), and for each target ``n`` canonical values, ``before_n`` and ``after_n``. The latter is null where
-    nothing changes, empty where the field is emptied.
+    """The table of changes.
+
+    Its columns are ``row_key``, ``phone_number``, ``phone_number_raw`` (as Listrak writes it, where that is another
+    form), and for each target ``n`` canonical values, ``before_n`` and ``after_n``. The latter is null where nothing
+    changes, empty where the field is emptied.
     """
     return f"push_changes_{sync.name}"
 
 
 def creates_of(sync: Sync) -> str:
-    """The table of people to be created: ``row_key``, ``phone_number``, ``phone_number_raw`` (null), and for each
-    target ``after_n``.
+    """The table of people to be created.
+
+    Its columns are ``row_key``, ``phone_number``, ``phone_number_raw`` (null), and for each target ``after_n``.
     """
     return f"push_creates_{sync.name}"
 
 
 def stops_of(sync: Sync) -> str:
-    """The table of people who said stop and are not opted out at Listrak: ``row_key``, ``phone_number``,
-    ``phone_number_raw``, and ``is_known``: 1 for a contact, 0 for whom Listrak does not have as far as is known.
+    """The table of people who said stop and are not opted out at Listrak.
+
+    Its columns are ``row_key``, ``phone_number``, ``phone_number_raw``, and ``is_known``: 1 for a contact, 0 for whom
+    Listrak does not have as far as is known.
     """
     return f"push_stops_{sync.name}"
 
@@ -97,7 +102,8 @@ def run(store: Store, sync: Sync, targets: list[Target]) -> None:
     rejects.make(store, rejected_of(sync), compared, targets, may_create=may_create, on_record=on_record)
     if stop is not None:
         refused_stops.again(store, sync, targets[stop].column.name, stops_of(sync), rejected_of(sync))
-    rejects.tried(store, sync, targets, rejected_of(sync), changes_of(sync), creates_of(sync), stops_of(sync))
+    tables = {"changes": changes_of(sync), "creates": creates_of(sync), "stops": stops_of(sync)}
+    rejects.tried(store, sync, targets, rejected_of(sync), **tables)
     store.run(f"DELETE FROM {changes_of(sync)} WHERE NOT {changed}")
     store.run(f"DROP TABLE {compared}")
 
@@ -128,9 +134,11 @@ def _wanted_anew(target: Target, index: int) -> str:
 
 
 def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
-    """The table of all rows with which something is to be done, by name: rows as ``wanted`` tells them, who they are at
-    Listrak (``phone_number``, ``phone_number_raw``, ``opted_out``; null where nobody is), ``says_stop``, for each
-    target ``n`` whether what it says does not fit (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
+    """The table of all rows with which something is to be done, by name.
+
+    It has rows as ``wanted`` tells them, who they are at Listrak (``phone_number``, ``phone_number_raw``,
+    ``opted_out``; null where nobody is), ``says_stop``, for each target ``n`` whether what it says does not fit
+    (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
     """
     table = f"push_compared_{sync.name}"
     rows, twins = wanted.make(store, sync, targets)

@@ -46,8 +46,9 @@ class Written:
 
 
 def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> Iterator[pa.Table]:
-    """The rows of a group of planned changes: phone number, as Listrak writes it, and what is sent for each of its
-    fields.
+    """The rows of a group of planned changes.
+
+    Each is the phone number, as Listrak writes it, and what is sent for each of its fields.
     """
     cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
     query = f"SELECT phone_number, phone_number_raw, {cells} FROM {changes_of(sync)} WHERE {group.condition}"
@@ -70,17 +71,18 @@ def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Ite
 def _as_written(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
     """The rows, in the order of their phone numbers, with these as Listrak writes them."""
     for rows in batches:
-        raw = rows["phone_number_raw"]
+        raw, written = rows["phone_number_raw"], rows
         if raw.null_count < len(raw):
-            rows = rows.set_column(0, "phone_number", pc.coalesce(raw, rows["phone_number"]))
-        yield rows.drop_columns(["phone_number_raw"])
+            written = rows.set_column(0, "phone_number", pc.coalesce(raw, rows["phone_number"]))
+        yield written.drop_columns(["phone_number_raw"])
 
 
 def write(
     batches: Iterator[pa.Table], targets: list[Target], folder: Path, most: int | None = None
 ) -> Iterator[Written]:
-    """Write rows as files, one after the other; each is cut before it has more bytes than ``most``, :data:`MAX_FILE`
-    unless told otherwise.
+    """Write rows as files, one after the other.
+
+    Each is cut before it has more bytes than ``most``, :data:`MAX_FILE` unless told otherwise.
 
     A file of one contact holds its row twice: a sister product of Listrak's refuses files of a single row.
     """

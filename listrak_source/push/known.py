@@ -12,9 +12,10 @@ from listrak_source.push.targets import CREATED, Target
 
 
 def of(store: Store, sync: Sync, targets: list[Target]) -> str:
-    """SQL for one row per contact of the sender code: ``phone_number``, ``phone_number_raw`` where Listrak writes it
-    otherwise, ``phone`` for comparing, ``opted_out``, and for each target ``n`` but a stop what is held, ``held_n``:
-    text, as it came.
+    """SQL for one row per contact of the sender code.
+
+    Its columns are ``phone_number``, ``phone_number_raw`` where Listrak writes it otherwise, ``phone`` for comparing,
+    ``opted_out``, and for each target ``n`` but a stop what is held, ``held_n``: text, as it came.
     """
     pulled, joins = _pulled(store, sync, targets)
     columns = "".join(f", {sql} AS pulled_{index}" for index, sql in pulled.items())

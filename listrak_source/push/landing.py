@@ -82,8 +82,10 @@ def land(store: Store, sync: Sync, targets: list[Target]) -> None:
 
 
 def set_aside(store: Store, file: Path, reasons: str, path: Path) -> dict[str, int]:
-    """Write the rows of a file that the table ``reasons`` names (``row_key``, ``column_name``, ``reason``) to ``path``,
-    Parquet: as they came, with ``reject_column`` and ``reject_reason``. No file where there are none.
+    """Write the rows of a file that the table ``reasons`` names to ``path``, as Parquet.
+
+    ``reasons`` has ``row_key``, ``column_name`` and ``reason``. The rows are written as they came, with
+    ``reject_column`` and ``reject_reason``. No file where there are none.
 
     Returns how many there are, by column and reason.
     """

@@ -70,8 +70,9 @@ def _once(say: Callable[[str], None]) -> Callable[[str], None]:
 
 
 def _taken_off_by_us(work: Work) -> set[tuple[str, str]]:
-    """Whom of this run's people push itself has taken off a list, and nobody since as far as is known: numbers as
-    Listrak writes them, and targets.
+    """Whom of this run's people push itself has taken off a list, and nobody since as far as is known.
+
+    The rows are numbers as Listrak writes them, and targets.
     """
     return _of_run(work, f"push_confirmed AS p ON p.confirmed_value = '{OFF}'")
 

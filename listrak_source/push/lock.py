@@ -87,8 +87,10 @@ def prepare(store: Store) -> None:
 
 
 def _connection(store: Store) -> tuple[Connect, bool]:
-    """A lease works over connections of its own, and its heart beats by itself. In DuckDB it has the store's, which
-    keeps all other processes from the file."""
+    """A lease works over connections of its own, and its heart beats by itself.
+
+    In DuckDB it has the store's, which keeps all other processes from the file.
+    """
     if store.dialect == "duckdb" or store.another is None:
         return (lambda: nullcontext(store)), False
     return store.another, True

@@ -102,8 +102,9 @@ def carry_out(work: Work, operation: str, targets: list[Target], act: Act) -> No
 
 
 def _confirmed(work: Work, ask: Callable[[str], Came], phones: list[str], outcomes: list[Came]) -> list[Came]:
-    """The outcomes of stops, where one answer that there is nobody is not believed: who is not found is asked for once
-    more, and whom a pull has brought is a stop that is not carried out.
+    """The outcomes of stops, where one answer that there is nobody is not believed.
+
+    Who is not found is asked for once more, and whom a pull has brought is a stop that is not carried out.
     """
     missing = [phone for phone, came in zip(phones, outcomes, strict=True) if came.status == NOT_FOUND]
     if not missing:
@@ -147,7 +148,7 @@ def _is_of_one(error: ListrakError, operation: str, work: Work) -> bool:
     return (operation == STOP or not is_locked) and is_of_the_unit(error, work.client)
 
 
-def _status_of(error: ListrakError, operation: str) -> str | None:
+def _status_of(error: ListrakError, operation: str) -> str | None:  # noqa: PLR0911 - an outcome for each kind
     """How a change stands after an error; None where the error is not of this one contact."""
     match error:
         case NotFoundError():

@@ -33,8 +33,9 @@ def stripped(text: str) -> str:
 
 
 def plain(text: str, digits: str | None = None) -> str:
-    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise. It is the
-    rule of :mod:`listrak_source.api.phones`.
+    """SQL for the number of the SQL expression ``text``, where it is a plain American one; null otherwise.
+
+    It is the rule of :mod:`listrak_source.api.phones`.
 
     ``digits`` is the name of what :func:`stripped` has made of it, where a query has it: it is made once then.
     """
@@ -53,8 +54,9 @@ def may_be_one(text: str) -> str:
 
 
 def is_nobodys(number: str) -> str:
-    """SQL: the number of the SQL expression ``number``, in its one form, is American and can be nobody's: no area code
-    and no exchange begins with 0 or 1.
+    """SQL: the number of the SQL expression ``number``, in its one form, is American and can be nobody's.
+
+    No area code and no exchange begins with 0 or 1.
     """
     return f"REGEXP_MATCHES({number}, '^1([01]|[0-9]{{3}}[01])[0-9]*$')"
 

@@ -66,6 +66,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
         return not any(self.counts.values())
 
     def over_budget(self) -> list[str]:

@@ -91,8 +91,9 @@ def value_of(contact: Mapping[str, Any], lists: Mapping[int, str], target: Targe
 
 
 def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: str) -> None:
-    """Look people up, and settle their changes that fulfil ``where``: confirmed, mismatched, not found, waiting, or
-    skipped where Listrak does not answer.
+    """Look people up, and settle their changes that fulfil ``where``.
+
+    A change is then confirmed, mismatched, not found, waiting, or skipped where Listrak does not answer.
     """
     store, run, numbers = work.store, work.run, iter(phones)
     while some := list(islice(numbers, TOGETHER)):
@@ -153,8 +154,9 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
 
 
 def holds(target: Target, read: str, wanted: str) -> str:
-    """SQL: what was ``read`` means the same as what was ``wanted``; empty is as nothing. What an earlier version has
-    planned may be in an older form.
+    """SQL: what was ``read`` means the same as what was ``wanted``; empty is as nothing.
+
+    What an earlier version has planned may be in an older form.
     """
     forms = (f"COALESCE({same(canonical(one, target.kind), target.kind)}, '')" for one in (read, wanted))
     return " = ".join(forms)
@@ -197,8 +199,10 @@ def looked_up(
     with_lists: bool = False,
     workers: int = 1,
 ) -> Iterator[Found]:
-    """Look people up, side by side. ``written`` is how Listrak writes their numbers, where it does so otherwise. Raises
-    ``ListrakError`` where Listrak answers for nobody; whom alone it does not answer for holds up nobody else.
+    """Look people up, side by side.
+
+    ``written`` is how Listrak writes their numbers, where it does so otherwise. Raises ``ListrakError`` where Listrak
+    answers for nobody; whom alone it does not answer for holds up nobody else.
     """
 
     def ask(phone: str) -> Found:

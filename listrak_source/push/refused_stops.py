@@ -86,9 +86,10 @@ def settle(store: Store, run: ledger.Run) -> None:
 
 
 def again(store: Store, sync: Sync, column: str, stops: str, rejected: str) -> None:
-    """Put refused stops into the table ``stops`` of a sync again, and take waived ones out, into the table
-    ``rejected``. A waiver lasts as long as its row says stop; a stop that a pull has found carried out, or its contact
-    gone, is forgotten.
+    """Put refused stops into the table ``stops`` of a sync again, and take waived ones out.
+
+    Those go into the table ``rejected``. A waiver lasts as long as its row says stop; a stop that a pull has found
+    carried out, or its contact gone, is forgotten.
     """
     of_sender = f"{TABLE}.sender_code_id = {sync.sender_code_id}"
     # Listrak has answered for a contact that it refuses after a walk has missed it: that one is there.

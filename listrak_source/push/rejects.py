@@ -53,8 +53,9 @@ def is_unfit(target: Target, said: str, value: str) -> str:
 
 
 def collect(store: Store, table: str, rows: str, reasons: Iterable[tuple[str, str, str]]) -> None:
-    """Make a table of rejected rows of the table ``rows``: of each reason the column, the SQL that tells it, and a
-    condition.
+    """Make a table of rejected rows of the table ``rows``.
+
+    Each reason is a column, the SQL that tells it, and a condition.
     """
     store.make(
         table,
@@ -71,9 +72,12 @@ def unread_stops(store: Store, table: str) -> int:
     return int(store.one(f"SELECT COUNT(*) FROM {table} WHERE {ledger.among('reason', (UNREAD, UNREAD_WHO))}"))
 
 
-def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: str, creates: str, stops: str) -> None:
-    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact. Who
-    was asked to confirm is not asked again for what a pull brings.
+def tried(
+    store: Store, sync: Sync, targets: list[Target], table: str, *, changes: str, creates: str, stops: str
+) -> None:
+    """Set aside what was sent as it is and did not come to be, until the row changes or a pull brings its contact.
+
+    Who was asked to confirm is not asked again for what a pull brings.
     """
     of_sender = f"sender_code_id = {sync.sender_code_id}"
     store.run(
@@ -85,9 +89,11 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         return
     _seen_again(store, sync)
 
-    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], status: str = "") -> str:
-        """Note the rows of a table whose change was tried, with all that goes in the same request: ``among``, by target
-        what is wanted now. Gives the condition that they fulfil."""
+    def set_aside(source: str, column: str, one: str, value: str, among: dict[str, str], *, status: str = "") -> str:
+        """Note the rows of a table whose change was tried, with all that goes in the same request.
+
+        ``among`` says by target what is wanted now. Returns the condition that they fulfil.
+        """
         same = f"{{0}}.phone_number = {source}.phone_number AND {{1}}"
         met = f"{same.format('t', _asked_or('t', sync))} AND t.target = {text(one)} AND t.tried_value = {value}"
         if status:
@@ -120,15 +126,16 @@ def tried(store: Store, sync: Sync, targets: list[Target], table: str, changes: 
         store.run(f"UPDATE {changes} SET {', '.join(gone)}")
     for index, one in enumerate(targets):
         if one.is_list:
-            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, ledger.PENDING)
+            asked = set_aside(creates, one.column.name, one.id, f"{creates}.after_{index}", {}, status=ledger.PENDING)
             store.run(f"DELETE FROM {creates} WHERE {asked}")
     row = {target: f"{creates}.{value}" for target, value in after.items()}
     store.run(f"DELETE FROM {creates} WHERE {set_aside(creates, sync.phone, CREATED, repr('1'), row)}")
 
 
 def _seen_again(store: Store, sync: Sync) -> None:
-    """Have a stop tried again whose contact was not there, and is in the warehouse after a pull: that pull may have
-    seen it, and have left its row as it was, with its load id.
+    """Have a stop tried again whose contact was not there, and is in the warehouse after a pull.
+
+    That pull may have seen it, and have left its row as it was, with its load id.
     """
     alive = " AND c.removed_at IS NULL" if "removed_at" in store.tables["contacts"] else ""
     latest = store.one("SELECT MAX(CAST(load_id AS DOUBLE)) FROM _dlt_loads WHERE status = 0")
@@ -200,8 +207,9 @@ def _asked_or(table: str, sync: Sync) -> str:
 
 
 def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) -> None:
-    """Let those be asked again to confirm whose row does not want it any more, and may want it anew some day: of the
-    table ``rows``, as ``wanted`` makes it. A row that is gone lets nobody be asked.
+    """Let those be asked again to confirm whose row does not want it any more, and may want it anew some day.
+
+    It looks at the table ``rows``, as ``wanted`` makes it. A row that is gone lets nobody be asked.
     """
     of_sender = f"push_tried.sender_code_id = {sync.sender_code_id} AND push_tried.status = '{ledger.PENDING}'"
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):

@@ -137,9 +137,10 @@ class Session:
             return verify(self._work(run, lock, say), sample) if run else None
 
     def waiting(self, run_id: str | None = None) -> int:
-        """Values of a run (the last one, unless told otherwise) that are not at Listrak as they were wanted, and are
-        not sent until their row changes, a pull brings their contact anew, or :meth:`retry` is called. The others of
-        those are sent again by the next apply.
+        """Values of a run (the last one, unless told otherwise) that are not at Listrak as they were wanted.
+
+        They are not sent until their row changes, a pull brings their contact anew, or :meth:`retry` is called. The
+        others of those are sent again by the next apply.
         """
         run = ledger.run(self.store, run_id) if run_id else ledger.last(self.store, self.sync.name)
         return rejects.waiting(self.store, run.run_id) if run else 0
@@ -149,8 +150,9 @@ class Session:
         return ledger.refusals(self.store, run_id)
 
     def skipped(self, run_id: str | None = None) -> str:
-        """A sentence about whom a run (the last one, unless told otherwise) has skipped, for Listrak does not answer
-        for them; nothing where there are none.
+        """A sentence about whom a run (the last one, unless told otherwise) has skipped; nothing where there are none.
+
+        Who is skipped is one for whom Listrak does not answer.
         """
         run = ledger.run(self.store, run_id) if run_id else ledger.last(self.store, self.sync.name)
         return skipped.told(self.store, run.run_id) if run else ""
@@ -239,9 +241,10 @@ class Session:
         return finished
 
     def _stops_first(self, lock: Lock, say: Say, *, strict: bool = False) -> None:
-        """Send the stops that the table holds now, whatever is wrong with the rest of the sync; no earlier plan opts
-        any of these people in. Over the budget they are left to the next plan, or raise :class:`OverBudgetError` where
-        it is ``strict``.
+        """Send the stops that the table holds now, whatever is wrong with the rest of the sync.
+
+        No earlier plan opts any of these people in. Over the budget they are left to the next plan, or raise
+        :class:`OverBudgetError` where it is ``strict``.
         """
         columns = tuple(column for column in self.sync.columns if column.contact == OPTED_OUT)
         if not columns:

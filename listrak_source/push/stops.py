@@ -44,14 +44,14 @@ Left = Mapping[str, Any]
 """Values that are left out, by the ledger's name of their field."""
 
 
-def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:
+def stop(work: Work, fields: Iterable[PhoneAttribute]) -> Act:  # noqa: C901 - the act, and how it sends, share what is known
     """The act that opts a contact out. It raises the first refusal where Listrak takes the stop in no way."""
     known = list(fields)
     active, sender_code_id = active_of(known), work.run.sender_code_id
     longest = {str(one["segmentationFieldId"]): one.get("maxLength") for one in known}
     is_resumed = bool(work.store.one(f"SELECT COUNT(*) FROM push_changes WHERE {_cleared(work)}"))
 
-    def act(phone: str, wanted: Mapping[str, str]) -> str:  # noqa: ARG001 - there is but one thing to want
+    def act(phone: str, wanted: Mapping[str, str]) -> str:  # noqa: ARG001, C901 - but one thing is wanted; see above
         held = whole(dict(work.client.get_contact(sender_code_id, phone)), active)
         if held["optedOut"]:
             return SENT
@@ -120,8 +120,9 @@ def _tries(
 
 
 def _groups(error: ListrakError, values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """What may be refused, the likeliest and the least first. An error that says nothing may be a long one to wait for:
-    no value is then tried alone.
+    """What may be refused, the likeliest and the least first.
+
+    An error that says nothing may be a long one to wait for: no value is then tried alone.
     """
     profile = tuple(name for name in values if name.isdigit())
     email = tuple(name for name in values if OWN.get(name) == "emailAddress")

@@ -76,8 +76,9 @@ class Store(Sql):
         return [(title, str(names.get(kind, kind))) for title, kind in told]
 
     def stream(self, query: str, key: str, rows: int) -> Iterator[pa.Table]:
-        """The rows of a query in the order of its text column ``key``, which has no value twice: about ``rows`` at a
-        time, however many there are. Other statements may run meanwhile.
+        """The rows of a query in the order of its text column ``key``, which has no value twice.
+
+        They come about ``rows`` at a time, however many there are. Other statements may run meanwhile.
         """
         found, last = f"SELECT * FROM ({query}) AS found", ""
         if stream := stream_of(self._client):

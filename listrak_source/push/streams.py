@@ -30,7 +30,7 @@ def stream_of(client: SqlClientBase[Any]) -> Stream | None:
         return lambda query, rows: _duckdb(client, query, rows)
     if dialect == "postgres":
         try:
-            import adbc_driver_postgresql.dbapi  # noqa: F401 - the extra postgres brings it
+            import adbc_driver_postgresql.dbapi  # noqa: F401, PLC0415 - the extra postgres brings it
         except ImportError:
             return None
         return lambda query, rows: _postgres(client, query, rows)
@@ -67,7 +67,7 @@ def _sparing(connection: Any) -> Iterator[None]:
 
 def _postgres(client: Any, query: str, rows: int) -> Iterator[pa.Table]:
     """By ADBC: dlt's own client takes a whole answer into memory, row by row."""
-    from adbc_driver_postgresql import StatementOptions, dbapi
+    from adbc_driver_postgresql import StatementOptions, dbapi  # noqa: PLC0415 - the extra postgres brings it
 
     address = client.credentials.to_native_representation()
     with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:

@@ -137,16 +137,7 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
     if not isinstance(given, dict):
         wrong("is no table of settings")
         return None
-    for unknown in given.keys() - set(SETTINGS):
-        wrong(f"has no setting {unknown}; there are {', '.join(SETTINGS)}")
-    if bool(given.get("table")) == bool(given.get("query")):
-        wrong("needs a table or a query, one of them")
-    texts = {setting: given.get(setting) for setting in ("table", "query", "phone", "key")}
-    for setting, value in texts.items():
-        if value is not None and not (isinstance(value, str) and value.strip()):
-            wrong(f"{setting} must be a text")
-    if not given.get("phone"):
-        wrong("needs phone, the column of phone numbers")
+    _check_rows(given, wrong)
     sender = given.get("sender_code")
     if not isinstance(sender, int) or isinstance(sender, bool):
         wrong("needs sender_code, the id of a sender code")
@@ -173,6 +164,20 @@ def parsed(name: str, given: Any, problems: list[str]) -> Sync | None:
     )
 
 
+def _check_rows(given: dict[str, Any], wrong: Any) -> None:
+    """Say what is wrong with the settings that tell which rows are meant, and whose they are."""
+    for unknown in given.keys() - set(SETTINGS):
+        wrong(f"has no setting {unknown}; there are {', '.join(SETTINGS)}")
+    if bool(given.get("table")) == bool(given.get("query")):
+        wrong("needs a table or a query, one of them")
+    texts = {setting: given.get(setting) for setting in ("table", "query", "phone", "key")}
+    for setting, value in texts.items():
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            wrong(f"{setting} must be a text")
+    if not given.get("phone"):
+        wrong("needs phone, the column of phone numbers")
+
+
 def _unended(query: str) -> str:
     """A query without the semicolon at its end, and the comments after that: it goes into another one."""
     with suppress(TokenError):  # the database will say what it cannot read
@@ -187,36 +192,36 @@ def _columns(given: Any, wrong: Any) -> tuple[Column, ...]:
     if not isinstance(given, dict) or not given:
         wrong("needs columns: which column goes to which field")
         return ()
-    found = []
-    for name, what in given.items():
-        options = what if isinstance(what, dict) else {"field": what}
-        for unknown in options.keys() - set(OPTIONS):
-            wrong(f"columns.{name} has no option {unknown}; there are {', '.join(OPTIONS)}")
-        target, contact, phone_list = options.get("field"), options.get("contact"), options.get("list")
-        null = options.get("null", DEFAULT if "default" in options else SKIP)
-        if sum(one is not None for one in (target, contact, phone_list)) != 1:
-            wrong(f"columns.{name} needs a profile field, a contact field or a list, one of them")
-        elif target is not None and not (_whole(target) or (isinstance(target, str) and target.strip())):
-            wrong(f"columns.{name}: a profile field is told by its name or its id")
-        elif contact is not None and contact not in (*CONTACT_FIELDS, OPTED_OUT):
-            wrong(
-                f"columns.{name}: {contact!r} is no contact field; there are {', '.join(CONTACT_FIELDS)}, {OPTED_OUT}"
-            )
-        elif phone_list is not None and not _whole(phone_list):
-            wrong(f"columns.{name}: a list is told by its id")
-        if null not in (SKIP, CLEAR, DEFAULT):
-            wrong(f"columns.{name}: null is one of skip, clear, default")
-        elif null == CLEAR and (contact is None or contact == OPTED_OUT):
-            wrong(f"columns.{name}: clear is for contact fields; nothing empties a profile field, a list or a stop")
-        elif null == DEFAULT and (contact == OPTED_OUT or not str(options.get("default", "")).strip()):
-            wrong(f"columns.{name}: there is no default to write; a stop can have none")
-        default = options.get("default", "")
-        text = str(default).lower() if isinstance(default, bool) else str(default)
-        found.append(Column(name, target, contact, phone_list, str(null), text))
+    found = tuple(_column(name, what, wrong) for name, what in given.items())
     targets = [column.contact or str(column.field or f"the list {column.phone_list}") for column in found]
     for target in sorted({target for target in targets if targets.count(target) > 1}):
         wrong(f"two columns go to {target}")
-    return tuple(found)
+    return found
+
+
+def _column(name: str, what: Any, wrong: Any) -> Column:
+    options = what if isinstance(what, dict) else {"field": what}
+    for unknown in options.keys() - set(OPTIONS):
+        wrong(f"columns.{name} has no option {unknown}; there are {', '.join(OPTIONS)}")
+    target, contact, phone_list = options.get("field"), options.get("contact"), options.get("list")
+    null = options.get("null", DEFAULT if "default" in options else SKIP)
+    if sum(one is not None for one in (target, contact, phone_list)) != 1:
+        wrong(f"columns.{name} needs a profile field, a contact field or a list, one of them")
+    elif target is not None and not (_whole(target) or (isinstance(target, str) and target.strip())):
+        wrong(f"columns.{name}: a profile field is told by its name or its id")
+    elif contact is not None and contact not in (*CONTACT_FIELDS, OPTED_OUT):
+        wrong(f"columns.{name}: {contact!r} is no contact field; there are {', '.join(CONTACT_FIELDS)}, {OPTED_OUT}")
+    elif phone_list is not None and not _whole(phone_list):
+        wrong(f"columns.{name}: a list is told by its id")
+    if null not in (SKIP, CLEAR, DEFAULT):
+        wrong(f"columns.{name}: null is one of skip, clear, default")
+    elif null == CLEAR and (contact is None or contact == OPTED_OUT):
+        wrong(f"columns.{name}: clear is for contact fields; nothing empties a profile field, a list or a stop")
+    elif null == DEFAULT and (contact == OPTED_OUT or not str(options.get("default", "")).strip()):
+        wrong(f"columns.{name}: there is no default to write; a stop can have none")
+    default = options.get("default", "")
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return Column(name, target, contact, phone_list, str(null), text)
 
 
 def _modes(given: Any, columns: tuple[Column, ...], wrong: Any) -> frozenset[str]:

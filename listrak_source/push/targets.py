@@ -48,10 +48,12 @@ class Target:
 
     @property
     def is_list(self) -> bool:
+        """Whether it is a subscription to a list."""
         return self.column.phone_list is not None
 
     @property
     def is_stop(self) -> bool:
+        """Whether it says stop."""
         return self.column.contact == OPTED_OUT
 
     @property
@@ -63,9 +65,10 @@ class Target:
 def bound(
     sync: Sync, fields: Iterable[PhoneAttribute], lists: Iterable[PhoneList] = ()
 ) -> tuple[list[Target], list[str]]:
-    """The targets of a sync's columns, and what is wrong with them: fields that are unknown, ambiguous or disabled,
-    lists that are unknown or inactive. ``fields`` are Listrak's profile fields of the sync's sender code, ``lists`` its
-    lists.
+    """The targets of a sync's columns, and what is wrong with them.
+
+    Wrong are fields that are unknown, ambiguous or disabled, and lists that are unknown or inactive. ``fields`` are
+    Listrak's profile fields of the sync's sender code, ``lists`` its lists.
     """
     known, known_lists = list(fields), {one["phoneListId"]: one for one in lists}
     targets: list[Target] = []
@@ -159,7 +162,9 @@ def _list(column: Column, found: PhoneList | None) -> Target | str:
 
 def given(target: Target, text: str) -> str:
     """SQL for what a column says, given its value as the SQL expression ``text``: its default in place of nothing.
-    What is blank says nothing, too."""
+
+    What is blank says nothing, too.
+    """
     if target.column.null == DEFAULT:
         default = target.column.default.replace("'", "''")
         return f"CASE WHEN {is_said(text)} THEN {text} ELSE '{default}' END"

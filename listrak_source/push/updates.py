@@ -45,8 +45,10 @@ def active_of(fields: Iterable[PhoneAttribute]) -> set[int]:
 
 
 def whole(read: dict[str, Any], active: set[int]) -> dict[str, Any]:
-    """A contact as it is to be sent: all that the API told, fields that are new to us too, without its dates, and
-    without values of disabled fields, which it would refuse."""
+    """A contact as it is to be sent: all that the API told, fields that are new to us too.
+
+    Its dates are left out, and so are values of disabled fields, which the API would refuse.
+    """
     return {
         **{name: value for name, value in read.items() if name not in _DATES},
         "phoneNumber": read.get("phoneNumber"),

@@ -103,6 +103,7 @@ def canonical(text: str, kind: Kind) -> str:
 
 def of_table(text: str, kind: Kind) -> str:
     """SQL for what a table's SQL expression ``text`` wants: the canonical form, and of a text no blanks around it.
+
     What Listrak holds keeps its blanks, so that they are seen.
     """
     if kind in (Kind.DATE, Kind.BIRTHDAY):
@@ -158,8 +159,10 @@ def sent(value: str, kind: Kind) -> str:
 
 
 def usual(text: str, kind: Kind) -> str:
-    """SQL for how Listrak would write the SQL expression ``text``, if it is as databases write such values: so that
-    nearly all that is the same is found to be so without its canonical form."""
+    """SQL for how Listrak would write the SQL expression ``text``, if it is as databases write such values.
+
+    So nearly all that is the same is found to be so without its canonical form.
+    """
     if kind in (Kind.DATE, Kind.BIRTHDAY):
         return sent(text, kind)
     if kind is Kind.CHECKBOX:

@@ -40,7 +40,7 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         ") AS texts) AS stripped) AS told",
         for_now=True,
     )
-    _tell(store, f"odd_{sync.name}", rows, ("odd", "odd <> ''"), "phone", phones.numbers)
+    _tell(store, f"odd_{sync.name}", rows, ("odd", "odd <> ''"), "phone", told=phones.numbers)
     _tell_days(store, sync, rows, targets)
     store.make(
         twins,
@@ -72,7 +72,7 @@ def _tell_days(store: Store, sync: Sync, rows: str, targets: list[Target]) -> No
     for column, stored in columns.types_of(store, rows, list(dates)).items():
         if stored.form is columns.Form.TEXT:
             told = partial(zones.days, zone=store.zone, is_day=dates[column] is Kind.BIRTHDAY)
-            _tell(store, f"days_{sync.name}", rows, (column, is_moment(column)), column, told)
+            _tell(store, f"days_{sync.name}", rows, (column, is_moment(column)), column, told=told)
 
 
 def _tell(
@@ -81,10 +81,12 @@ def _tell(
     rows: str,
     given: tuple[str, str],
     column: str,
+    *,
     told: Callable[[Iterable[str]], Mapping[str, str | None]],
 ) -> None:
-    """Fill in what SQL alone cannot tell: of each different text in the column ``given``, where its condition holds,
-    what ``told`` makes of it.
+    """Fill in what SQL alone cannot tell.
+
+    That is, of each different text in the column ``given``, where its condition holds, what ``told`` makes of it.
     """
     source, condition = given
     odd, told_apart = f"push_{title}", f"push_told_{title}"

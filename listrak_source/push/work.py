@@ -16,7 +16,8 @@ from listrak_source.push.store import Store
 class TakesTurns(Protocol):
     """Waits until it is this run's turn to write single contacts, and holds it: ``stops`` are next in line."""
 
-    def __call__(self, *, stops: bool) -> AbstractContextManager[Any]: ...
+    def __call__(self, *, stops: bool) -> AbstractContextManager[Any]:
+        """Hold the lock for the block; ``stops`` says whether it is for stops."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
-"""Days in a time zone, and its offsets as SQL. By Python's zones, which come with us: those of a database come from its
-system, and DuckDB has them only with an extension.
+"""Days in a time zone, and its offsets as SQL.
+
+By Python's zones, which come with us: those of a database come from its system, and DuckDB has them only with an
+extension.
 """
 
 from __future__ import annotations
@@ -20,8 +22,10 @@ _UTC = re.compile(r"(z|UTC|GMT)$")
 
 
 def days(moments: Iterable[str], zone: str, *, is_day: bool) -> dict[str, str]:
-    """By text of a time with its offset: its day in the zone. What is meant as a day is told by its midnight, in UTC or
-    there; for another time of day, and for what cannot be read, a text that fits no date.
+    """By text of a time with its offset: its day in the zone.
+
+    What is meant as a day is told by its midnight, in UTC or there; for another time of day, and for what cannot be
+    read, a text that fits no date.
     """
     return {text: _day(text, ZoneInfo(zone), is_day=is_day) or f"at {text}" for text in moments}
 

@@ -12,8 +12,10 @@ try:
     import httptools as _httptools  # noqa: F401
     import starlette as _starlette  # noqa: F401
     import uvicorn as _uvicorn  # noqa: F401
-except ImportError as error:
-    raise ImportError('the sandbox needs its extra: pip install "listrak-source[sandbox]"', name=error.name) from error
+except ImportError as _error:
+    raise ImportError(
+        'the sandbox needs its extra: pip install "listrak-source[sandbox]"', name=_error.name
+    ) from _error
 
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import Fault

@@ -75,8 +75,10 @@ class Account(Verbs):
     def change_profile_field(
         self, field_id: int, *, name: str | None = None, status: str | None = None, max_length: int | None = None
     ) -> None:
-        """Renames a field, disables it (``Disabled``, ``Purged``), or bounds its length. Contacts keep the values they
-        have, also those that a request may not write any more."""
+        """Renames a field, disables it (``Disabled``, ``Purged``), or bounds its length.
+
+        Contacts keep the values they have, also those that a request may not write any more.
+        """
         field = self.fields[field_id]
         self.fields[field_id] = replace(
             field, name=name or field.name, status=status or field.status, max_length=max_length or field.max_length
@@ -84,8 +86,10 @@ class Account(Verbs):
 
     @locked
     def lapse(self, sender_code_id: int, phone_list_id: int, phone: str, *, forgotten: bool = False) -> None:
-        """Gives up waiting for an answer to a double opt-in: its date stays, or nothing at all where it is
-        ``forgotten``."""
+        """Gives up waiting for an answer to a double opt-in.
+
+        Its date stays, or nothing at all where it is ``forgotten``.
+        """
         phone_list = self.phone_list(sender_code_id, phone_list_id)
         person = self.known(sender_code_id, phone)
         invited = phone_list.aside.pop(person)
@@ -164,7 +168,7 @@ class Account(Verbs):
                 raise Refused("ERROR_INVALID_PARAMETER", "segmentationFieldId must be a checkbox field.")
             members = phone_list.reachable.members
             recipients = sum(values_of(parse(self.rows[person])).get(field_id) == "1" for person in members)
-        return self._remember(sender, phone_list, "broadcast", None, content, title, recipients)
+        return self._remember(sender, phone_list, "broadcast", None, content, title=title, recipients=recipients)
 
     @locked
     def send(self, sender_code_id: int, phone_list_id: int, message_id: int, phone: object, content: str) -> int:
@@ -187,7 +191,7 @@ class Account(Verbs):
         filled = self._fill(content, parse(self.rows[person]))
         if not filled.strip():
             raise Refused("ERROR_TRANSACTIONAL_MESSAGE_EMPTY_MESSAGE")
-        return self._remember(sender, phone_list, "transactional", number, filled, None, 1)
+        return self._remember(sender, phone_list, "transactional", number, filled, title=None, recipients=1)
 
     def _fill(self, content: str, profile: Mapping[str, Any]) -> str:
         named = {field.name: field.field_id for field in self.fields.values()}
@@ -206,6 +210,7 @@ class Account(Verbs):
         kind: str,
         phone: str | None,
         content: str,
+        *,
         title: str | None,
         recipients: int,
     ) -> int:

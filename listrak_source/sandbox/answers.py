@@ -63,6 +63,7 @@ class Page:
         return replace(self, rows=self.rows[:rows], next=None)
 
     def cursorless(self) -> Page:
+        """The same page without a cursor to the next one."""
         return replace(self, next=None)
 
 
@@ -71,6 +72,7 @@ Answer = Page | bytes
 
 
 def json_bytes(value: object) -> bytes:
+    """A value as JSON, in UTF-8."""
     return dumps(value).encode()
 
 

@@ -24,8 +24,9 @@ _Command = Callable[[dict[str, Any]], Any]
 
 
 def control_routes(service: Service) -> list[Route]:
-    """Every answer is JSON; what cannot be understood is answered 400 with a sentence. No token is asked for,
-    but the sandbox's key (see ``guard``).
+    """Every answer is JSON; what cannot be understood is answered 400 with a sentence.
+
+    No token is asked for, but the sandbox's key (see ``guard``).
     """
     control = _Control(service)
     commands: list[tuple[str, str, _Command]] = [
@@ -111,8 +112,10 @@ class _Control:
         return self.stats({})
 
     def settings(self, given: dict[str, Any]) -> Any:
-        """Changes how the sandbox answers: any quirk by name, ``delay`` and ``import_seconds``, ``paused``, and
-        ``rate_limit``, which begins anew: ``{"requests", "seconds", "retry_after", "shape", "burst"}``, or null.
+        """Changes how the sandbox answers.
+
+        It takes any quirk by name, ``delay`` and ``import_seconds``, ``paused``, and ``rate_limit``, which begins anew:
+        ``{"requests", "seconds", "retry_after", "shape", "burst"}``, or null.
         """
         service, given = self.service, dict(given)
         if "rate_limit" in given:

@@ -47,6 +47,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer of the domain, not a f
 
     def __init__(self, code: str, message: str | None = None) -> None:
         self.code = code
-        self.status, usual = MESSAGES[code]
-        self.message = message or usual
+        status, usual = MESSAGES[code]
+        self.status: int = status
+        self.message: str = message or usual
         super().__init__(f"{code}: {self.message}")

@@ -67,6 +67,7 @@ class Fault:
         return cls(**given)
 
     def to_json(self) -> dict[str, Any]:
+        """The fault as JSON takes it."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
@@ -85,14 +86,17 @@ class Faults:
         self._lock = threading.Lock()
 
     def add(self, fault: Fault) -> None:
+        """Has a fault wait for its requests."""
         with self._lock:
             self._waiting.append(_Waiting(fault))
 
     def clear(self) -> None:
+        """Drops all faults that wait."""
         with self._lock:
             self._waiting.clear()
 
     def waiting(self) -> list[Fault]:
+        """The faults that wait, in the order in which they came."""
         with self._lock:
             return [item.fault for item in self._waiting]
 

@@ -63,6 +63,7 @@ class ImportFile:
     """The world that it was meant for is gone."""
 
     def record(self) -> dict[str, Any]:
+        """The job as the API tells it."""
         return {
             "importFileId": self.import_file_id,
             "smsSenderCodeId": self.sender_code_id,

@@ -37,7 +37,7 @@ class Day:
     def __init__(self, world: Account, shape: Shape, number: int) -> None:
         self.world = world
         self.shape = shape
-        self.random = Random(f"{shape.seed} day {number}")
+        self.random: Random = Random(f"{shape.seed} day {number}")
         self.acts: dict[str, Callable[[int], None]] = {
             "subscribe": self.subscribe,
             "join": self.join,
@@ -54,7 +54,7 @@ class Day:
         world, start = self.world, self.world.clock.now()
         plan = {name: max(1, round(rate * len(world.people))) for name, rate in RATES.items()}
         plan["confirm"] = -(-len(self.pending()) // 3)
-        self.newcomers = self.strangers(plan["subscribe"])
+        self.newcomers: list[tuple[str, dict[str, Any]]] = self.strangers(plan["subscribe"])
         acts = [(self.moment(start), name, turn) for name, count in plan.items() for turn in range(count)]
         for at, name, turn in sorted(acts):
             with world.lock:
@@ -66,6 +66,7 @@ class Day:
         world.clock.advance(max(start + timedelta(days=1) - world.clock.now(), timedelta()))
 
     def moment(self, start: datetime) -> datetime:
+        """A moment of the day from ``start`` on, after the quiet hours."""
         while True:
             at = start + timedelta(milliseconds=self.random.randrange(86_400_000))
             if at.astimezone(self.world.clock.zone).hour >= QUIET_HOURS:
@@ -74,6 +75,7 @@ class Day:
     # -- what people do ---------------------------------------------------------------------------------------------
 
     def subscribe(self, turn: int) -> None:
+        """A newcomer subscribes to a list, a large one more likely."""
         lists = [(sender, item) for sender in self.senders() for item in sender.lists.values() if item.active]
         sizes = [len(item.reachable) for _, item in lists]
         if not any(sizes):
@@ -84,12 +86,14 @@ class Day:
             self.world.subscribe(sender.sender_code_id, phone_list.list_id, phone, profile)
 
     def join(self, _: int) -> None:
+        """Somebody joins one more list."""
         person = self.pick(lambda person: bool(self.elsewhere(person)))
         if person is not None:
             sender, phone_list = self.random.choice(self.elsewhere(person))
             self.world.subscribe(sender.sender_code_id, phone_list.list_id, self.world.phone(person))
 
     def edit(self, turn: int) -> None:
+        """Somebody's profile changes."""
         person = self.pick(lambda person: any(sender.since[person] for sender in self.senders()))
         if person is None:
             return
@@ -98,6 +102,7 @@ class Day:
         self.world.edit(self.world.phone(person), changes, sender.sender_code_id)
 
     def opt_out(self, turn: int) -> None:
+        """Somebody says stop."""
         # The first of the day goes back to the oldest quarter: years may lie between a subscription and its end.
         place = self.reachable_place(oldest=turn == 0)
         if place:
@@ -105,6 +110,7 @@ class Day:
             self.world.opt_out(sender.sender_code_id, self.world.phone(person), self.random.choice(OPT_OUT_REASONS))
 
     def come_back(self, _: int) -> None:
+        """Somebody who said stop comes back."""
         senders = [sender for sender in self.senders() if sender.opt_outs]
         if not senders:
             return
@@ -117,17 +123,20 @@ class Day:
             self.world.subscribe(sender.sender_code_id, phone_list.list_id, self.world.phone(person))
 
     def leave(self, _: int) -> None:
+        """Somebody leaves one list."""
         place = self.reachable_place()
         if place:
             sender, phone_list, person = place
             self.world.leave_list(sender.sender_code_id, phone_list.list_id, self.world.phone(person))
 
     def vanish(self, _: int) -> None:
+        """Somebody is deleted, and leaves no trace."""
         person = self.pick(lambda person: any(sender.since[person] for sender in self.senders()))
         if person is not None:
             self.world.vanish(self.world.phone(person))
 
     def confirm(self, _: int) -> None:
+        """Somebody answers a double opt-in."""
         pending = self.pending()
         if pending:
             sender, phone_list, person = self.random.choice(pending)
@@ -136,6 +145,7 @@ class Day:
     # -- who and what -----------------------------------------------------------------------------------------------
 
     def senders(self) -> list[SenderCode]:
+        """The sender codes that are enabled."""
         return [sender for sender in self.world.sender_codes.values() if sender.enabled]
 
     def pick(self, fits: Callable[[int], bool], *, oldest: bool = False) -> int | None:
@@ -153,6 +163,7 @@ class Day:
         return None if person is None else (*self.random.choice(self.reached(person)), person)
 
     def reached(self, person: int) -> list[tuple[SenderCode, PhoneList]]:
+        """The lists on which somebody can be reached, with their sender codes."""
         return [
             (sender, item)
             for sender in self.senders()
@@ -171,6 +182,7 @@ class Day:
         ]
 
     def pending(self) -> list[tuple[SenderCode, PhoneList, int]]:
+        """Who has not answered a double opt-in yet: sender code, list and person."""
         return [
             (sender, item, person)
             for sender in self.senders()

@@ -41,6 +41,7 @@ class RateLimit:
 
     @property
     def per_second(self) -> float:
+        """Requests a second."""
         return self.requests / self.seconds
 
     def judge(self) -> Judge:

@@ -50,6 +50,7 @@ def decode_cursor(text: str | None) -> Key | None:
 
 
 def read_count(query: Mapping[str, str]) -> int:
+    """The rows a page that a query asks for. Raises :class:`Refused` where it is no such number."""
     text = query.get("count")
     if text is None:
         return DEFAULT_COUNT

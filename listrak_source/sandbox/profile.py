@@ -65,6 +65,7 @@ def render(profile: Mapping[str, Any]) -> bytes:
 
 
 def parse(row: bytes) -> Profile:
+    """A rendered contact as an object."""
     profile: Profile = json.loads(row)
     return profile
 
@@ -80,10 +81,12 @@ def opted_out(row: bytes) -> bytes:
 
 
 def values_of(profile: Mapping[str, Any]) -> dict[int, str]:
+    """A contact's profile values by the id of their field."""
     return {item["segmentationFieldId"]: item["value"] for item in profile["segmentationFieldValues"]}
 
 
 def value_items(values: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Profile values as a contact's record holds them."""
     return [{"segmentationFieldId": field_id, "value": value} for field_id, value in values.items()]
 
 

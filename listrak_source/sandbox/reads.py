@@ -39,12 +39,15 @@ class Reads:
         self.imports = imports
 
     def list_sender_codes(self, call: Call) -> Answer:  # noqa: ARG002 - a handler like the others
+        """All sender codes."""
         return Page([json_bytes(item.record) for item in self.state.sender_codes.values()], has_cursor=False)
 
     def get_sender_code(self, call: Call) -> Answer:
+        """One sender code."""
         return resource(json_bytes(self.state.sender(number(call, "senderCodeId")).record))
 
     def list_phone_lists(self, call: Call) -> Answer:
+        """The lists of a sender code: the active ones, or the inactive."""
         status = call.query.get("status", "active").lower()
         if status not in ("active", "inactive"):
             raise Refused("ERROR_INVALID_PARAMETER", "status must be active or inactive.")
@@ -53,16 +56,19 @@ class Reads:
         return _whole(call, lambda asked: _page_of(found, asked))
 
     def get_phone_list(self, call: Call) -> Answer:
+        """One list."""
         phone_list = self._sender(call).lists.get(number(call, "phoneListId"))
         if phone_list is None:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The list does not exist.")
         return bare(json_bytes(phone_list.record()), call.quirks)
 
     def list_profile_fields(self, call: Call) -> Answer:
+        """All profile fields."""
         self._sender(call)
         return Page([json_bytes(_field_record(field)) for field in self.state.fields.values()], has_cursor=False)
 
     def get_profile_field(self, call: Call) -> Answer:
+        """One profile field."""
         self._sender(call)
         field = self.state.fields.get(number(call, "segmentationFieldId"))
         if field is None:
@@ -70,6 +76,7 @@ class Reads:
         return resource(json_bytes(_field_record(field)))
 
     def list_contacts(self, call: Call) -> Answer:
+        """A page of a list's contacts, reachable or opted out."""
         sender, phone_list = self._sender(call), self._list(call)
         stopped = read_flag(call.query, "optedOut")
         rows = self.state.rows if not stopped else _OptedOutRows(self.state, sender)
@@ -80,6 +87,7 @@ class Reads:
         return _page_along(phone_list.listed(stopped), call, "startSubscribeDate", "endSubscribeDate", render)
 
     def get_contact(self, call: Call) -> Answer:
+        """One contact."""
         try:
             sender, person = self._contact(call)
         except Refused:
@@ -98,6 +106,7 @@ class Reads:
         return resource(json_bytes(dates)[:-1] + b"," + row[1:])
 
     def list_opt_outs(self, call: Call) -> Answer:
+        """A page of a sender code's opt-outs."""
         sender = self._sender(call)
 
         def render(person: int) -> bytes:
@@ -116,12 +125,14 @@ class Reads:
         return page.cursorless() if call.quirks.opt_out_paging == "unpaged" else page
 
     def list_contact_subscriptions(self, call: Call) -> Answer:
+        """All subscriptions of a contact."""
         sender, person = self._contact(call)
         found = self.state.subscriptions(sender, person)
         records = {item.list_id: _subscription_record(item, what, call.quirks) for item, what in found}
         return _whole(call, lambda asked: _page_of(records, asked))
 
     def get_contact_import(self, call: Call) -> Answer:
+        """How far an import is."""
         sender, job = self._sender(call), self.imports.get(number(call, "importFileId"))
         if job is None or job.sender_code_id != sender.sender_code_id:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The import does not exist.")
@@ -133,10 +144,12 @@ class Reads:
         return resource(json_bytes(record))
 
     def list_transactional_messages(self, call: Call) -> Answer:
+        """The transactional messages of a list."""
         self._sender(call)
         return Page([json_bytes(item.record()) for item in self._list(call).messages.values()], has_cursor=False)
 
     def get_transactional_message(self, call: Call) -> Answer:
+        """One transactional message."""
         self._sender(call)
         message = self._list(call).messages.get(number(call, "transactionalMessageId"))
         if message is None:

@@ -73,7 +73,7 @@ class Sandbox:
         max_body: int = MAX_BODY,
     ) -> None:
         self._socket = _bind(host, port)
-        self.service = Service(
+        self.service: Service = Service(
             world or World(),
             Tokens(client_id, client_secret, token_lifetime),
             quirks or Quirks(),
@@ -82,12 +82,13 @@ class Sandbox:
             import_seconds=import_seconds,
             max_body=max_body,
         )
-        address, self.port = self._socket.getsockname()[:2]
+        address, port = self._socket.getsockname()[:2]
+        self.port: int = port
         origin = f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
-        self.base_url = origin + API_PATH
-        self.token_url = origin + TOKEN_PATH
-        self.control_url = origin + CONTROL_PATH
-        self.control_key = self.service.control_key
+        self.base_url: str = origin + API_PATH
+        self.token_url: str = origin + TOKEN_PATH
+        self.control_url: str = origin + CONTROL_PATH
+        self.control_key: str = self.service.control_key
         self.client_id = client_id
         self.client_secret = client_secret
         self._thread: threading.Thread | None = None
@@ -95,14 +96,17 @@ class Sandbox:
 
     @property
     def world(self) -> World:
+        """The account that is served."""
         return self.service.world
 
     @property
     def faults(self) -> Faults:
+        """The faults that wait."""
         return self.service.faults
 
     @property
     def traffic(self) -> Traffic:
+        """What was asked so far."""
         return self.service.traffic
 
     def run(self, on_listen: Callable[[], None] = lambda: None) -> None:

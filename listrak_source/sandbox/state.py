@@ -54,6 +54,8 @@ class Sent:
 
 @dataclass(frozen=True)
 class OptOut:
+    """A stop: when it was said, in ticks, and why."""
+
     ticks: int
     reason: str
 
@@ -69,16 +71,20 @@ class Subscription:
 
     @property
     def is_pending(self) -> bool:
+        """Whether a double opt-in is still to be answered."""
         return self.pending > 0 and self.state.startswith("Pending")
 
 
 @dataclass(frozen=True)
 class TransactionalMessage:
+    """A message that is sent to one person at a time."""
+
     message_id: int
     name: str
     status: str
 
     def record(self) -> dict[str, Any]:
+        """The message as the API tells it."""
         return {
             "transactionalMessageId": self.message_id,
             "transactionalMessageName": self.name,
@@ -106,6 +112,7 @@ class PhoneList:
     """Who is pending or has left."""
 
     def listed(self, opted_out: bool) -> Timeline:
+        """Who is on the list and opted out, or reachable."""
         return self.opted_out if opted_out else self.reachable
 
     def subscribed(self, person: int) -> int:
@@ -113,6 +120,7 @@ class PhoneList:
         return max(self.since[person], 0)
 
     def record(self) -> dict[str, Any]:
+        """The list as the API tells it."""
         return {
             "phoneListId": self.list_id,
             "phoneListName": self.name,
@@ -146,8 +154,8 @@ class State:
     """The data of a world, and ways to find things in it. ``lock`` is held while anything is read or changed."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.lock = threading.RLock()
+        self.clock: Clock = clock
+        self.lock: threading.RLock = threading.RLock()
         self.clear()
 
     def clear(self) -> None:
@@ -170,11 +178,13 @@ class State:
         return self._last_id
 
     def sender(self, sender_code_id: int) -> SenderCode:
+        """The sender code with this id. Raises :class:`Refused` where there is none."""
         if sender_code_id not in self.sender_codes:
             raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The sender code does not exist.")
         return self.sender_codes[sender_code_id]
 
     def phone_list(self, sender_code_id: int, phone_list_id: object) -> PhoneList:
+        """The list of a sender code. Raises :class:`Refused` where there is none."""
         lists = self.sender(sender_code_id).lists
         if not isinstance(phone_list_id, int) or phone_list_id not in lists:
             raise Refused("ERROR_INVALID_LIST_ID")
@@ -186,6 +196,7 @@ class State:
         return person if person is not None and self.sender(sender_code_id).since[person] else None
 
     def phone(self, person: int) -> str:
+        """Somebody's phone number."""
         return phone_of(self.rows[person])
 
     def row(self, sender: SenderCode, person: int) -> bytes:

@@ -24,8 +24,8 @@ class Timeline:
     __slots__ = ("members", "ticks")
 
     def __init__(self, ticks: Sequence[int] = (), members: Sequence[int] = ()) -> None:
-        self.ticks = array("q", ticks)
-        self.members = array("i", members)
+        self.ticks: array[int] = array("q", ticks)
+        self.members: array[int] = array("i", members)
 
     def __len__(self) -> int:
         return len(self.members)
@@ -35,6 +35,7 @@ class Timeline:
         return bisect_left(self.members, member, low, bisect_right(self.ticks, ticks, low))
 
     def add(self, ticks: int, member: int) -> None:
+        """Puts a member where its time belongs."""
         at = self._before(ticks, member)
         self.ticks.insert(at, ticks)
         self.members.insert(at, member)
@@ -63,6 +64,7 @@ class Timeline:
         return self._before(place[0], place[1] + 1)
 
     def key(self, offset: int) -> Key:
+        """The key of the member at an offset."""
         return self.ticks[offset], self.members[offset]
 
 

@@ -15,7 +15,7 @@ class Tokens:
         self.client_secret = client_secret
         self.lifetime = lifetime
         """Seconds."""
-        self.issued = 0
+        self.issued: int = 0
         self.paused = False
         """A paused integration gets no token, and its tokens are refused."""
         self._expires: dict[str, float] = {}

@@ -20,6 +20,7 @@ class Traffic:
         self.clear()
 
     def clear(self) -> None:
+        """Forgets all requests so far."""
         self.counts: Counter[str] = Counter()
         """Requests by operation; ``token`` is the token endpoint, ``unknown`` what matched no operation."""
         self.log: deque[tuple[str, str, str]] = deque(maxlen=LOG_LENGTH)
@@ -50,6 +51,7 @@ class Traffic:
         return sum(allowed for allowed, _ in self.verdicts)
 
     def note(self, operation: str, method: str, path: str, query: str) -> None:
+        """Notes one request."""
         with self._lock:
             self.counts[operation] += 1
             self.log.append((method, path, query))

@@ -162,8 +162,10 @@ class Verbs(State):
 
     @locked
     def opt_out(self, sender_code_id: int, phone: str, reason: str = "Campaign") -> None:
-        """The contact says stop to the sender code. It stays on its lists, among the opted out; a pending subscription
-        ends. Saying stop twice changes nothing."""
+        """The contact says stop to the sender code.
+
+        It stays on its lists, among the opted out; a pending subscription ends. Saying stop twice changes nothing.
+        """
         if reason not in OPT_OUT_REASONS:
             raise Refused("ERROR_INVALID_PARAMETER", f"{reason} is not an opt-out reason.")
         sender, person = self.sender(sender_code_id), self.known(sender_code_id, phone)
@@ -239,10 +241,12 @@ class Verbs(State):
         return person
 
     def note(self, kind: str, sender: SenderCode, phone_list: PhoneList | None, phone: str) -> None:
+        """Writes what has happened into the journal."""
         list_id = phone_list.list_id if phone_list else None
         self.journal.append(Event(self.clock.now(), kind, sender.sender_code_id, list_id, phone))
 
     def new_person(self, row: bytes, phone: str) -> int:
+        """Adds somebody with this rendered contact; returns their number."""
         self.people[phone] = len(self.rows)
         self.rows.append(row)
         return len(self.rows) - 1

@@ -23,7 +23,7 @@ class World(Account):
     time. Events happen at the clock's present; the journal begins empty, whatever lies in the people's past.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - numbers of things, from the large to the small
         self,
         seed: int = 7,
         contacts: int = 2000,
@@ -35,7 +35,7 @@ class World(Account):
         *,
         ticking: bool = False,
     ) -> None:
-        self.shape = Shape(seed, contacts, sender_codes, lists, values_per_contact)
+        self.shape: Shape = Shape(seed, contacts, sender_codes, lists, values_per_contact)
         self.timezone = timezone
         self._start, self._ticking = start, ticking
         super().__init__(Clock(start, ZoneInfo(timezone), ticking=ticking))
@@ -57,7 +57,7 @@ class World(Account):
     def reset(self) -> None:
         """Back to the first moment, as if nothing had happened."""
         with self.lock:
-            self.clock = Clock(self._start, ZoneInfo(self.timezone), ticking=self._ticking)
+            self.clock: Clock = Clock(self._start, ZoneInfo(self.timezone), ticking=self._ticking)
             self.clear()
             self._days = 0
             populate(self, self.shape)

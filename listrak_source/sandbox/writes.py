@@ -40,6 +40,7 @@ class Writes:
         """Sets an accepted import going, in the background."""
 
     def create_contact(self, call: Call) -> Answer:
+        """Creates a contact who is subscribed to a list."""
         sender_code_id, phone_list_id = number(call, "senderCodeId"), number(call, "phoneListId")
         phone = normal_phone(call.body.get("phoneNumber"))
         if self.world.contact(sender_code_id, phone) is not None:
@@ -49,6 +50,7 @@ class Writes:
         return receipt(201, phone)
 
     def update_contact(self, call: Call) -> Answer:
+        """Replaces a contact's profile."""
         quirks = call.quirks
         if quirks.hidden_limit and any(
             len(str(one.get("value"))) > quirks.hidden_limit for one in call.body.get("segmentationFieldValues") or ()
@@ -62,6 +64,7 @@ class Writes:
             raise
 
     def subscribe_contact(self, call: Call) -> Answer:
+        """Subscribes a contact to a list."""
         sender_code_id, phone_list_id = number(call, "senderCodeId"), number(call, "phoneListId")
         phone = normal_phone(call.path["phoneNumber"])
         self.world.writable(sender_code_id, phone_list_id)
@@ -70,11 +73,13 @@ class Writes:
         return receipt(201, phone_list_id)
 
     def unsubscribe_contact(self, call: Call) -> Answer:
+        """Takes a contact off a list."""
         phone = call.path["phoneNumber"]
         self.world.leave_list(number(call, "senderCodeId"), number(call, "phoneListId"), phone)
         return receipt(200)
 
     def start_contact_import(self, call: Call) -> Answer:
+        """Accepts an import, which runs by itself."""
         one_row = call.quirks.one_row_imports == "refused"
         job = imports.accept(self.world, number(call, "senderCodeId"), call.body, refuse_one_row=one_row)
         self.import_files[job.import_file_id] = job
@@ -82,6 +87,7 @@ class Writes:
         return receipt(201, job.import_file_id)
 
     def send_broadcast(self, call: Call) -> Answer:
+        """Sends a message to a list, or plans to."""
         sender_code_id, body = number(call, "senderCodeId"), call.body
         self.world.writable(sender_code_id, body.get("phoneListId"))
         content, title = _text(body, "messageContent"), _text(body, "messageTitle")
@@ -91,6 +97,7 @@ class Writes:
         return receipt(201, self.world.broadcast(sender_code_id, body["phoneListId"], content, title, field_id))
 
     def send_transactional_message(self, call: Call) -> Answer:
+        """Sends a transactional message to one person."""
         ids = [number(call, name) for name in ("senderCodeId", "phoneListId", "transactionalMessageId")]
         content = _text(call.body, "messageContent")
         return receipt(201, self.world.send(ids[0], ids[1], ids[2], call.body.get("phoneNumber"), content))

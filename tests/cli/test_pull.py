@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.progress import StepProgress
@@ -94,8 +95,6 @@ def test_a_deleted_or_older_file_is_filled_again(listrak: Listrak, sandbox: Sand
 
 
 def test_two_at_once_are_refused(listrak: Listrak, sandbox: Sandbox) -> None:
-    from rich.console import Console
-
     with Warehouse().writing(StepProgress(Console())):
         code, _, err = listrak("pull")
     assert code == Exit.TRY_AGAIN

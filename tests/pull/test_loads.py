@@ -147,7 +147,7 @@ def test_a_refused_cursor_starts_its_unit_again(
         {"lists": "one"},
         {"tables": ("contacts", "opt_outs")},
     ],
-    ids=lambda task: "".join(task),
+    ids="".join,
 )
 def test_another_task_does_not_go_on_with_an_unfinished_pull(warehouse: Warehouse, task: dict[str, Any]) -> None:
     sandbox = warehouse.sandbox
@@ -161,7 +161,7 @@ def test_another_task_does_not_go_on_with_an_unfinished_pull(warehouse: Warehous
     warehouse.pull(*tables, **options)
     assert "pending" not in restored(warehouse)
     expected = truth(sandbox)["list_memberships"]
-    if task == {"full": True} or task == {"lookups": "all"}:
+    if task in ({"full": True}, {"lookups": "all"}):
         assert warehouse.rows("list_memberships").keys() == expected.keys()
     warehouse.pull()
     assert warehouse.rows("list_memberships").keys() == expected.keys()

@@ -56,7 +56,7 @@ def test_what_is_set_aside_for_its_date_is_masked_too(private: Private) -> None:
 
     def change(path: str, answer: dict[str, Any]) -> None:
         for record in answer["data"][:2] if path.endswith(("/Contact", "/OptOut")) else ():
-            record |= {"birthday": "soon"} if path.endswith("/Contact") else {"optOutDate": "soon"}
+            record.update({"birthday": "soon"} if path.endswith("/Contact") else {"optOutDate": "soon"})
 
     secrets = Secrets(private.sandbox.world)
     with proxy(private.sandbox, change) as base_url:
@@ -109,7 +109,7 @@ def test_profile_values_that_were_left_out_are_not_set_aside_either(sandbox: San
     def change(path: str, answer: dict[str, Any]) -> None:
         if path.endswith("/Contact"):
             for number, record in enumerate(answer["data"]):
-                record |= {"birthday": "soon"} if number == 0 else {"optedOut": "perhaps"} if number == 1 else {}
+                record.update([{"birthday": "soon"}, {"optedOut": "perhaps"}][number] if number < 2 else {})
                 value = {"segmentationFieldId": 1 if number < 2 else "none", "value": secret}
                 record["segmentationFieldValues"] = [value, {"value": secret}, secret] if number < 3 else secret
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from listrak_source import listrak_sms
 from tests.pull.asking import queries
 from tests.pull.cutting import elsewhere, loads
 from tests.pull.proxy import proxy
@@ -93,8 +94,6 @@ def test_two_warehouses_know_nothing_of_each_other(warehouse: Warehouse) -> None
 
 
 def test_refresh_of_one_table_reads_it_from_its_beginning(warehouse: Warehouse) -> None:
-    from listrak_source import listrak_sms
-
     warehouse.begin("contacts", "list_memberships")
     warehouse.sandbox.world.clock.advance(days=30)
     source = listrak_sms(**warehouse.options()).with_resources("list_memberships")

@@ -129,7 +129,7 @@ class Warehouse:
             try:
                 yield
             finally:
-                self._opened = None
+                self._opened = None  # noqa: PLW2901 - it is closed
 
     def _tables(self) -> dict[str, pa.Table]:
         """All tables of the DuckDB file, read at once: dlt's way takes a tenth of a second for each."""

@@ -97,7 +97,7 @@ def test_a_stream_is_in_order_and_leaves_the_store_free(
 ) -> None:
     if place.endswith("ADBC"):
         monkeypatch.setitem(sys.modules, "adbc_driver_postgresql.dbapi", None)
-    pushing = Pushing(Warehouse(sandbox, tmp_path, PLACES[place.split()[0]]))
+    pushing = Pushing(Warehouse(sandbox, tmp_path, PLACES[place.split(maxsplit=1)[0]]))
     pushing.warehouse.pull("contacts", lookups="none")
     with pushing.store() as store:
         store.run("CREATE TABLE many (phone_number TEXT, v TEXT)")

@@ -51,6 +51,7 @@ class Box:
 
     @property
     def height(self) -> int:
+        """The height of the box, in pixels."""
         return HEAD + LINE * len(self.table.columns) + 6
 
     def line_of(self, column: str) -> int:

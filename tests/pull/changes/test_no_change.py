@@ -31,7 +31,7 @@ def test_order_of_fields_page_size_and_new_empty_fields_change_no_hash(warehouse
                 items = [dict(reversed(item.items())) for item in record["segmentationFieldValues"]]
                 turned = {name: record[name] for name in reversed(record)}
                 record.clear()
-                record |= {"loyaltyTier": None} | turned | {"segmentationFieldValues": items[::-1]}
+                record.update({"loyaltyTier": None} | turned | {"segmentationFieldValues": items[::-1]})
 
     with proxy(warehouse.sandbox, change) as base_url:
         assert wrote(warehouse, base_url=base_url, page_size=7) == {}
