@@ -39,6 +39,13 @@ class _Commands(TyperGroup):
             self.add_command(typer.main.get_command(push_app))
         return super().get_command(ctx, cmd_name)
 
+    def make_context(self, *args: Any, **named: Any) -> Any:
+        """Read the command line. Typer would make an exit code of its own of an interrupt that comes then, too."""
+        try:
+            return super().make_context(*args, **named)
+        except KeyboardInterrupt as error:
+            raise _InterruptedError from error
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command. Typer would make an exit code of its own of an interrupt, and say no word."""
         try:

@@ -60,6 +60,7 @@ def test_a_table_that_is_not_ours_any_more(listrak: Listrak, sandbox: Sandbox, s
     refused(listrak, sandbox)
 
 
+@pytest.mark.full
 def test_a_foreign_table_before_the_first_pull(listrak: Listrak, sandbox: Sandbox) -> None:
     run("CREATE SCHEMA listrak_sms", "CREATE TABLE listrak_sms.contacts (phone TEXT, email TEXT)")
     refused(listrak, sandbox)

@@ -34,6 +34,7 @@ def run(command: str, what: str = "trace") -> str:
     return done.stdout
 
 
+@pytest.mark.full
 def test_dlt_finds_what_was_pulled(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "lists", "--table", "opt_outs")
     command = told(listrak)

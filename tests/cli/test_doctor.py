@@ -55,6 +55,7 @@ def test_before_the_first_pull_all_is_right_and_nothing_is_made(listrak: Listrak
     assert list(Path().iterdir()) == []
 
 
+@pytest.mark.full
 def test_after_a_pull_it_looks_at_the_dataset_and_changes_nothing(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "lists")
     before = everything()
@@ -100,6 +101,7 @@ def test_one_part_that_fails_keeps_no_other_from_being_looked_at(
     assert [found for found, _ in failed(listrak)] == [part]
 
 
+@pytest.mark.full
 def test_what_is_no_setting_is_named(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__LISTRAK__TIMEZON", "America/Chicago")
     assert ("warning", "SOURCES__LISTRAK__TIMEZON is no setting, and changes nothing: is it a misspelling?") in looked(
@@ -126,6 +128,7 @@ def test_an_account_that_shows_nothing_and_a_clock_that_is_off(listrak: Listrak,
     assert "minutes behind this machine's" in clock[1], "the sandbox lives in another year"
 
 
+@pytest.mark.full
 def test_a_table_of_somebody_else(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "lists")
     with duckdb.connect("listrak.duckdb") as connection:
@@ -172,6 +175,7 @@ def test_quiet_it_says_what_is_wrong(listrak: Listrak, sandbox: Sandbox, monkeyp
     assert err.startswith("listrak: token: no token was granted")
 
 
+@pytest.mark.full
 def test_a_file_that_is_open_elsewhere(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "lists")
     holder = "import duckdb, sys; c = duckdb.connect('listrak.duckdb'); print('open', flush=True); sys.stdin.read()"
@@ -201,6 +205,7 @@ def test_files(listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: 
     ]
 
 
+@pytest.mark.full
 def test_a_package_that_is_missing_is_missed_before_anything_is_read(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_pull_and_what_is_there(listrak: Listrak, sandbox: Sandbox) -> None:
     assert all(one["watermark"].endswith("Z") and "opt_outs" in one["tables"] for one in marks)
 
 
+@pytest.mark.full
 def test_what_could_not_be_read(listrak: Listrak, sandbox: Sandbox) -> None:
     sender = min(sandbox.world.sender_codes)
     path = f"/ShortCode/{sender}/"
@@ -98,6 +99,7 @@ def test_a_traceback_changes_no_exit_code(
     assert err.rstrip().endswith(f"listrak: {document['message']}")
 
 
+@pytest.mark.full
 def test_where_nobody_was_ever_read(listrak: Listrak, sandbox: Sandbox) -> None:
     """An alarm must not stay green for it."""
     listrak("pull", "--table", "lists")
@@ -126,6 +128,7 @@ def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
     assert (document["status"], document["exit_code"], len(document["stale"])) == ("error", Exit.FAILED, 4)
 
 
+@pytest.mark.full
 def test_how_old_it_is_after_a_pull(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "opt_outs")
     assert listrak("status", "--max-age", "26h")[0] == 0

@@ -66,6 +66,7 @@ def test_a_destination_that_has_no_template(listrak: Listrak) -> None:
     assert not Path(".dlt").exists()
 
 
+@pytest.mark.full
 def test_filled_in_it_pulls(server: Sandbox, listrak: Listrak) -> None:
     listrak("init")
     secrets, config = Path(".dlt/secrets.toml"), Path(".dlt/config.toml")
@@ -81,6 +82,7 @@ def test_filled_in_it_pulls(server: Sandbox, listrak: Listrak) -> None:
     assert Path("listrak.duckdb").exists()
 
 
+@pytest.mark.full
 def test_a_secret_among_the_settings_is_named(server: Sandbox) -> None:
     """dlt counts DuckDB's path as one, which nobody would guess."""
     Path(".dlt").mkdir()
@@ -116,6 +118,7 @@ def test_where_nothing_can_be_written(listrak: Listrak, what: str) -> None:
     assert "cannot be written (" in err
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", ["config", "secrets"])
 def test_settings_that_are_no_toml_are_named(name: str) -> None:
     Path(".dlt").mkdir()

@@ -14,9 +14,9 @@ from threading import Thread
 
 import duckdb
 import pytest
+from typer.core import TyperGroup
 
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.main import _Commands
 from listrak_source.cli.process import Terminated, end_when_told, noticed
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Sandbox, imports
@@ -45,6 +45,7 @@ def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monke
     assert err == "listrak: Interrupted.\n"
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:
     command = [sys.executable, "-u", "-m", "listrak_source", "sandbox", "--contacts", "50", "--port", "0"]
@@ -66,7 +67,7 @@ def test_an_interrupt_before_the_command_begins_has_its_sentence(
     def interrupted(*_: object, **__: object) -> None:
         raise Terminated
 
-    monkeypatch.setattr(_Commands, "make_context", interrupted)
+    monkeypatch.setattr(TyperGroup, "make_context", interrupted)
     code, _, err = listrak("status")
     assert (code, err) == (Exit.TERMINATED, "listrak: Told to end.\n")
 

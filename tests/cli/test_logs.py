@@ -80,6 +80,7 @@ def test_quiet_says_what_is_wrong_and_nothing_else(listrak: Listrak, sandbox: Sa
     assert wrong.startswith("listrak: There is no table nothing")
 
 
+@pytest.mark.full
 def test_verbose_tells_of_a_limit_and_of_no_person(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "info: " not in listrak("pull", "-t", "lists")[2]
     sandbox.traffic.limit = RateLimit(5, 1)
@@ -119,6 +120,7 @@ def test_a_log_for_programs_is_json_alone(
     assert not [phone for phone in phones if phone in run.stderr]
 
 
+@pytest.mark.full
 def test_without_colors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm-256color")

@@ -50,6 +50,7 @@ def test_another_folder_is_another_warehouse(
     assert count(tmp_path / "listrak.duckdb", "contacts") == here
 
 
+@pytest.mark.full
 def test_destination_address_from_the_environment(
     listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,6 +62,7 @@ def test_destination_address_from_the_environment(
     assert not Path("listrak.duckdb").exists()
 
 
+@pytest.mark.full
 def test_settings_from_files(server: Sandbox) -> None:
     Path(".dlt").mkdir()
     Path(".dlt/secrets.toml").write_text(

@@ -152,6 +152,7 @@ def test_a_refused_stop_is_the_first_line_and_decides_the_exit_code(
     assert listrak("push", "apply", "loyalty")[0] == 0
 
 
+@pytest.mark.full
 def test_what_is_wrong_is_said_in_sentences(listrak: Listrak, phones: list[str]) -> None:
     path = Path("listrak_push.toml")
     assert listrak("push", "plan", "royalty")[::2] == (

@@ -63,6 +63,7 @@ def test_a_server_that_is_down(listrak: Listrak, sandbox: Sandbox, monkeypatch: 
         assert "hush" not in err
 
 
+@pytest.mark.full
 def test_a_bucket_that_is_not_reached(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "s3://listrak/somewhere")
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "hush", "ENDPOINT_URL": "http://127.0.0.1:1"}

@@ -19,6 +19,7 @@ IMPORTED = re.compile(r"@import|url\(\s*[\"']?(?:https?:)?//")
 ELSEWHERE = re.compile(r"(https?:)?//")
 
 
+@pytest.mark.full
 def test_they_load_nothing_from_elsewhere_and_no_link_leads_nowhere(tmp_path: Path) -> None:
     site = tmp_path / "site"
     build(site)

@@ -35,6 +35,7 @@ def before_each_question(monkeypatch: pytest.MonkeyPatch, act: Callable[[], obje
     return asked
 
 
+@pytest.mark.full
 def test_many_questions_take_one_connection(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.begin(lookups="none")
     warehouse.sandbox.world.live(1)

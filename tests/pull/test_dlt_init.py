@@ -49,6 +49,7 @@ def init(repository: Path, destination: str = "duckdb") -> dict[str, Any]:
     return tomlkit.parse(Path(".dlt/secrets.toml").read_text()).unwrap()
 
 
+@pytest.mark.full
 def test_a_project_is_made_and_its_pipeline_runs(warehouse: Warehouse, repository: Path) -> None:
     secrets = init(repository)
     assert secrets == {"sources": {"listrak": dict.fromkeys(("client_id", "client_secret"), "<configure me>")}}

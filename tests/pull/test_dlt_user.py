@@ -64,6 +64,7 @@ def test_any_resource_can_be_looked_at_without_a_pipeline(warehouse: Warehouse, 
     )
 
 
+@pytest.mark.full
 def test_what_a_pipeline_has_read_is_no_matter_to_a_look(warehouse: Warehouse, source: Callable[..., Source]) -> None:
     pipeline = warehouse.pipeline()
     pipeline.run(source().with_resources("contacts"))
@@ -105,6 +106,7 @@ def test_two_accounts_have_a_section_each(
 # -- a part of it ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_a_limit_takes_some_and_moves_no_watermark(warehouse: Warehouse, source: Callable[..., Source]) -> None:
     limited = source(page_size=5).with_resources("contacts")
     limited.contacts.add_limit(1)
@@ -139,6 +141,7 @@ def test_a_limit_of_rows_and_of_the_whole_source(warehouse: Warehouse, source: C
     assert watermarks(warehouse) == {}
 
 
+@pytest.mark.full
 def test_rows_are_filtered_by_a_column_and_the_rest_is_not_missed(
     warehouse: Warehouse, source: Callable[..., Source]
 ) -> None:
@@ -404,6 +407,7 @@ def test_of_chosen_tables_those_are_there_and_no_others(warehouse: Warehouse) ->
         assert there(bare) == dict.fromkeys(("opt_outs", "subscriptions", "rejected_rows", "walks", "seen_keys"), 0)
 
 
+@pytest.mark.full
 def test_tables_may_be_frozen_after_the_first_pull(warehouse: Warehouse, source: Callable[..., Source]) -> None:
     warehouse.begin("contacts", "opt_outs")
     warehouse.sandbox.world.live(1)
@@ -413,6 +417,7 @@ def test_tables_may_be_frozen_after_the_first_pull(warehouse: Warehouse, source:
     assert there(warehouse)["walks"]
 
 
+@pytest.mark.full
 def test_an_empty_table_that_was_dropped_comes_back_with_the_next_load(warehouse: Warehouse) -> None:
     warehouse.begin("opt_outs", "subscriptions")
     warehouse.query("DROP TABLE listrak_sms.subscriptions")
@@ -476,6 +481,7 @@ def test_a_naming_convention_of_ones_own(few: Warehouse, monkeypatch: pytest.Mon
     assert "gold" in {row["loyalty_tier"] for row in few.rows("contacts").values()}, "of whom nobody has looked up"
 
 
+@pytest.mark.full
 def test_dev_mode_log_and_a_schema_that_is_exported(few: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
     """Each run of a pipeline in dev mode has a dataset of its own, and reads everything."""
     datasets = []

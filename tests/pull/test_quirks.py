@@ -141,6 +141,7 @@ def test_an_error_inside_a_success_is_no_empty_page(warehouse: Warehouse, operat
     assert "HTTP 500" in " ".join(reports.unread(warehouse.pipeline()))
 
 
+@pytest.mark.full
 def test_empty_pages_without_end_stop_a_list_with_a_sentence(warehouse: Warehouse) -> None:
     """13.B14. Nothing of the unit is taken for read."""
     sandbox = warehouse.sandbox

@@ -76,6 +76,7 @@ def test_what_is_stored_is_moved_events_included(warehouse: Warehouse, tmp_path:
     assert {key for key, row in ours["consent_events"].items() if row["effective_at"]} == dated
 
 
+@pytest.mark.full
 def test_a_move_that_is_not_one_is_refused(warehouse: Warehouse) -> None:
     warehouse.pull("opt_outs", timezone=NEW_YORK)
     for zone, sentence in ((NEW_YORK, "already"), ("Nowhere/Never", "no time zone")):

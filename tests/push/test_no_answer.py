@@ -89,6 +89,7 @@ def test_who_may_be_opted_out_for_all_we_know_is_not_sent_as_one_who_is_not(in_d
     assert in_duckdb.sent() == ["PUT"]
 
 
+@pytest.mark.full
 def test_who_is_to_be_taken_off_or_created_is_skipped_too(in_duckdb: Pushing) -> None:
     pushing = in_duckdb
     old = pushing.lists()[0]

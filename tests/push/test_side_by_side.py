@@ -231,6 +231,7 @@ def command(pushing: Pushing) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.full
 def test_a_turn_that_never_comes_is_given_up(in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
     """14.A7: what is left of the run is in the ledger, and the next apply has it."""
     phones, names, _ = names_and_codes(in_duckdb, 2)

@@ -203,6 +203,7 @@ def test_a_value_that_makes_listrak_fail_holds_up_no_stop(
     assert (held["firstName"], held["emailAddress"], len(held["segmentationFieldValues"])) == ("Ann", None, 2)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("status", [404, 500, 503])
 def test_one_failure_of_the_moment_costs_no_value(in_duckdb: Pushing, status: int) -> None:
     """14.A3: a stop goes again as it is before any value is given up for an answer that says nothing of values."""
@@ -217,6 +218,7 @@ def test_one_failure_of_the_moment_costs_no_value(in_duckdb: Pushing, status: in
     assert profile(in_duckdb, phone)["segmentationFieldValues"] == values
 
 
+@pytest.mark.full
 def test_a_stop_refused_after_its_contact_was_missed_is_kept(in_duckdb: Pushing) -> None:
     """14.A3: Listrak has answered for the contact since a walk missed it, so that the stop is told until it is carried
     out, whatever becomes of its row.

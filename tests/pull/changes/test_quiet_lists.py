@@ -40,6 +40,7 @@ def placed(warehouse: Warehouse, key: tuple[int, int, str]) -> tuple[datetime | 
     return row["subscribed_from"], row["subscribed_before"]
 
 
+@pytest.mark.full
 def test_a_first_pull_asks_opted_out_halves_for_their_last_days_at_once(warehouse: Warehouse) -> None:
     """And the others by day: of everybody in them it must say on which day they came."""
     world = warehouse.sandbox.world

@@ -40,6 +40,7 @@ def pulled(warehouse: Warehouse) -> Warehouse:
     return warehouse
 
 
+@pytest.mark.full
 def test_of_each_contact_and_its_values(pulled: Warehouse) -> None:
     contacts = pulled.records("contacts") or []
     assert contacts
