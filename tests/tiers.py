@@ -66,6 +66,7 @@ _MARKS = ("full", "long", "sized")
 MORE = {
     "tests/pull/test_convergence.py::test_any_history": "a history takes as long as what Hypothesis draws for it",
     "tests/push/test_any_table.py::test_any_table_any_state_any_kill": "a table takes as long as what is drawn",
+    "tests/push/test_killed.py::test_killed_at_any_point": "after each kill comes a whole run, and a look at all of it",
     "tests/pull/test_unread.py::test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else": (
         "its story needs five pulls, one of them a complete walk"
     ),
