@@ -35,11 +35,11 @@ def analyze(pipeline: dlt.Pipeline) -> None:
     if pipeline.destination.destination_type != POSTGRES:
         return
     with pipeline.sql_client() as client:
-        for (name,) in client.execute_sql(_GROWN, client.dataset_name) or ():
-            try:
+        try:
+            for (name,) in client.execute_sql(_GROWN, client.dataset_name) or ():
                 client.execute_sql(f"ANALYZE {client.make_qualified_table_name(name)}")
-            except DatabaseException as error:  # somebody drops or rewrites it: then it can wait
-                logger.warning(f"{name} was not analyzed: {error}")
+        except DatabaseException as error:  # a table that somebody drops, a server that is PostgreSQL's in name alone
+            logger.warning(f"Not all tables were analyzed: {error}")
 
 
 def heal() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import duckdb
 import pytest
 
 from listrak_source.api.version import version
@@ -152,3 +153,17 @@ def test_an_interrupt_is_told_by_exit_code_document_and_sentence(
     assert (document["status"], document["exit_code"]) == ("error", code)
     assert err == f"listrak: {document['message']}\n"
     assert "what was loaded stays" in err
+
+
+@pytest.mark.full
+def test_what_is_loaded_is_what_the_tables_hold_over_several_loads(listrak: Listrak, sandbox: Sandbox) -> None:
+    """A later load of a pull may write again what an earlier one has brought."""
+    listrak("pull")
+    listrak("pull", "--full")
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("DROP TABLE listrak_sms.contact_profile_values")
+    document, _ = read(listrak, "pull", "--chunk-rows", "100")
+    loaded = {one["table"]: one["rows"] for one in document["results"]}
+    with duckdb.connect("listrak.duckdb") as connection:
+        there = connection.execute("SELECT count(*) FROM listrak_sms.contact_profile_values").fetchall()[0][0]
+    assert loaded["contact_profile_values"] == there > 0
