@@ -78,6 +78,8 @@ class Doctor:
     settings: Settings | None = None
     """As they were found; None while they do not fit."""
     _is_reached: bool = False
+    _is_there: bool = False
+    """Whether the place that is reached was made already."""
 
     def findings(self) -> Iterator[Finding]:
         """Look at one part after the other; each failure is one finding, and stops none of the others."""
@@ -146,6 +148,7 @@ class Doctor:
             else:
                 with client:
                     yield f"{location} can be reached, and {_may_write(client)}.", _OK
+                    self._is_there = client.is_storage_initialized()
         self._is_reached = True
 
     def _dataset(self) -> Iterator[_Found]:
@@ -156,6 +159,9 @@ class Doctor:
             with self.warehouse.reading() as pipeline:
                 yield from self._loaded(pipeline)
         except NothingThereError as error:
+            if self._is_there:
+                with self.warehouse.looking() as pipeline:
+                    self.warehouse.check(pipeline)
             yield f"{error}.", _OK
 
     def _loaded(self, pipeline: dlt.Pipeline) -> Iterator[_Found]:

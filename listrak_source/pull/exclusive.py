@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,10 @@ import dlt
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
+from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, has_clock, held
+from listrak_source.pull.foreign import check_keys
+from listrak_source.pull.tables import TABLES
 from listrak_source.sql import opened
 
 _DUCKDB = "dlt.destinations.duckdb"
@@ -20,13 +23,14 @@ _VERSIONS = "_dlt_version"
 
 
 @contextmanager
-def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None) -> Iterator[None]:
-    """Hold the lease on some sender codes, or all of them, in the pipeline's warehouse.
+def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collection[str] = TABLES) -> Iterator[None]:
+    """Hold the lease on some sender codes, or all of them, in the pipeline's warehouse, to write ``tables``.
 
     It is looked at again before each load. Raises :class:`~listrak_source.lease.TakenError` where somebody else has it,
-    or has taken over.
+    or has taken over, and :class:`~listrak_source.api.ConfigurationError` where the lease would be the first thing of
+    ours in a dataset whose tables of those names are somebody else's.
     """
-    with held(_lease_of(pipeline, sender_codes)) as lease, _before_each_load(pipeline, lease.renew):
+    with held(_lease_of(pipeline, sender_codes, tables)) as lease, _before_each_load(pipeline, lease.renew):
         yield
 
 
@@ -40,14 +44,14 @@ def is_empty(pipeline: dlt.Pipeline) -> bool:
         return not client.get_storage_table(_VERSIONS)[0]
 
 
-def _lease_of(pipeline: dlt.Pipeline, sender_codes: list[int] | None) -> Lease:
+def _lease_of(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collection[str]) -> Lease:
     client = pipeline.destination_client()
     what = f"another pull into {client.config}"
     if file := _file_of(pipeline, client):
         return FileLease(file.with_name(f"{file.name}.lease"), what)
     if not isinstance(client, SqlJobClientBase) or not _has_row(client):
         return NoLease()
-    _prepare(pipeline)
+    _prepare(pipeline, tables)
     parts = tuple(sender_codes) if sender_codes else None
     # A pipeline's state is one row for all of its sender codes.
     return SqlLease(partial(opened, pipeline), "pull", pipeline.pipeline_name, parts, what)
@@ -71,11 +75,15 @@ def _file_of(pipeline: dlt.Pipeline, client: Any) -> Path | None:
     return None
 
 
-def _prepare(pipeline: dlt.Pipeline) -> None:
-    """Make the dataset that the lease's row is in."""
+def _prepare(pipeline: dlt.Pipeline, tables: Collection[str]) -> None:
+    """Make the dataset that the lease's row is in, or see that it may be written to."""
     with pipeline.destination_client() as opened_client:
         client = cast("SqlJobClientBase", opened_client)
         if client.sql_client.has_dataset():
+            if not client.get_storage_table(LEASES)[0]:
+                check_keys(
+                    pipeline.dataset_name, map(TABLES.__getitem__, tables), dict(client.get_storage_tables(tables))
+                )
             return
         if not pipeline.first_run:
             # It was dropped: dlt then forgets what this machine remembers of it, but only while it is not there.

@@ -15,6 +15,7 @@ from listrak_source.pull.dispositions import merge_in_transactions
 from listrak_source.pull.exclusive import alone, is_empty
 from listrak_source.pull.pending import is_unfinished, was_taken_up
 from listrak_source.pull.source import listrak_sms
+from listrak_source.pull.tables import TABLES
 from listrak_source.settings import resolve
 
 CHUNK_ROWS = 500_000
@@ -39,7 +40,7 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
     options |= {"chunk_rows": rows, "compacted": True}
     source = listrak_sms(**options)
-    with alone(pipeline, resolve(options).sender_codes):
+    with alone(pipeline, resolve(options).sender_codes, TABLES.keys() & set(tables) or TABLES):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
             source = listrak_sms(**options | {"into_empty": False})
         for info, goes_on in _load(pipeline, source, tables, options):

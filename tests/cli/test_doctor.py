@@ -225,6 +225,15 @@ def test_a_package_that_is_missing_is_missed_before_anything_is_read(
         assert verb == "doctor" or not sandbox.traffic.counts, "nothing was asked"
 
 
+def _refuses_somebody_elses_contacts(listrak: Listrak) -> None:
+    ((part, said),) = failed(listrak, "-d", "postgres")
+    assert part == "dataset"
+    assert "its table contacts has no column sender_code_id, phone_number" in said
+    code, _, err = listrak("pull", "-d", "postgres")
+    assert code == Exit.WRONG_USE
+    assert said in err
+
+
 @pytest.mark.full
 def test_postgresql(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
@@ -241,7 +250,16 @@ def test_postgresql(
             cursor = connection.cursor()
             cursor.execute("SELECT count(*) FROM information_schema.schemata WHERE schema_name = 'listrak_sms'")
             assert cursor.fetchone() == (0,), "nothing stays"
-            cursor.execute("CREATE ROLE reader LOGIN")
+            cursor.execute("CREATE ROLE reader LOGIN; CREATE SCHEMA listrak_sms")
+            cursor.execute("CREATE TABLE listrak_sms.contacts (name TEXT)")
+        _refuses_somebody_elses_contacts(listrak)
+        with psycopg2.connect(f"postgresql://postgres@/postgres?host={quote(str(folder))}") as connection:
+            cursor = connection.cursor()
+            cursor.execute(
+                "SELECT string_agg(table_name, ', ') FROM information_schema.tables WHERE table_schema = 'listrak_sms'"
+            )
+            assert cursor.fetchone() == ("contacts",), "nothing of ours is there"
+            cursor.execute("DROP SCHEMA listrak_sms CASCADE")
         monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", f"postgresql://reader:x@{where}")
         ((part, said),) = failed(listrak, "-d", "postgres")
         assert part == "destination"
