@@ -115,12 +115,29 @@ def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
         raise ConfigurationError("accept_removals goes with a complete walk (--full): no other pull marks anything")
     found = Pulled()
     empty = is_empty(pipeline)
+    if settings.accept_removals:
+        _check_accepted(pipeline, settings.accept_removals, empty)
     if settings.lookups == "all" and (not tables or CONTACTS.name in tables) and not _knows_contacts(pipeline, empty):
         pipeline.collector.update(COUNTER, 0, message=_FIRST)
         _pull(pipeline, found, tables, options | {"lookups": "changed", "full": False, "into_empty": empty})
         empty = False
     _pull(pipeline, found, tables, options | {"into_empty": empty})
     return found
+
+
+def _check_accepted(pipeline: dlt.Pipeline, accepted: str, empty: bool) -> None:
+    """Raise :class:`ConfigurationError` where no walk has left a set of rows of that hash."""
+    left = ""
+    if not empty:
+        with told(pipeline):
+            pipeline.sync_destination()
+        left = reports.removals_hash(pipeline)
+    if accepted != left:
+        waits = f"has left {left}" if left else "has left none unmarked"
+        raise ConfigurationError(
+            f"--accept-removals {accepted}: there is no such set of rows. The last complete walk {waits}. Run `listrak"
+            " pull --full` without it, and see what is said then"
+        )
 
 
 def _knows_contacts(pipeline: dlt.Pipeline, empty: bool) -> bool:

@@ -133,6 +133,12 @@ def removals(pipeline: dlt.Pipeline) -> str | None:
     return told or None
 
 
+def removals_hash(pipeline: dlt.Pipeline) -> str:
+    """The hash of those rows, by which they may be let through; empty where there are none."""
+    found: str = pipeline.state.get("sources", {}).get(SOURCE, {}).get("removals", {}).get("hash", "")
+    return found
+
+
 def unread(pipeline: dlt.Pipeline) -> list[str]:
     """What Listrak did not let be read, and no pull has read since: a sentence each."""
     state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})

@@ -124,3 +124,27 @@ def test_interrupted_and_gone_on_with(listrak: Listrak, sandbox: Sandbox, number
     status = listrak("status")[1]
     assert "not finished" not in status
     assert re.search(rf"  contacts +{people} ", status)
+
+
+@pytest.mark.full
+def test_removals_are_let_through_by_their_hash_alone(listrak: Listrak, sandbox: Sandbox) -> None:
+    """A hash that fits no set is wrong use, told before a long walk; what a walk has told is taken."""
+    listrak("pull", "--lookups", "none")
+    for phone in list(sandbox.world.people)[:80]:
+        sandbox.world.vanish(phone)
+    again = ("pull", "--full", "--lookups", "none", "--accept-removals")
+    sandbox.traffic.clear()
+    code, _, err = listrak(*again, "0123456789ab")
+    assert code == Exit.WRONG_USE
+    assert "there is no such set of rows. The last complete walk has left none unmarked." in err
+    assert not sandbox.traffic.counts, "nothing was asked"
+    code, said, err = listrak("pull", "--full", "--lookups", "none")
+    left = re.search(r"--accept-removals (\w+)\.", said + err)
+    assert code == Exit.NOT_ALL
+    assert left
+    code, _, err = listrak(*again, "0123456789ab")
+    assert code == Exit.WRONG_USE
+    assert f"The last complete walk has left {left[1]}." in err
+    code, said, _ = listrak(*again, left[1])
+    assert code == 0
+    assert re.search(r"are marked as removed: \d+ contacts, ", said)
