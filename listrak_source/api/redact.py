@@ -1,4 +1,4 @@
-"""Keeps phone numbers and secrets out of messages and logs."""
+"""Keeps phone numbers, email addresses and secrets out of messages and logs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 _SEPARATOR = r"(?:%20|%2B|%28|%29|[\s().+-])"
 _PHONE = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{9,}}", re.IGNORECASE)
 _SECRET = re.compile(r"""(bearer\s+|(?:client_secret|access_token)["']?\s*[:=]\s*["']?)[^\s"'&,}]+""", re.IGNORECASE)
+_MAIL = re.compile(r"[\w.%+-]+(?=@[\w-]+(?:\.[\w-]+)+)")
 _API_PATH = "/ShortCode"
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 
@@ -21,6 +22,11 @@ def redact(text: str, *secrets: str) -> str:
         if secret:
             text = text.replace(secret, "***")
     return _PHONE.sub(lambda run: f"…{_last_digits(run.group())}", _SECRET.sub(r"\1***", text))
+
+
+def redact_people(text: str) -> str:
+    """The same for what a machine keeps and a person seldom reads: of email addresses the server alone stays."""
+    return _MAIL.sub("…", redact(text))
 
 
 def mask_phone(phone: str) -> str:

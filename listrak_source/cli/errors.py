@@ -22,7 +22,7 @@ from dlt.common.schema.exceptions import InvalidSchemaName
 from tomlkit.exceptions import TOMLKitError
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
-from listrak_source.api.redact import redact
+from listrak_source.api.redact import redact, redact_people
 from listrak_source.cli import transient
 from listrak_source.cli.process import Terminated
 from listrak_source.errors import StoppedError
@@ -122,7 +122,7 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
     # The innermost cause says what happened; what is around it says where in dlt.
     inner = chain[-1]
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
-    return f"{type(inner).__name__}: {redact(_first_line(inner))}", code
+    return f"{type(inner).__name__}: {redact_people(_first_line(inner))}", code
 
 
 def _misused(told: str, command: str) -> str:

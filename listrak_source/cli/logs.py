@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 
-from listrak_source.api.redact import redact
+from listrak_source.api.redact import redact_people
 from listrak_source.cli.output import err, out
 
 _LEVEL, _FORMAT = "RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"
@@ -79,14 +79,14 @@ class _NoPeople(logging.Filter):
         if record.exc_info:
             text += "\n" + "".join(traceback.format_exception(*record.exc_info))
         parts = _LOAD_ID.split(text)
-        record.msg = "".join(part if at % 2 else redact(part) for at, part in enumerate(parts))
+        record.msg = "".join(part if at % 2 else redact_people(part) for at, part in enumerate(parts))
         record.args, record.exc_info, record.exc_text = (), None, None
         return True
 
 
 class _Handler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        message = redact(record.getMessage())
+        message = redact_people(record.getMessage())
         if is_json():
             sys.stderr.write(_line(record.levelname, record.name, message))
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import dlt
 
-from listrak_source.api.redact import redact
+from listrak_source.api.redact import redact_people
 
 _VALUES = frozenset({"vars", "request"})
 """What Sentry adds of the program's own values: those of each variable on the way to an error, a row's, a secret's."""
@@ -31,7 +31,7 @@ def _once() -> None:
 def without_people(told: Any) -> Any:
     """A report, or a part of it, as it may be sent."""
     if isinstance(told, str):
-        return redact(told)
+        return redact_people(told)
     if isinstance(told, dict):
         return {
             name: part if name in _IDS else without_people(part) for name, part in told.items() if name not in _VALUES

@@ -41,14 +41,14 @@ def test_quiet_says_why_a_pull_is_not_whole(listrak: Listrak, sandbox: Sandbox) 
 
 def test_a_report_to_sentry_names_nobody() -> None:
     """As sentry-sdk makes it of an error, and of what took how long: that names each request's path."""
-    phone, secret = "15551234567", "client_secret=abc"
+    phone, mail, secret = "15551234567", "ann.lee+1@shop.example.com", "client_secret=abc"
     error = {
         "event_id": "0123456789abcdef0123456789abcdef",
         "exception": {
             "values": [
                 {
                     "type": "ValueError",
-                    "value": f"no such contact {phone}",
+                    "value": f"no such contact {phone}, {mail}",
                     "stacktrace": {"frames": [{"function": "read", "vars": {"phone": phone, "rows": [phone]}}]},
                 }
             ]
@@ -63,6 +63,7 @@ def test_a_report_to_sentry_names_nobody() -> None:
     for event in (error, slow):
         told = json.dumps(without_people(event))
         assert phone not in told
+        assert "ann" not in told
         assert "abc" not in told.replace("0123456789abcdef", "")
     assert without_people(slow)["contexts"] == slow["contexts"]
     assert without_people(error)["event_id"] == error["event_id"]
