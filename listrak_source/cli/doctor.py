@@ -19,7 +19,6 @@ import dlt
 import duckdb
 from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.common.configuration.utils import get_resolved_traces
-from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -175,10 +174,7 @@ class Doctor:
         lacking = [name for name in TABLES if name not in there]
         none_of = f"; of {', '.join(lacking)} nothing was loaded yet, or it is gone" if lacking else ""
         yield f"{len(there)} of {len(TABLES)} tables are there{none_of}.", _OK
-        for name, table in schema.tables.items():
-            if name in TABLES and has_table_seen_data(table) and (lost := {*table["columns"]} - there.get(name, set())):
-                what = f"the column {', '.join(sorted(lost))}" if name in there else "all of it"
-                yield f"{name} has lost {what}: the next pull reads it from its beginning.", _WARNING
+        yield from ((sentence, _WARNING) for sentence in reports.lost(schema, there))
         if self.settings is not None:
             if pipeline.destination.destination_type == FILESYSTEM:
                 check_format(self.warehouse.dataset, cast("Any", schema.tables), self.settings.table_format)

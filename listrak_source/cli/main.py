@@ -282,13 +282,13 @@ def status(
         if max_age is not None:
             told["stale"] = reports.stale(pipeline, max_age)
             told["message"] = " ".join(told["stale"]) or None
+        lost = reports.lost(pipeline.default_schema, warehouse.check(pipeline))
         if as_json:
-            warehouse.check(pipeline)
+            told["lost"] = lost
             told.update({"destination": warehouse.location, "dataset": dataset} | reports.as_document(pipeline))
             told["dlt_command"] = warehouse.dlt_command
             _fail_for(told.get("stale", ()))
             return
-        warehouse.check(pipeline)
         loads = reports.loads(pipeline)
         out.print(f"{warehouse.location}, dataset {dataset}\n", highlight=False)
         if pending := reports.pending(pipeline):
@@ -298,7 +298,7 @@ def status(
             since, doubts = walk
             sentences = [f"The last complete walk began at {output.cell(since)} (UTC).", *reports.in_doubt(doubts)]
             out.print(" ".join(sentences) + "\n", highlight=False)
-        for sentence in (*reports.unread(pipeline), *filter(None, [reports.removals(pipeline)])):
+        for sentence in (*lost, *reports.unread(pipeline), *filter(None, [reports.removals(pipeline)])):
             out.print(sentence + "\n", highlight=False, markup=False)
         counts = [(name, *both) for name, both in reports.row_counts(pipeline).items()]
         output.table(out, "Rows, and those that are gone at Listrak", ["table", "rows", "removed"], counts)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from importlib.resources import files
 from typing import Any
 
 import dlt
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.held import texts
@@ -125,6 +127,16 @@ def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] |
     for stream, reason in sorted(state["unproved"].items()):
         reasons[reason].append(_in_doubt(stream))
     return datetime.fromisoformat(state["began"]), reasons
+
+
+def lost(schema: Schema, there: Mapping[str, Collection[str]]) -> list[str]:
+    """What loads have made, by dlt's ``schema``, and is no more among the tables ``there`` with their columns."""
+    told = []
+    for name, table in schema.tables.items():
+        if name in TABLES and has_table_seen_data(table) and (gone := {*table["columns"]} - {*there.get(name, ())}):
+            what = f"the column {', '.join(sorted(gone))}" if name in there else "all of it"
+            told.append(f"{name} has lost {what}: the next pull reads it from its beginning.")
+    return told
 
 
 def removals(pipeline: dlt.Pipeline) -> str | None:

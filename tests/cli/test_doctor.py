@@ -149,6 +149,10 @@ def test_what_the_next_pull_will_miss(listrak: Listrak, sandbox: Sandbox) -> Non
     said = [message for status, message in looked(listrak)["dataset"] if status == "warning"]
     assert "lists has lost the column phone_list_name: the next pull reads it from its beginning." in said
     assert "sender_codes has lost all of it: the next pull reads it from its beginning." in said
+    document, _ = read(listrak, "status")
+    assert document["lost"] == said
+    shown = " ".join(listrak("status")[1].split())
+    assert all(sentence in shown for sentence in said)
 
 
 @pytest.mark.full
