@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, cast
 
+import dlt
 import pyarrow as pa
 from dlt.common.configuration.container import Container
 from dlt.common.destination import AnyDestination, DestinationCapabilitiesContext
@@ -108,7 +109,17 @@ def of_running_pipeline(settings: Settings) -> Dispositions:
         return Dispositions(into_empty=settings.into_empty)
     capabilities, destination = Container()[DestinationCapabilitiesContext], running().destination
     merge_in_transactions(destination)
-    return chosen(capabilities, destination.destination_type, settings)
+    found = chosen(capabilities, destination.destination_type, settings)
+    if found.file_format and destination.destination_type == POSTGRES and _has_blank(running()):
+        # To leave it out would change nothing: what tables were written by is kept in their schema.
+        return replace(found, file_format="insert_values")
+    return found
+
+
+def _has_blank(pipeline: dlt.Pipeline) -> bool:
+    """Whether a name or a password has a blank: dlt hands it to ADBC as it is, and that takes it for no address."""
+    credentials = cast("Any", pipeline.destination_client().config).credentials
+    return any(" " in (part or "") for part in (credentials.username, credentials.password))
 
 
 def merge_in_transactions(destination: AnyDestination) -> None:

@@ -46,6 +46,8 @@ def test_pull_again_and_status(
     assert {key[:2] for key in keys(address, "opt_outs")} == told["opt_outs"].keys()
     assert "Nothing new" in listrak("pull", "-d", "postgres")[1]
 
+    # A password with a blank, in which ADBC finds no address.
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address.replace("hush@", "hush%20hush@"))
     sandbox.world.live(2)
     assert listrak("pull", "-d", "postgres")[::2] == (0, "")
     assert listrak("pull", "-d", "postgres", "--full")[::2] == (0, "")
