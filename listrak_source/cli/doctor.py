@@ -50,6 +50,8 @@ _TAKE_BACK = ("duckdb", "postgres", "redshift")
 """Dialects in which a transaction takes back what was made in it. Snowflake and MySQL keep it, whatever dlt says."""
 _CATALOGS = {"postgres": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
 """DuckDB's extensions for the catalog of a lake, by how its address begins."""
+_STORES = {"s3": "httpfs", "gs": "httpfs", "gcs": "httpfs", "az": "azure", "abfss": "azure"}
+"""The same for files elsewhere."""
 
 
 _Found = tuple[str, str]
@@ -272,8 +274,8 @@ def _extensions(warehouse: Warehouse, table_format: str | None) -> Iterator[str]
     """What DuckDB has to fetch from the network before it can open the destination, or read it for a report."""
     kind, credentials = warehouse.destination.rpartition(".")[2], warehouse.credentials
     wanted = [kind] if kind in ("ducklake", "motherduck") else []
-    if kind == "filesystem" and table_format:
-        wanted.append(table_format)
+    if kind == "filesystem":
+        wanted += [*filter(None, [table_format, _STORES.get(warehouse.location.partition("://")[0])])]
     if not wanted:
         return
     if catalog := getattr(credentials, "catalog", None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -287,3 +288,16 @@ def test_a_lake_whose_catalog_is_a_file_is_not_made(listrak: Listrak, sandbox: S
     assert found[-1][0] == "ok"
     assert found[-1][1].endswith("is not there yet: the first pull makes it.")
     assert not [path for path in Path().rglob("*") if path.suffix != ".dlt"]
+
+
+def test_an_extension_that_files_elsewhere_need_is_named(
+    listrak: Listrak, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the bucket itself says comes after: nobody answers there."""
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", "s3://sms")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__CREDENTIALS__AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("DESTINATION__FILESYSTEM__CREDENTIALS__ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(duckdb, "connect", partial(duckdb.connect, config={"extension_directory": str(tmp_path)}))
+    said = looked(listrak, "-d", "filesystem")["destination"]
+    assert ("warning", "DuckDB has to fetch its extension httpfs from the network: it is not on this machine.") in said
