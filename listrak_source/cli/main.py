@@ -211,6 +211,7 @@ def pull(
     from listrak_source.cli.warehouse import Warehouse
     from listrak_source.pull.stored import forget
     from listrak_source.pull.tables import OF_THE_PULL, TABLES
+    from listrak_source.settings import resolve
 
     options: dict[str, Any] = {
         "full": full or None,
@@ -232,6 +233,8 @@ def pull(
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told.update({"destination": warehouse.location, "dataset": dataset})
+        # What is wrong with the settings is told before dlt's own memory of the last run is put away.
+        resolve(options)
         with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline:
             if forget_state:
                 forget(pipeline)

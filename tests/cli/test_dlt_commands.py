@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak
 
@@ -43,6 +44,8 @@ def test_dlt_finds_what_was_pulled(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f"- lists: {lists} row(s)" in found
     assert f"- opt_outs: {stops} row(s)" in found
     assert "is LOADED and contains no failed jobs" in found
+    assert listrak("pull", "--workers", "0")[0] == Exit.WRONG_USE
+    assert run(command) == found, "a pull that its settings do not let begin is none"
     # It begins anew with what the warehouse knows, and the next pull is none the worse.
     assert "Restoring from destination" in run(command, "sync")
     assert "Nothing new at Listrak" in listrak("pull", "--table", "lists")[1]
