@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from listrak_source.api import ListrakClient, ListrakError
     from listrak_source.pull.resources import where
-    from listrak_source.pull.run import load
+    from listrak_source.pull.runner import load
     from listrak_source.pull.source import listrak_sms
-    from listrak_source.push.destination import contact_import
+    from listrak_source.push.destination.contact_import import contact_import
 
 __all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load", "where"]
 
 _WHERE = {
     "ListrakClient": "listrak_source.api",
     "ListrakError": "listrak_source.api",
-    "contact_import": "listrak_source.push.destination",
+    "contact_import": "listrak_source.push.destination.contact_import",
     "listrak_sms": "listrak_source.pull.source",
-    "load": "listrak_source.pull.run",
+    "load": "listrak_source.pull.runner",
     "where": "listrak_source.pull.resources",
 }
 

@@ -18,7 +18,7 @@ from dlt.common.typing import TSecretStrValue
 from listrak_source.api.address import check_address
 from listrak_source.api.client import BASE_URL, TOKEN_URL
 from listrak_source.api.errors import ConfigurationError
-from listrak_source.api.paging import MAX_COUNT
+from listrak_source.api.pagination import MAX_COUNT
 
 MAX_IMPORT_BYTES = 195_000_000
 """Bytes of an import file before base64: its request then stays within the 250 MB of the contract."""
@@ -91,8 +91,8 @@ class Settings(BaseConfiguration):
     hash_key: Optional[TSecretStrValue] = None  # noqa: UP045
     """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it."""
     compacted: bool = False
-    """The caller calls ``listrak_source.pull.compact.settle`` before and after each load (``listrak pull`` does): so
-    plain Parquet files can be taken, which dlt only adds to."""
+    """The caller calls ``settle`` of ``listrak_source.pull.load.parquet_compaction`` before and after each load
+    (``listrak pull`` does): so plain Parquet files can be taken, which dlt only adds to."""
     table_format: Optional[str] = None  # noqa: UP045
     """How a destination of files keeps tables: ``delta``, or ``iceberg`` where it can merge that. Its own way when
     empty."""

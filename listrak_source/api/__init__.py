@@ -26,7 +26,7 @@ from listrak_source.api.errors import (
     UnreadableCharset,
     UnsafeAddress,
 )
-from listrak_source.api.paging import Decoder, Page, each_record, json_elements, json_page
+from listrak_source.api.pagination import Decoder, Page, each_record, json_elements, json_page
 
 __all__ = [
     "AnswerTooLarge",

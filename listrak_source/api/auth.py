@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import requests
 
+from listrak_source.api.connections import Limits, TooLarge, new_session, read_body
 from listrak_source.api.envelope import Refusal, check
 from listrak_source.api.errors import (
     AnswerTooLarge,
@@ -23,9 +24,8 @@ from listrak_source.api.errors import (
     UnsafeAddress,
     family,
 )
-from listrak_source.api.redact import redact
+from listrak_source.api.redaction import redact
 from listrak_source.api.retry import Patience, connection_failure, retry_after
-from listrak_source.api.session import Limits, TooLarge, new_session, read_body
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used."""

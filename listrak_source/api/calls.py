@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from listrak_source.api.envelope import Nothing, inner, read, without_envelope
 from listrak_source.api.errors import InvalidRequestError, ListrakError, NotFoundError
-from listrak_source.api.paging import MAX_COUNT, Decoder, Page, cursor_value, mark_of, pages, unwrap
+from listrak_source.api.pagination import MAX_COUNT, Decoder, Page, cursor_value, mark_of, pages, unwrap
 from listrak_source.api.phones import canonical
-from listrak_source.api.redact import mask_phone
+from listrak_source.api.redaction import mask_phone
 from listrak_source.api.transport import Transport
 
 T = TypeVar("T")

@@ -7,10 +7,10 @@ from types import TracebackType
 
 from listrak_source.api.address import check_address
 from listrak_source.api.auth import TokenSource
+from listrak_source.api.connections import Limits
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.reading import Reading
 from listrak_source.api.retry import Patience
-from listrak_source.api.session import Limits
 from listrak_source.api.transport import Transport
 from listrak_source.api.writing import Writing
 

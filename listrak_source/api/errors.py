@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from listrak_source.api.redact import redact
+from listrak_source.api.redaction import redact
 
 
 class ListrakError(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from listrak_source.api import records
+from listrak_source.api import models
 
 
 class Repeat(Enum):
@@ -61,46 +61,46 @@ _PAGE = ("cursor", "count")
 OPERATIONS: dict[str, Operation] = {
     # sender codes, lists, profile fields
     "list_sender_codes": Operation(
-        "SenderCode_GetShortCodeCollection", "GET", "/ShortCode", 200, "collection", records.SenderCode
+        "SenderCode_GetShortCodeCollection", "GET", "/ShortCode", 200, "collection", models.SenderCode
     ),
     "get_sender_code": Operation(
-        "SenderCode_GetShortCodeResource", "GET", _SENDER, 200, "resource", records.SenderCode
+        "SenderCode_GetShortCodeResource", "GET", _SENDER, 200, "resource", models.SenderCode
     ),
     "list_phone_lists": Operation(
-        "PhoneList_GetListCollection", "GET", _SENDER + "/PhoneList", 200, "collection", records.PhoneList,
+        "PhoneList_GetListCollection", "GET", _SENDER + "/PhoneList", 200, "collection", models.PhoneList,
         query=("status", *_PAGE),
     ),
-    "get_phone_list": Operation("PhoneList_GetListResource", "GET", _LIST, 200, "bare", records.PhoneList),
+    "get_phone_list": Operation("PhoneList_GetListResource", "GET", _LIST, 200, "bare", models.PhoneList),
     "list_profile_fields": Operation(
         "Segmentation_GetPhoneAttributeCollection", "GET", _SENDER + "/SegmentationField", 200, "collection",
-        records.PhoneAttribute,
+        models.PhoneAttribute,
     ),
     "get_profile_field": Operation(
         "Segmentation_GetPhoneAttribute", "GET", _SENDER + "/SegmentationField/{segmentationFieldId}", 200, "resource",
-        records.PhoneAttribute,
+        models.PhoneAttribute,
     ),
     # contacts
     "list_contacts": Operation(
-        "Contact_GetContactCollection", "GET", _LIST + "/Contact", 200, "paged", records.SMSContact,
+        "Contact_GetContactCollection", "GET", _LIST + "/Contact", 200, "paged", models.SMSContact,
         query=("optedOut", *_PAGE, "startSubscribeDate", "endSubscribeDate"),
     ),
     "get_contact": Operation(
-        "Contact_GetContactResource", "GET", _CONTACT, 200, "resource", records.SMSContactSubscriptionDetails
+        "Contact_GetContactResource", "GET", _CONTACT, 200, "resource", models.SMSContactSubscriptionDetails
     ),
     "create_contact": Operation(
-        "Contact_PostContactListResource", "POST", _LIST + "/Contact", 201, "created", body=records.SMSContact
+        "Contact_PostContactListResource", "POST", _LIST + "/Contact", 201, "created", body=models.SMSContact
     ),
     "update_contact": Operation(
-        "Contact_PutContactResource", "PUT", _SENDER + "/Contact", 200, "updated", body=records.SMSContact
+        "Contact_PutContactResource", "PUT", _SENDER + "/Contact", 200, "updated", body=models.SMSContact
     ),
     "list_opt_outs": Operation(
-        "Contact_GetOptOuts", "GET", _SENDER + "/OptOut", 200, "collection", records.OptOutContact,
+        "Contact_GetOptOuts", "GET", _SENDER + "/OptOut", 200, "collection", models.OptOutContact,
         query=(*_PAGE, "startDate", "endDate"),
     ),
     # subscriptions
     "list_contact_subscriptions": Operation(
         "ContactListSubscription_GetContactListCollection", "GET", _CONTACT + "/PhoneList", 200, "collection",
-        records.ContactListSubscription, query=_PAGE,
+        models.ContactListSubscription, query=_PAGE,
     ),
     "subscribe_contact": Operation(
         "ContactListSubscription_PostContactListSubscription", "POST", _CONTACT + "/PhoneList/{phoneListId}", 201,
@@ -113,30 +113,30 @@ OPERATIONS: dict[str, Operation] = {
     # contact imports
     "start_contact_import": Operation(
         "Contact_PostImportFileResource", "POST", _SENDER + "/ContactImport", 201, "created",
-        body=records.ImportContactFile,
+        body=models.ImportContactFile,
     ),
     "get_contact_import": Operation(
         "Contact_GetImportFileResource", "GET", _SENDER + "/ContactImport/{importFileId}", 200, "resource",
-        records.ImportContactFileStatus,
+        models.ImportContactFileStatus,
     ),
     # messages: these two send text messages to people
     "send_broadcast": Operation(
         "BroadcastMessage_PostImmediateBroadcast", "POST", _SENDER + "/Broadcast/Immediate", 201, "created",
-        body=records.BroadcastMessage,
+        body=models.BroadcastMessage,
     ),
     "list_transactional_messages": Operation(
         "TransactionalMessage_GetTransactionalMessageCollection", "GET", _LIST + "/TransactionalMessage", 200,
-        "collection", records.TransactionalMessage,
+        "collection", models.TransactionalMessage,
     ),
     "get_transactional_message": Operation(
         "TransactionalMessage_GetTransactionalMessageResource", "GET",
-        _LIST + "/TransactionalMessage/{transactionalMessageId}", 200, "bare", records.TransactionalMessage,
+        _LIST + "/TransactionalMessage/{transactionalMessageId}", 200, "bare", models.TransactionalMessage,
     ),
     "send_transactional_message": Operation(
         "TransactionalMessage_PostTransactionalMessageSend", "POST",
         # The contract spells this one placeholder {SenderCodeId}; the route is the same.
         _LIST + "/TransactionalMessage/{transactionalMessageId}/Message", 201, "created",
-        body=records.TransactionalMessageContact,
+        body=models.TransactionalMessageContact,
     ),
 }  # fmt: skip
 """Every operation, by the name of the client's method."""

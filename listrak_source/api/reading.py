@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeVar, cast, overload
 
 from listrak_source.api.calls import Calls, contact_of, date_filter
-from listrak_source.api.paging import MAX_COUNT, Decoder, Page, json_page, told_page
-from listrak_source.api.records import (
+from listrak_source.api.models import (
     ContactListSubscription,
     ImportContactFileStatus,
     OptOutContact,
@@ -19,6 +18,7 @@ from listrak_source.api.records import (
     SMSContactSubscriptionDetails,
     TransactionalMessage,
 )
+from listrak_source.api.pagination import MAX_COUNT, Decoder, Page, json_page, told_page
 
 T = TypeVar("T")
 Date = datetime | str

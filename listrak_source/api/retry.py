@@ -18,8 +18,8 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from listrak_source.api.connections import Limits, OutOfTime
 from listrak_source.api.errors import CertificateError, ConnectionFailed, ListrakError, RateLimitError
-from listrak_source.api.session import Limits, OutOfTime
 
 log: logging.Logger = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -15,6 +15,7 @@ import requests
 from requests.auth import AuthBase
 
 from listrak_source.api.auth import Access, AccessToken, TokenSource
+from listrak_source.api.connections import Limits, TooLarge, new_session, read_body
 from listrak_source.api.envelope import Nothing, Refusal, WrongCharset, as_utf8, status_of, told
 from listrak_source.api.errors import (
     AnswerTooLarge,
@@ -27,10 +28,9 @@ from listrak_source.api.errors import (
     family,
 )
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
-from listrak_source.api.pace import Pace, Turn
-from listrak_source.api.redact import guard_logs, redact
+from listrak_source.api.redaction import guard_logs, redact
 from listrak_source.api.retry import Patience, connection_failure, http_date, is_out_of_time, retry_after
-from listrak_source.api.session import Limits, TooLarge, new_session, read_body
+from listrak_source.api.throttle import Pace, Turn
 
 T = TypeVar("T")
 

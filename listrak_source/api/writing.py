@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from listrak_source.api.calls import Calls, created, updated
-from listrak_source.api.records import BroadcastMessage, ImportContactFile, SMSContact, TransactionalMessageContact
+from listrak_source.api.models import BroadcastMessage, ImportContactFile, SMSContact, TransactionalMessageContact
 
 
 class Writing(Calls):

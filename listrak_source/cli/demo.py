@@ -19,7 +19,7 @@ from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load, sync_session
-from listrak_source.push.store import Store
+from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Sandbox, World
 
 FOLDER = Path("listrak_demo")

@@ -23,18 +23,18 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.api import ConfigurationError, each_record
-from listrak_source.api.redact import redact
+from listrak_source.api.redaction import redact
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit, explain
 from listrak_source.cli.output import cell
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.connect import client_of
-from listrak_source.pull.dispositions import FILESYSTEM, chosen
-from listrak_source.pull.foreign import check_format
-from listrak_source.pull.privacy import Masks
-from listrak_source.pull.progress import check_masks_of, check_zone_of
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.load.foreign_tables import check_format
+from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
+from listrak_source.pull.records.masking import Masks
+from listrak_source.pull.schema import TABLES
+from listrak_source.pull.state.watermarks import check_masks_of, check_zone_of
 from listrak_source.settings import Settings, resolve
 from listrak_source.sql import one_connection
 

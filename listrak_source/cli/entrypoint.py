@@ -7,8 +7,8 @@ import os
 import sys
 from contextlib import suppress
 
-from listrak_source.cli.at_rest import keep_private
 from listrak_source.cli.process import Terminated, end_when_told, keep_flat
+from listrak_source.cli.scratch import keep_private
 
 
 def main() -> None:

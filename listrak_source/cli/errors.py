@@ -22,7 +22,7 @@ from dlt.common.schema.exceptions import InvalidSchemaName
 from tomlkit.exceptions import TOMLKitError
 
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
-from listrak_source.api.redact import redact, redact_people
+from listrak_source.api.redaction import redact, redact_people
 from listrak_source.cli import transient
 from listrak_source.cli.process import Terminated
 from listrak_source.errors import StoppedError

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 
-from listrak_source.api.redact import redact_people
+from listrak_source.api.redaction import redact_people
 from listrak_source.cli.output import err, out
 
 _LEVEL, _FORMAT = "RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"

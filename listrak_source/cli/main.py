@@ -209,8 +209,8 @@ def pull(
     from listrak_source.cli.progress import StepProgress
     from listrak_source.cli.pull import pulled
     from listrak_source.cli.warehouse import Warehouse
-    from listrak_source.pull.stored import forget
-    from listrak_source.pull.tables import OF_THE_PULL, TABLES
+    from listrak_source.pull.schema import OF_THE_PULL, TABLES
+    from listrak_source.pull.state.stored_state import forget
     from listrak_source.settings import resolve
 
     options: dict[str, Any] = {
@@ -339,7 +339,7 @@ def move_to_zone(
 ) -> None:
     """Move the dates that are stored to another time zone, where the setting was wrong; consent events too."""
     from listrak_source.cli.warehouse import Warehouse
-    from listrak_source.pull.zones import move
+    from listrak_source.pull.time_zones import move
 
     warehouse = Warehouse(destination, dataset)
     with warehouse.reading() as pipeline:

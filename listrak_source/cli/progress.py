@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from listrak_source.cli.process import give_back
-from listrak_source.pull.asking import COUNTER, spoken
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.lookup_progress import COUNTER, spoken
+from listrak_source.pull.schema import TABLES
 
 EVERY = 10.0
 """Seconds from one plain line about lookups to the next."""

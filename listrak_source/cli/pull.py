@@ -13,11 +13,11 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
 from listrak_source.cli.process import noticed
 from listrak_source.cli.warehouse import is_empty, loaded_rows
-from listrak_source.pull.asking import COUNTER
-from listrak_source.pull.pending import is_unfinished
-from listrak_source.pull.run import load
-from listrak_source.pull.stored import told
-from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
+from listrak_source.pull.lookup_progress import COUNTER
+from listrak_source.pull.runner import load
+from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
+from listrak_source.pull.state.checkpoint import is_unfinished
+from listrak_source.pull.state.stored_state import told
 from listrak_source.settings import resolve
 from listrak_source.sql import one_connection
 
@@ -105,7 +105,7 @@ class Pulled:
 
 
 def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
-    """Pull, with the arguments of :func:`~listrak_source.pull.run.load`, and say what was done.
+    """Pull, with the arguments of :func:`~listrak_source.pull.runner.load`, and say what was done.
 
     Where everybody is to be looked up and no list was ever read to its end, the lists come first, in a pull of their
     own: it is quick, and tells how many people there are to look up.

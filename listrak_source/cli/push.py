@@ -11,11 +11,10 @@ from typing import Annotated
 import typer
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.at_rest import write_private
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.output import AsJson, Dataset, Destination, example
 from listrak_source.cli.process import PLANNING
-from listrak_source.cli.push_said import (
+from listrak_source.cli.push_output import (
     Said,
     counts,
     end_of_plan,
@@ -28,12 +27,14 @@ from listrak_source.cli.push_said import (
     tell_plan,
     unread_is_1,
 )
+from listrak_source.cli.scratch import write_private
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.push import Session, Sync, ledger, load, sync_session
-from listrak_source.push.ledger import Run
-from listrak_source.push.lock import prepare
-from listrak_source.push.refused_stops import told
-from listrak_source.push.store import Store
+from listrak_source.push import Session, Sync, load, sync_session
+from listrak_source.push.diff.refused_stops import told
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.leases import prepare
+from listrak_source.push.warehouse.ledger import Run
+from listrak_source.push.warehouse.sql_client import Store
 
 app: typer.Typer = typer.Typer(
     name="push",

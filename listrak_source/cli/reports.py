@@ -14,9 +14,9 @@ from dlt.common.schema import Schema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from listrak_source.pull.held import texts
-from listrak_source.pull.pending import Pending
-from listrak_source.pull.tables import REJECTED_ROWS, REMOVED_AT, TABLES
+from listrak_source.pull.load.warehouse import texts
+from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
+from listrak_source.pull.state.checkpoint import Pending
 
 SOURCE = "listrak_sms"
 

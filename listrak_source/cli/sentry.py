@@ -7,7 +7,7 @@ from typing import Any
 
 import dlt
 
-from listrak_source.api.redact import redact_people
+from listrak_source.api.redaction import redact_people
 
 _VALUES = frozenset({"vars", "request"})
 """What Sentry adds of the program's own values: those of each variable on the way to an error, a row's, a secret's."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from listrak_source.api.redact import redact
+from listrak_source.api.redaction import redact
 
 _AGAIN = "Run the same command again later."
 _STATES = {

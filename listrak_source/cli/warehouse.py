@@ -29,15 +29,15 @@ from dlt.common.runtime.collector_base import Collector
 from dlt.common.storages.configuration import WithLocalFiles
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.at_rest import remove_load_files
 from listrak_source.cli.process import LOADED_TOGETHER, limited
+from listrak_source.cli.scratch import remove_load_files
 from listrak_source.cli.sentry import keep_people_out
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
-from listrak_source.pull.exclusive import is_empty
-from listrak_source.pull.foreign import check_keys
-from listrak_source.pull.stored import told
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.leases import is_empty
+from listrak_source.pull.load.foreign_tables import check_keys
+from listrak_source.pull.schema import TABLES
+from listrak_source.pull.state.stored_state import told
 from listrak_source.utc import made_utc
 
 __all__ = ["NAME", "NothingThereError", "Warehouse", "is_empty", "loaded_rows", "settings_of"]

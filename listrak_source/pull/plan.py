@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 import pendulum
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull import progress
-from listrak_source.pull.directory import Directory, Record
-from listrak_source.pull.tables import (
+from listrak_source.pull.extract.catalog import Directory, Record
+from listrak_source.pull.extract.date_windows import EVERYTHING, FIRST_SMS, Window, cut, since, slices
+from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit, Unit
+from listrak_source.pull.schema import (
     CONSENT_EVENTS,
     CONTACT_PROFILE_VALUES,
     CONTACTS,
@@ -24,8 +25,7 @@ from listrak_source.pull.tables import (
     OPT_OUTS,
     SUBSCRIPTIONS,
 )
-from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.windows import EVERYTHING, FIRST_SMS, Window, cut, since, slices
+from listrak_source.pull.state import watermarks
 
 LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name, CONSENT_EVENTS.name})
 """The tables that a list's contacts feed."""
@@ -34,7 +34,7 @@ STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
 _STATES = (False, True)
 _TOO_FAR = pendulum.duration(days=366)
 """A clock that was ahead by more tells nothing of how far was read."""
-_CLOCKS = progress.CLOCKS_DIFFER
+_CLOCKS = watermarks.CLOCKS_DIFFER
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
@@ -73,7 +73,7 @@ class Plan:
         settings = self.directory.settings
         self._marks: dict[tuple[str, str], datetime | None] = {}
         self.zone: pendulum.Timezone = pendulum.timezone(settings.timezone)
-        self.ahead: timedelta = progress.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
+        self.ahead: timedelta = watermarks.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
         self.overlap: pendulum.Duration = pendulum.duration(hours=settings.overlap)
         self.looks_up: bool = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
@@ -102,11 +102,11 @@ class Plan:
 
     def readers_of(self, unit: Unit) -> frozenset[str]:
         """Whose watermarks the unit's stream moves."""
-        return self.tables_of(unit) | ({progress.LOOKUPS} if self.looks_up else set())
+        return self.tables_of(unit) | ({watermarks.LOOKUPS} if self.looks_up else set())
 
     def finds_changes(self, unit: Unit) -> bool:
         """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
-        return self.looks_up and not self.asks_everyone and self._mark(progress.LOOKUPS, unit) is not None
+        return self.looks_up and not self.asks_everyone and self._mark(watermarks.LOOKUPS, unit) is not None
 
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
@@ -127,7 +127,7 @@ class Plan:
         # Whatever start_date says: who said stop years ago must be known.
         if self._is_new(unit) or (self.complete and self.tables_of(unit)):
             self.all_opt_outs.append(unit)
-        elif once_from == progress.THE_BEGINNING:
+        elif once_from == watermarks.THE_BEGINNING:
             self.opt_outs_again.append(unit)
 
     def _plan_list(self, sender_code_id: int, item: Record) -> None:
@@ -144,7 +144,7 @@ class Plan:
             self.whole += states
         elif reads_all:
             self.whole += [replace(state, window=window) for window in self._slices(item) for state in states]
-        elif self._read_once_from(unit) == progress.THE_BEGINNING and not self.directory.settings.start():
+        elif self._read_once_from(unit) == watermarks.THE_BEGINNING and not self.directory.settings.start():
             # Its first reading found nobody: one empty answer is not believed.
             self.whole += states
 
@@ -209,7 +209,7 @@ class Plan:
 
     def _read_once_from(self, unit: Unit) -> datetime | str | None:
         """From when on only the last pull has read the unit's stream: what one answer left out comes with the next."""
-        found = progress.read_once_from(self.tables_of(unit), unit.stream) if self._earliest(unit) else None
+        found = watermarks.read_once_from(self.tables_of(unit), unit.stream) if self._earliest(unit) else None
         return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
@@ -220,9 +220,9 @@ class Plan:
         # Of each window it is asked again.
         place = (reader, unit.stream)
         if place not in self._marks:
-            self._marks[place] = progress.watermark(*place)
+            self._marks[place] = watermarks.watermark(*place)
         mark = self._marks[place]
-        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.directory.now > progress.CLOCKS_DIFFER:
+        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.directory.now > watermarks.CLOCKS_DIFFER:
             return None
         return mark - self.ahead
 

@@ -20,8 +20,8 @@ from dlt.extract.items import TableNameMeta
 from dlt.extract.items_transform import FilterItem, LimitItem, MapItem, YieldMapItem
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.gather import Batch
-from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS
+from listrak_source.pull.records.batching import Batch
+from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS
 
 _CHANGES = (FilterItem, MapItem, YieldMapItem)
 _OURS = {

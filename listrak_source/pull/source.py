@@ -12,16 +12,17 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
 
-from listrak_source.pull import foreign, progress, stored, upkeep
-from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
-from listrak_source.pull.gather import Batch
-from listrak_source.pull.held import at_once, is_loading, one_connection, running
-from listrak_source.pull.loads import Loads
-from listrak_source.pull.privacy import Masks
+from listrak_source.pull.chunks import Loads
+from listrak_source.pull.load import foreign_tables, maintenance
+from listrak_source.pull.load.empty_tables import made, unmade
+from listrak_source.pull.load.warehouse import at_once, is_loading, one_connection, running
+from listrak_source.pull.load.write_disposition import Dispositions, of_running_pipeline
+from listrak_source.pull.records.batching import Batch
+from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
-from listrak_source.pull.tables import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
-from listrak_source.pull.unmade import made, unmade
-from listrak_source.pull.vouched import spare_consents
+from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
+from listrak_source.pull.state import stored_state, watermarks
+from listrak_source.pull.state.integrity import spare_consents
 from listrak_source.settings import resolve
 
 
@@ -41,7 +42,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
     :class:`~listrak_source.api.ListrakError`.
 
     With ``chunk_rows`` or ``full`` a pull may take several runs of the same source: see
-    :func:`~listrak_source.pull.run.load`, which does them all.
+    :func:`~listrak_source.pull.runner.load`, which does them all.
 
     >>> pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms")  # doctest: +SKIP
     >>> pipeline.run(listrak_sms())  # doctest: +SKIP
@@ -66,15 +67,15 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
         if not is_loading():
             # What an active pipeline has read is no matter here; dlt hands over a copy.
             dlt.current.source_state().clear()
-        stored.check()
+        stored_state.check()
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
         spare_consents()
         before = deepcopy(dlt.current.source_state()) if limits else None
         if is_loading():
-            upkeep.analyze(running())
+            maintenance.analyze(running())
         with at_once():
-            foreign.check(set(wanted), declared.table_format)
-            upkeep.heal()
+            foreign_tables.check(set(wanted), declared.table_format)
+            maintenance.heal()
             changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
             loads[0].look(wanted, changed)
         # Which destination the rows are for is known only now.
@@ -97,7 +98,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
                 yield filled
             yield empty
         if before is not None:
-            progress.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
+            watermarks.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
 
     def table_of(table: Table) -> DltResource:
         def pick(batch: Batch) -> Iterator[Any]:

@@ -26,23 +26,24 @@ from itertools import chain
 
 import pyarrow as pa
 
-from listrak_source.pull import progress, seen_keys
-from listrak_source.pull.asking import Asking
-from listrak_source.pull.gather import Batch
-from listrak_source.pull.groups import told_of
-from listrak_source.pull.held import load_id
-from listrak_source.pull.keys import phone_keys
-from listrak_source.pull.lookups import Person, look_up
-from listrak_source.pull.pending import Pending
-from listrak_source.pull.phones import raw_phones
+from listrak_source.pull.extract.date_windows import FIRST_SMS, Window
+from listrak_source.pull.extract.lookups import Person, look_up
+from listrak_source.pull.extract.pages import DONE, Position, Reading, read
+from listrak_source.pull.extract.parallel import side_by_side
+from listrak_source.pull.extract.partitions import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
+from listrak_source.pull.keys import seen_keys
+from listrak_source.pull.keys.key_groups import told_of
+from listrak_source.pull.load.warehouse import load_id
+from listrak_source.pull.lookup_progress import Asking
 from listrak_source.pull.plan import LOOKED_UP, Plan
-from listrak_source.pull.reading import DONE, Position, Reading, read
-from listrak_source.pull.rows import Rows
-from listrak_source.pull.side_by_side import side_by_side
-from listrak_source.pull.small import SmallTables
-from listrak_source.pull.tables import SUBSCRIPTIONS
-from listrak_source.pull.units import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
-from listrak_source.pull.windows import FIRST_SMS, Window
+from listrak_source.pull.records.batching import Batch
+from listrak_source.pull.records.phone_numbers import raw_phones
+from listrak_source.pull.records.row_keys import phone_keys
+from listrak_source.pull.schema import SUBSCRIPTIONS
+from listrak_source.pull.state import watermarks
+from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.transform.reference_tables import SmallTables
+from listrak_source.pull.transform.rows import Rows
 from listrak_source.settings import Settings
 
 TOGETHER = 40_000
@@ -223,7 +224,7 @@ class Walk:
 
     def _look_up(self, people: list[Person], *, on_list: bool = False) -> Iterator[Step]:
         if people:
-            progress.note_lookups()
+            watermarks.note_lookups()
             self.asking.begin(len(self.changed), self.asked)
         for answers in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
             if on_list and answers.again:
@@ -395,15 +396,15 @@ class Walk:
         streams = {name: unit for name, unit in self.plan.streams.items() if name not in failures.errors}
         self.pending.unproved |= self.plan.directory.doubts()
         read = {stream for stream, unit in streams.items() if self.plan.readers_of(unit)}
-        progress.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
-        progress.note_remarks(self._remarks())
-        progress.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
+        watermarks.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
+        watermarks.note_remarks(self._remarks())
+        watermarks.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
         for stream, unit in streams.items():
             doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
-            progress.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
+            watermarks.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:
                 # What changes from now on is looked up when lookups are on again.
-                progress.begin(progress.LOOKUPS, stream, self.plan.now)
+                watermarks.begin(watermarks.LOOKUPS, stream, self.plan.now)
 
 
 def people_of(unit: Unit, records: pa.Table) -> list[Person]:

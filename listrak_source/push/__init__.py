@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from listrak_source.push.session import Session, sync_session
-from listrak_source.push.sync import Sync, load
+from listrak_source.push.sync.config import Sync, load
 
 __all__ = ["Session", "Sync", "load", "sync_session"]

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from listrak_source.api import ListrakClient
-from listrak_source.push import wanted
-from listrak_source.push.check import at_listrak
-from listrak_source.push.store import Store
-from listrak_source.push.sync import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
-from listrak_source.push.targets import Target, clears
-from listrak_source.push.values import of_table, same
+from listrak_source.push.diff import desired_state
+from listrak_source.push.sync.canonical import of_table, same
+from listrak_source.push.sync.config import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
+from listrak_source.push.sync.field_mapping import Target, clears
+from listrak_source.push.validate import at_listrak
+from listrak_source.push.warehouse.sql_client import Store
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,12 @@ def found(store: Store, sync: Sync, both: Iterable[Shared]) -> list[Conflict]:
 
 def _compared(store: Store, ours: Sync, theirs: Sync, both: Shared) -> Iterator[Conflict]:
     our_targets, their_targets = map(list, zip(*both.targets, strict=True))
-    our_rows, _ = wanted.make(store, ours, our_targets)
-    their_rows, _ = wanted.make(store, theirs, their_targets)
-    we_say, they_say = wanted.said(store, our_rows, our_targets), wanted.said(store, their_rows, their_targets)
+    our_rows, _ = desired_state.make(store, ours, our_targets)
+    their_rows, _ = desired_state.make(store, theirs, their_targets)
+    we_say, they_say = (
+        desired_state.said(store, our_rows, our_targets),
+        desired_state.said(store, their_rows, their_targets),
+    )
     met = (
         f"FROM (SELECT phone{we_say} FROM {our_rows} WHERE phone IS NOT NULL) AS o "
         f"JOIN (SELECT phone{they_say} FROM {their_rows} WHERE phone IS NOT NULL) AS t ON t.phone = o.phone"

@@ -20,21 +20,24 @@ import dlt
 from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
 from listrak_source.errors import StoppedError
-from listrak_source.push import apply as applying
-from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, skipped, undo
-from listrak_source.push.apply import Outcome
-from listrak_source.push.check import checked, unread_stops
+from listrak_source.push import conflicts
+from listrak_source.push.apply import run as applying
+from listrak_source.push.apply import skipped, undo
+from listrak_source.push.apply.context import Work
+from listrak_source.push.apply.run import Outcome
+from listrak_source.push.apply.verify import verify
 from listrak_source.push.conflicts import Shared
-from listrak_source.push.diff import rejected_of, stops_of
-from listrak_source.push.ledger import Run
-from listrak_source.push.lock import Lock, Turn, prepare
-from listrak_source.push.plan import Plan
-from listrak_source.push.refused_stops import RefusedStop
-from listrak_source.push.store import Store
-from listrak_source.push.sync import OPTED_OUT, Sync
-from listrak_source.push.targets import Target
-from listrak_source.push.verify import verify
-from listrak_source.push.work import Work
+from listrak_source.push.diff import plan, refused_stops, rejects
+from listrak_source.push.diff.comparison import rejected_of, stops_of
+from listrak_source.push.diff.plan import Plan
+from listrak_source.push.diff.refused_stops import RefusedStop
+from listrak_source.push.sync.config import OPTED_OUT, Sync
+from listrak_source.push.sync.field_mapping import Target
+from listrak_source.push.validate import checked, unread_stops
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.leases import Lock, Turn, prepare
+from listrak_source.push.warehouse.ledger import Run
+from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.settings import resolve
 
 Say = Callable[[str], None]

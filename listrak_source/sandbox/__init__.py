@@ -19,10 +19,10 @@ except ImportError as _error:
 
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.faults import Fault
-from listrak_source.sandbox.limits import RateLimit
 from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.rate_limits import RateLimit
 from listrak_source.sandbox.server import Sandbox, serve
-from listrak_source.sandbox.state import Event, Sent
-from listrak_source.sandbox.world import World
+from listrak_source.sandbox.world.model import Event, Sent
+from listrak_source.sandbox.world.world import World
 
 __all__ = ["Event", "Fault", "Quirks", "RateLimit", "Refused", "Sandbox", "Sent", "World", "serve"]

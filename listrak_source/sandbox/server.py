@@ -12,16 +12,16 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from listrak_source.sandbox.app import API_PATH, TOKEN_PATH, create_app
-from listrak_source.sandbox.breakage import ABORT, CLOSE
-from listrak_source.sandbox.control import CONTROL_PATH
 from listrak_source.sandbox.faults import Faults
-from listrak_source.sandbox.limits import RateLimit
+from listrak_source.sandbox.http.app import API_PATH, TOKEN_PATH, create_app
+from listrak_source.sandbox.http.breakage import ABORT, CLOSE
+from listrak_source.sandbox.http.control_routes import CONTROL_PATH
+from listrak_source.sandbox.http.tokens import Tokens
 from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.rate_limits import RateLimit
 from listrak_source.sandbox.service import MAX_BODY, Service
-from listrak_source.sandbox.tokens import Tokens
 from listrak_source.sandbox.traffic import Traffic
-from listrak_source.sandbox.world import World
+from listrak_source.sandbox.world.world import World
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but a sandbox on loopback

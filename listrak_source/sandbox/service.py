@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from secrets import token_urlsafe
 
 from listrak_source.sandbox.faults import Faults
-from listrak_source.sandbox.imports import ImportFile
+from listrak_source.sandbox.http.import_routes import ImportFile
+from listrak_source.sandbox.http.tokens import Tokens
 from listrak_source.sandbox.quirks import Quirks
-from listrak_source.sandbox.tokens import Tokens
 from listrak_source.sandbox.traffic import Traffic
-from listrak_source.sandbox.world import World
+from listrak_source.sandbox.world.world import World
 
 MAX_BODY = 250 * 1024 * 1024
 """Bytes of a request body. The contract says 250 MB and, for the file in it, "185 MB (195,000,000 bytes)": it means

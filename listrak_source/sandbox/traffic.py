@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter, deque
 
-from listrak_source.sandbox.limits import RateLimit
+from listrak_source.sandbox.rate_limits import RateLimit
 
 LOG_LENGTH = 10_000
 

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from listrak_source.api import ListrakClient, NotFoundError, NothingTold, Page, UnreadableAnswer, json_page
-from listrak_source.api.paging import unwrap
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.tables import CONTACTS
+from listrak_source.api.pagination import unwrap
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import CONTACTS
 
 from .scripted import Reply, Scripted, json_reply, page_reply
 

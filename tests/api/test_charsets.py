@@ -11,9 +11,9 @@ import pytest
 
 from listrak_source.api import ListrakClient, NothingTold, UnreadableCharset, json_elements
 from listrak_source.api.operations import OPERATIONS, Repeat
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.tables import CONTACTS
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import CONTACTS
 
 from .calls_of_all import CALLS
 from .scripted import Reply, Scripted

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.api import ListrakClient, UnreadableAnswer, UnsafeAddress
-from listrak_source.api.paging import cursor_value
+from listrak_source.api.pagination import cursor_value
 
 from .conftest import PHONE
 from .scripted import Reply, Scripted, page_reply, serve

@@ -13,10 +13,10 @@ from listrak_source import api
 from listrak_source.api import ListrakClient, ListrakError, RateLimitError, ServerError
 from listrak_source.api.errors import FAMILIES
 from listrak_source.api.operations import OPERATIONS, Repeat
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.tables import CONTACTS
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.schema import CONTACTS
 from listrak_source.sandbox import Quirks, Sandbox
-from listrak_source.sandbox.limits import RateLimit
+from listrak_source.sandbox.rate_limits import RateLimit
 
 from .calls_of_all import CALLS
 from .conftest import PHONE, client_of_sandbox

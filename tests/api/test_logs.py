@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from listrak_source.api import ListrakClient, ListrakError
-from listrak_source.api.redact import redact
+from listrak_source.api.redaction import redact
 
 from .conftest import PHONE, SECRET
 from .scripted import Reply, Scripted

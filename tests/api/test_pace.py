@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from listrak_source.api import ListrakClient, RateLimitError
-from listrak_source.api.latency import Latency, Verdict
-from listrak_source.api.pace import Pace
+from listrak_source.api.latency_signal import Latency, Verdict
 from listrak_source.api.room import Room
+from listrak_source.api.throttle import Pace
 
 from .conftest import PHONE
 from .scripted import Reply, Scripted

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.api import FullPage, ListrakClient, ListrakError, Page, RepeatedCursor, each_record
-from listrak_source.api.paging import pages
+from listrak_source.api.pagination import pages
 
 from .conftest import PHONE
 from .scripted import RECORD, Reply, Scripted, Seen, json_reply, page_reply

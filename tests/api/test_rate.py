@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from listrak_source.api.rate import LearnedRate
+from listrak_source.api.rate_limit import LearnedRate
 from listrak_source.sandbox import RateLimit
 
 from .simulated import Judge, simulate

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, RateLimitError
+from listrak_source.api.connections import Limits
 from listrak_source.api.operations import OPERATIONS, Repeat
 from listrak_source.api.retry import Patience, connection_failure, retry_after
-from listrak_source.api.session import Limits
 
 from .calls_of_all import CALLS
 from .conftest import PHONE

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from listrak_source.api import records
+from listrak_source.api import models
 from listrak_source.api.operations import OPERATIONS
 
 VENDOR = Path(__file__).parents[3] / "shared" / "listrak-sms-api" / "openapi.json"
@@ -37,7 +37,7 @@ def ours() -> Statement:
         }
         for operation in OPERATIONS.values()
     }
-    types = {name: record for name, record in vars(records).items() if hasattr(record, "__total__")}
+    types = {name: record for name, record in vars(models).items() if hasattr(record, "__total__")}
     return {
         "operations": operations,
         "records": {

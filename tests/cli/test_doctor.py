@@ -18,8 +18,8 @@ import pytest
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.output import out
-from listrak_source.pull.foreign import check_keys
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.load.foreign_tables import check_keys
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak
 from tests.cli.test_documents import read

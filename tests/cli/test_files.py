@@ -7,7 +7,7 @@ from pathlib import Path
 import dlt
 import pytest
 
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
 from tests.destinations import servers

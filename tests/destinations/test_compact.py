@@ -13,8 +13,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.compact import settle
-from listrak_source.pull.tables import CONTACTS, TABLES
+from listrak_source.pull.load.parquet_compaction import settle
+from listrak_source.pull.schema import CONTACTS, TABLES
 from tests.destinations.lake import Lake, history
 from tests.destinations.places import PLACES, Place
 

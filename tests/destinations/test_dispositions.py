@@ -12,8 +12,8 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.dispositions import Dispositions, chosen, merge_strategies
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.load.write_disposition import Dispositions, chosen, merge_strategies
+from listrak_source.pull.schema import TABLES
 from listrak_source.settings import Settings
 from tests.destinations.lake import Lake, history
 from tests.destinations.places import PLACES, Place

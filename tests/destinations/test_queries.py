@@ -11,8 +11,8 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 
-from listrak_source.pull import held
-from listrak_source.pull.tables import SEEN_KEYS, TABLES
+from listrak_source.pull.load import warehouse as in_warehouse
+from listrak_source.pull.schema import SEEN_KEYS, TABLES
 from tests.pull.asking import somebody
 from tests.pull.warehouse import Warehouse
 
@@ -30,13 +30,13 @@ def test_what_is_asked_is_plain_sql(warehouse: Warehouse, monkeypatch: pytest.Mo
     """No subquery that looks at the rows around it, which ClickHouse and Snowflake refuse in places; and no moment,
     which ClickHouse reads in a form of its own.
     """
-    asked, found = set(), held._found
+    asked, found = set(), in_warehouse._found
 
     def noted(text: str) -> Iterator[Any]:
         asked.add(text)
         return found(text)
 
-    monkeypatch.setattr(held, "_found", noted)
+    monkeypatch.setattr(in_warehouse, "_found", noted)
     warehouse.pull(chunk_rows=200, page_size=50)
     for options in ({}, {"lookups": "all"}, {"full": True}, {"full": True}):
         warehouse.sandbox.world.live(1)

@@ -16,10 +16,10 @@ from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source import listrak_sms
 from listrak_source.api import FullPage, ListrakError
-from listrak_source.pull import loads
-from listrak_source.pull.pending import is_unfinished, task_of
-from listrak_source.pull.run import load
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull import chunks
+from listrak_source.pull.runner import load
+from listrak_source.pull.schema import TABLES
+from listrak_source.pull.state.checkpoint import is_unfinished, task_of
 from listrak_source.sandbox import Fault, Sandbox
 from listrak_source.settings import resolve
 from tests.pull import consent_state, promises
@@ -307,7 +307,7 @@ class History(Life):
         for full, lookups in product((False, True), ("changed", "none", "all")):
             options = self._options() | {"full": full, "lookups": lookups}
             wanted, settings = listrak_sms(**options).selected_resources, resolve(options)
-            what = {name: getattr(settings, name) for name in loads.TASK}
+            what = {name: getattr(settings, name) for name in chunks.TASK}
             found[task_of(wanted=sorted(wanted), **what)] = full, lookups
         return found
 

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.shape import profile_values, shape
-from listrak_source.pull.tables import CONTACTS
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.normalize import profile_values, shape
+from listrak_source.pull.schema import CONTACTS
 
 decode = page_decoder(CONTACTS)
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from tests.pull.warehouse import HASHES, Rows
 
 Tables = dict[str, Rows]

@@ -14,12 +14,12 @@ import pytest
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.json_text import DEEPEST, is_deeper, loads
-from listrak_source.pull.bounds import Bounds, NewFields
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.privacy import Masks
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.shape import folded, shape
-from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.masking import Masks
+from listrak_source.pull.records.normalize import folded, shape
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.records.record_limits import Bounds, NewFields
+from listrak_source.pull.schema import CONTACTS, OPT_OUTS
 from listrak_source.sandbox import Fault
 from listrak_source.settings import resolve
 from tests.pull.asking import somebody

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.pull.zones import move
+from listrak_source.pull.time_zones import move
 from listrak_source.sandbox import Sandbox, World
 from tests.destinations.places import Place
 from tests.pull.asking import on_request, somebody
@@ -167,7 +167,7 @@ def test_what_happened_while_a_clock_was_said_to_be_ahead_is_read_later(
         def now(cls, tz: Any = None) -> Any:
             return ours
 
-    monkeypatch.setattr("listrak_source.pull.directory.datetime", Ours)
+    monkeypatch.setattr("listrak_source.pull.extract.catalog.datetime", Ours)
     ours = began
     sandbox.world.clock.advance(days=10)
     warehouse.pull()

@@ -9,7 +9,7 @@ import pytest
 from dlt.destinations.impl.postgres.sql_client import Psycopg2SqlClient
 
 from listrak_source import listrak_sms
-from listrak_source.pull import held
+from listrak_source.pull.load import warehouse as in_warehouse
 from tests.pull.test_server_zone import run
 from tests.pull.warehouse import Warehouse, truth
 
@@ -23,15 +23,15 @@ CUT = (
 def before_each_question(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[str]:
     """Have ``act`` come before each question that a load asks of the warehouse; returns what is asked."""
     asked: list[str] = []
-    ask = held._found
+    ask = in_warehouse._found
 
     def acting(query: str) -> Iterator[pa.Table]:
         asked.append(query)
-        if not held._this_load().asked._depth:
+        if not in_warehouse._this_load().asked._depth:
             act()
         yield from ask(query)
 
-    monkeypatch.setattr(held, "_found", acting)
+    monkeypatch.setattr(in_warehouse, "_found", acting)
     return asked
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.records import from_records, record_schema
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.shape import shape
-from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+from listrak_source.pull.records.coerce import from_records, record_schema
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.normalize import shape
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import CONTACTS, OPT_OUTS
 from tests.pull.pages import GARBAGE, SLOW, body, contact, decode, meaning, record, shaped
 
 
@@ -113,8 +113,8 @@ def test_what_is_no_page_is_a_value_error(content: bytes) -> None:
 def test_null_is_a_value_error_too(content: str) -> None:
     """In a process of its own: Arrow's reader can take the whole process down."""
     code = (
-        "from listrak_source.pull.decode import page_decoder\n"
-        "from listrak_source.pull.tables import CONTACTS\n"
+        "from listrak_source.pull.records.decode import page_decoder\n"
+        "from listrak_source.pull.schema import CONTACTS\n"
         f"try:\n    page_decoder(CONTACTS)({content.encode()!r})\n"
         "except ValueError:\n    print('refused')\n"
     )

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.records import from_groups
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.shape import shape
-from listrak_source.pull.tables import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS
+from listrak_source.pull.records.coerce import from_groups
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.normalize import shape
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS
 from tests.pull.pages import GARBAGE, SLOW, body, contact, decode, meaning, record, shaped
 
 

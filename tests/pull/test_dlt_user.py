@@ -15,7 +15,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms, load, where
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox, World
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy

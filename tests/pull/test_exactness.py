@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.keys import KEY, keys_of
-from listrak_source.pull.once import Once
-from listrak_source.pull.seen_keys import packed, unpacked
+from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.keys.seen_keys import packed, unpacked
+from listrak_source.pull.records.row_keys import KEY, keys_of
 
 PHONES = [
     "15550001111", "5550001111", "05550001111", "005550001111", "1", "01", "001", "0", "00", "",

@@ -14,8 +14,8 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms
-from listrak_source.pull.reading import DONE, PAGES
-from listrak_source.pull.side_by_side import _WAITING
+from listrak_source.pull.extract.pages import DONE, PAGES
+from listrak_source.pull.extract.parallel import _WAITING
 from listrak_source.sandbox import Fault, Sandbox, World
 from tests.pull import dying
 from tests.pull.asking import on_request, queries, somebody

@@ -51,7 +51,7 @@ def test_a_first_pull_looks_nobody_up(warehouse: Warehouse) -> None:
 def test_who_was_looked_up_before_a_kill_is_not_asked_again(
     warehouse: Warehouse, twin: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("listrak_source.pull.lookups.AT_ONCE", 8)
+    monkeypatch.setattr("listrak_source.pull.extract.lookups.AT_ONCE", 8)
     for one in (warehouse, twin):
         one.pull()
     phones = newcomers(warehouse.sandbox, 40)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from listrak_source.pull.once import Once
+from listrak_source.pull.keys.dedupe import Once
 
 
 def page(*phones: str) -> pa.Table:

@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from listrak_source.pull.privacy import Masks
-from listrak_source.pull.tables import TABLES as TABLE
+from listrak_source.pull.records.masking import Masks
+from listrak_source.pull.schema import TABLES as TABLE
 from listrak_source.sandbox import Fault, Quirks, Sandbox
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.decode import page_decoder
-from listrak_source.pull.phones import RAW_PHONE, raw_phones
-from listrak_source.pull.privacy import DROPPABLE, Masks
-from listrak_source.pull.records import from_records
-from listrak_source.pull.tables import CONTACTS, TABLES, TEXT
+from listrak_source.pull.records.coerce import from_records
+from listrak_source.pull.records.decode import page_decoder
+from listrak_source.pull.records.masking import DROPPABLE, Masks
+from listrak_source.pull.records.phone_numbers import RAW_PHONE, raw_phones
+from listrak_source.pull.schema import CONTACTS, TABLES, TEXT
 from listrak_source.settings import resolve
 
 KEY = "a key that nobody knows"

@@ -10,7 +10,7 @@ import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import listrak_sms
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.asking import somebody
 from tests.pull.masked import KEY, MASKS, Private, Secrets

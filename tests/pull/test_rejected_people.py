@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.pull.shape import NO_DATE
+from listrak_source.pull.records.normalize import NO_DATE
 from tests.pull.asking import Somebody, somebody
 from tests.pull.proxy import proxy
 from tests.pull.setting_aside import listed, log, only, rejected

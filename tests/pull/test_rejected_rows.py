@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from listrak_source.pull.tables import REJECTED_ROWS
+from listrak_source.pull.schema import REJECTED_ROWS
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.setting_aside import only, rejected

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import Any
 
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.tables import CONTACTS, OPT_OUTS, REJECTED_ROWS
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import CONTACTS, OPT_OUTS, REJECTED_ROWS
 
 NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
 

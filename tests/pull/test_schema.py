@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.pull.tables import BOOLEAN, DATE, INTEGER, TABLES, TEXT, TIMESTAMP
+from listrak_source.pull.schema import BOOLEAN, DATE, INTEGER, TABLES, TEXT, TIMESTAMP
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.warehouse import Warehouse, truth

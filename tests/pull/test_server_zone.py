@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 
 from listrak_source.cli import reports
-from listrak_source.pull.shape import NO_DATE
+from listrak_source.pull.records.normalize import NO_DATE
 from listrak_source.push import load, sync_session
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from listrak_source.pull.records import from_records
-from listrak_source.pull.rejects import Rejects
-from listrak_source.pull.shape import NO_DATE, profile_values, shape
-from listrak_source.pull.tables import (
+from listrak_source.pull.records.coerce import from_records
+from listrak_source.pull.records.normalize import NO_DATE, profile_values, shape
+from listrak_source.pull.records.quarantine import Rejects
+from listrak_source.pull.schema import (
     CONTACTS,
     DATE,
     LIST_MEMBERSHIPS,

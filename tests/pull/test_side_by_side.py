@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from listrak_source.pull.side_by_side import side_by_side
+from listrak_source.pull.extract.parallel import side_by_side
 
 
 def ours() -> list[threading.Thread]:

@@ -32,6 +32,8 @@ def test_postgresql_knows_its_tables_after_a_pull(warehouse: Warehouse) -> None:
 
 def test_a_server_without_them_stops_no_pull(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some speak as PostgreSQL does, and have no catalog like its own."""
-    monkeypatch.setattr("listrak_source.pull.upkeep._GROWN", "SELECT relname FROM pg_no_such_catalog WHERE 'x' = %s")
+    monkeypatch.setattr(
+        "listrak_source.pull.load.maintenance._GROWN", "SELECT relname FROM pg_no_such_catalog WHERE 'x' = %s"
+    )
     warehouse.pull("lists", lookups="none")
     assert warehouse.rows("lists")

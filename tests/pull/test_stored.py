@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from listrak_source.pull import stored
-from listrak_source.pull.stored import COPIES, StateError
+from listrak_source.pull.state import stored_state
+from listrak_source.pull.state.stored_state import COPIES, StateError
 from tests.pull.warehouse import Warehouse, truth
 
 STATE = "_dlt_pipeline_state"
@@ -43,8 +43,8 @@ def elsewhere(warehouse: Warehouse) -> None:
 @in_databases
 def test_the_newest_copies_of_the_state_stay(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     assert COPIES == 10
-    monkeypatch.setattr(stored, "COPIES", 3)
-    monkeypatch.setattr(stored, "EVERY", 1)
+    monkeypatch.setattr(stored_state, "COPIES", 3)
+    monkeypatch.setattr(stored_state, "EVERY", 1)
     warehouse.pull("opt_outs")
     with warehouse.pipeline().sql_client() as client:
         columns = "version, engine_version, state, created_at, version_hash, _dlt_load_id"
@@ -71,7 +71,7 @@ def test_a_state_that_cannot_be_read_says_what_to_do(warehouse: Warehouse, state
     with pytest.raises(StateError, match=r"_dlt_pipeline_state cannot be read: .*--forget-state"):
         warehouse.pull("opt_outs")
     assert not warehouse.sandbox.traffic.counts, "before anything is asked of Listrak"
-    assert stored.forget(warehouse.pipeline())
+    assert stored_state.forget(warehouse.pipeline())
     warehouse.pull("opt_outs")
     assert warehouse.rows("opt_outs") == before
 
@@ -97,7 +97,7 @@ def test_a_pull_after_its_state_was_forgotten_keeps_all_rows(warehouse: Warehous
     warehouse.pull()
     before = {name: warehouse.rows(name) for name in ("contacts", "opt_outs", "subscriptions", "consent_events")}
     assert any(row["subscribe_date"] for row in before["contacts"].values())
-    assert stored.forget(warehouse.pipeline())
+    assert stored_state.forget(warehouse.pipeline())
     elsewhere(warehouse)
     warehouse.pull()
     for name in ("opt_outs", "subscriptions", "consent_events"):
@@ -112,4 +112,4 @@ def test_a_pull_after_its_state_was_forgotten_keeps_all_rows(warehouse: Warehous
 
 
 def test_there_is_nothing_to_forget(warehouse: Warehouse) -> None:
-    assert not stored.forget(warehouse.pipeline())
+    assert not stored_state.forget(warehouse.pipeline())

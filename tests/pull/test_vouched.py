@@ -9,7 +9,7 @@ import pytest
 
 from listrak_source import listrak_sms
 from listrak_source.cli import reports
-from listrak_source.pull.tables import OF_THE_PULL, TABLES
+from listrak_source.pull.schema import OF_THE_PULL, TABLES
 from tests.pull.asking import somebody
 from tests.pull.cutting import cut, elsewhere, loads
 from tests.pull.warehouse import Warehouse, truth

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.windows import DAILY, EVERYTHING, FIRST_SMS, Window, cut, since, slices
+from listrak_source.pull.extract.date_windows import DAILY, EVERYTHING, FIRST_SMS, Window, cut, since, slices
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = [NEW_YORK, *map(ZoneInfo, ("UTC", "Pacific/Kiritimati", "Pacific/Honolulu", "Asia/Kolkata", "Europe/London"))]

@@ -12,8 +12,8 @@ import pytest
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.dates import offset_of
-from listrak_source.pull.tables import TABLES
-from listrak_source.pull.zones import move, spans
+from listrak_source.pull.schema import TABLES
+from listrak_source.pull.time_zones import move, spans
 from listrak_source.sandbox import Sandbox, World
 from tests.destinations.places import PLACES
 from tests.pull.asking import somebody

@@ -21,10 +21,10 @@ from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source import load
 from listrak_source.cli.warehouse import loaded_rows
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox
-from listrak_source.sandbox.phones import written
 from listrak_source.sandbox.quirks import PhoneForm
+from listrak_source.sandbox.world.phone_forms import written
 from tests.destinations import servers
 from tests.destinations.places import DATASET, PLACES, Place
 

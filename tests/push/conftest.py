@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from listrak_source.push import imports
+from listrak_source.push.apply import import_jobs
 from listrak_source.sandbox import Sandbox, World
 from tests.destinations.places import PLACES
 from tests.pull.warehouse import Warehouse
@@ -32,7 +32,7 @@ def sandbox(served: Sandbox) -> Iterator[Sandbox]:
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox's imports end at once."""
-    monkeypatch.setattr(imports, "PAUSE", 0.02)
+    monkeypatch.setattr(import_jobs, "PAUSE", 0.02)
 
 
 @pytest.fixture(params=["duckdb", pytest.param("postgres", marks=pytest.mark.full)])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from listrak_source.api.transport import Transport
-from listrak_source.push.store import Store
+from listrak_source.push.warehouse.sql_client import Store
 
 
 class Killed(BaseException):

@@ -11,11 +11,11 @@ import tomlkit
 from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source.push import Session, Sync, load, sync_session
-from listrak_source.push.apply import Outcome
-from listrak_source.push.plan import Plan
-from listrak_source.push.store import Store, name
-from listrak_source.push.sync import BUDGET
-from listrak_source.sandbox.profile import ProfileField, parse, values_of
+from listrak_source.push.apply.run import Outcome
+from listrak_source.push.diff.plan import Plan
+from listrak_source.push.sync.config import BUDGET
+from listrak_source.push.warehouse.sql_client import Store, name
+from listrak_source.sandbox.world.profile import ProfileField, parse, values_of
 from tests.pull.warehouse import Warehouse, truth
 
 TYPES = {

@@ -29,12 +29,12 @@ def main(address: str, *, dataset: str, scratch: str, sender_code_id: int, field
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
     from listrak_source.connect import client_of
-    from listrak_source.push import files
-    from listrak_source.push.groups import Group
-    from listrak_source.push.store import Store
-    from listrak_source.push.sync import Column, Sync
-    from listrak_source.push.targets import Target
-    from listrak_source.push.values import Kind
+    from listrak_source.push.diff import import_files
+    from listrak_source.push.diff.import_groups import Group
+    from listrak_source.push.sync.canonical import Kind
+    from listrak_source.push.sync.config import Column, Sync
+    from listrak_source.push.sync.field_mapping import Target
+    from listrak_source.push.warehouse.sql_client import Store
     from listrak_source.settings import resolve
 
     kind, _, database = address.partition(":")
@@ -53,9 +53,9 @@ def main(address: str, *, dataset: str, scratch: str, sender_code_id: int, field
     sent = []
     with pipeline.sql_client() as client, client_of(resolve(dict(settings))) as listrak, TemporaryDirectory() as folder:
         store = Store(client, {})
-        for written in files.write(files.of_group(store, sync, targets, group), targets, Path(folder)):
+        for written in import_files.write(import_files.of_group(store, sync, targets, group), targets, Path(folder)):
             body = Path(folder) / "body.json"
-            files.write_body(written.path, "large.csv", targets, body)
+            import_files.write_body(written.path, "large.csv", targets, body)
             with body.open("rb") as content:
                 listrak.start_contact_import(sender_code_id, content)
             told = {"contacts": written.contacts, "size": written.size, "sha256": written.sha256}

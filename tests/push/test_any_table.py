@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from listrak_source import lease
-from listrak_source.push.sync import Sync
+from listrak_source.push.sync.config import Sync
 from listrak_source.sandbox import Quirks
 from listrak_source.sandbox.errors import Refused
 from tests.pull.warehouse import truth

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import imports, ledger
-from listrak_source.push.lock import Lock, LockedError
+from listrak_source.push.apply import import_jobs
 from listrak_source.push.session import MovedError, OverBudgetError
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.leases import Lock, LockedError
 from listrak_source.sandbox import Fault, Quirks
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth
@@ -267,7 +268,7 @@ def test_an_import_that_takes_long_is_waited_for_by_the_next_start(
     in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync = tiers(in_duckdb)
-    monkeypatch.setattr(imports, "PATIENCE", -1.0)
+    monkeypatch.setattr(import_jobs, "PATIENCE", -1.0)
     outcome = in_duckdb.apply(sync)
     assert outcome
     assert not outcome.finished

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from listrak_source.push.check import checked
+from listrak_source.push.validate import checked
 from listrak_source.sandbox import Sandbox
 from tests.pull.warehouse import Warehouse
 from tests.push.pushing import Pushing

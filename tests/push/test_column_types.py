@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push.columns import Form, Stored
+from listrak_source.push.sync.source_columns import Form, Stored
 from tests.push.pushing import Pushing
 
 ODD = {

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from listrak_source.push.consent import refused_by_contact, refused_by_list
-from listrak_source.push.ledger import CONFIRMED, CREATE, OPTED_OUT, SUBSCRIBE, UNPROVED
+from listrak_source.push.apply.consent_gate import refused_by_contact, refused_by_list
+from listrak_source.push.warehouse.ledger import CONFIRMED, CREATE, OPTED_OUT, SUBSCRIBE, UNPROVED
 from listrak_source.sandbox import Fault, Quirks
 from tests.pull.warehouse import truth
 from tests.push.pushing import Pushing

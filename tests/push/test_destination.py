@@ -24,7 +24,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from listrak_source import contact_import
 from listrak_source.api import ConfigurationError
-from listrak_source.push import imports
+from listrak_source.push.apply import import_jobs
 from listrak_source.sandbox import Fault, Sandbox
 from tests.pull.asking import on_request
 from tests.push.import_once import run as run_once
@@ -300,7 +300,7 @@ def test_an_import_that_takes_too_long_is_waited_for_by_the_next_run(
     importing.sandbox.service.import_seconds = 1.0
     pipeline = importing.pipeline({"tier": "Tier"})
     with monkeypatch.context() as patched:
-        patched.setattr(imports, "PATIENCE", 0.0)
+        patched.setattr(import_jobs, "PATIENCE", 0.0)
         with pytest.raises(PipelineStepFailed, match="goes on waiting"):
             pipeline.run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
     pipeline.run()
@@ -311,11 +311,11 @@ def test_an_import_that_takes_too_long_is_waited_for_by_the_next_run(
 def test_an_import_that_never_ends_is_given_up(importing: Importing, monkeypatch: pytest.MonkeyPatch) -> None:
     """14.B11: as a sync gives it up. It is sent once more, for nobody holds what was sent."""
     importing.sandbox.service.import_seconds = 3600.0
-    monkeypatch.setattr(imports, "PATIENCE", 0.05)
+    monkeypatch.setattr(import_jobs, "PATIENCE", 0.05)
     pipeline = importing.pipeline({"tier": "Tier"})
     with pytest.raises(PipelineStepFailed, match="goes on waiting"):
         pipeline.run([{"mobile": importing.phones[0], "tier": "gold"}], table_name="customers")
-    monkeypatch.setattr(imports, "GIVE_UP", -1.0)
+    monkeypatch.setattr(import_jobs, "GIVE_UP", -1.0)
     with pytest.raises(PipelineStepFailed, match="sends it once more"):
         pipeline.run()
     pipeline.run()

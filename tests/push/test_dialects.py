@@ -14,8 +14,8 @@ import pytest
 import sqlglot
 from sqlglot import ErrorLevel, exp
 
-from listrak_source.push import ledger
-from listrak_source.push.store import Store
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.sql_client import Store
 from tests.push.pushing import Pushing
 
 Form = Callable[[Any], bool]

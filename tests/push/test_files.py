@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
 
-from listrak_source.push import files, landing, streams
-from listrak_source.push.files import Written, write
-from listrak_source.push.sync import Column
-from listrak_source.push.targets import Target
-from listrak_source.push.values import Kind
+from listrak_source.push.destination import staging
+from listrak_source.push.diff import import_files
+from listrak_source.push.diff.import_files import Written, write
+from listrak_source.push.sync.canonical import Kind
+from listrak_source.push.sync.config import Column
+from listrak_source.push.sync.field_mapping import Target
+from listrak_source.push.warehouse import row_stream
 from listrak_source.sandbox import Sandbox
 from listrak_source.sandbox.service import MAX_BODY
 from tests.destinations import servers
@@ -72,20 +74,20 @@ def test_files_are_cut_to_the_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     rows = table(500)
     (whole,) = written(rows, 500, tmp_path / "whole")
     assert content([whole.path]) == list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
-    monkeypatch.setattr(files, "MAX_FILE", 3000)
+    monkeypatch.setattr(import_files, "MAX_FILE", 3000)
     cut = written(rows, 500, tmp_path / "cut")
     assert len(cut) > 5
     assert content([one.path for one in cut]) == content([whole.path])
     assert [len(content([one.path])) for one in cut] == [one.contacts for one in cut]
     assert all(one.size == one.path.stat().st_size <= 3000 for one in cut)
-    longest = max(len(files.as_csv(rows.slice(row, 1))) for row in range(500))
+    longest = max(len(import_files.as_csv(rows.slice(row, 1))) for row in range(500))
     assert all(one.size > 3000 - longest for one in cut[:-1]), "each but the last is as full as can be"
     for together in (1, 7, 64):  # however a database parts its answer
         assert [one.sha256 for one in written(rows, together, tmp_path / str(together))] == [one.sha256 for one in cut]
 
 
 def test_a_row_that_is_larger_than_a_file_is_left_to_listrak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_FILE", 60)
+    monkeypatch.setattr(import_files, "MAX_FILE", 60)
     cut = written(table(3), 3, tmp_path / "cut")
     assert [one.contacts for one in cut] == [1, 1, 1]
 
@@ -117,7 +119,7 @@ def test_a_stream_is_in_order_and_leaves_the_store_free(
 def test_the_same_plan_has_the_same_bytes_in_every_database(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "ROWS", 8)
+    monkeypatch.setattr(import_files, "ROWS", 8)
     told: dict[str, list[str]] = {}
     for place in ("duckdb", "postgres"):
         pushing = Pushing(Warehouse(sandbox, tmp_path / place, PLACES[place]))
@@ -204,7 +206,7 @@ def test_a_real_cut_and_flat_memory(place: str, sandbox: Sandbox, tmp_path: Path
         f"memory of 100,000 and 4,000,000 changes from {place}", f"{few['peak']:.0f}, {many['peak']:.0f} MB"
     )
     first, second = many["sent"]
-    assert 195_000_000 - 100 < first["size"] <= files.MAX_FILE == 195_000_000
+    assert 195_000_000 - 100 < first["size"] <= import_files.MAX_FILE == 195_000_000
     assert first["body"] <= MAX_BODY == 262_144_000
     assert first["contacts"] + second["contacts"] == 4_000_000
     assert many["peak"] < 256
@@ -213,7 +215,7 @@ def test_a_real_cut_and_flat_memory(place: str, sandbox: Sandbox, tmp_path: Path
 
 def test_a_stream_leaves_duckdbs_settings_as_they_were(tmp_path: Path) -> None:
     settings = "SELECT current_setting('memory_limit'), current_setting('threads')"
-    with landing.opened(tmp_path) as store:
+    with staging.opened(tmp_path) as store:
         before = store.rows(settings)
         stream = store.stream("SELECT CAST(i AS TEXT) AS k FROM RANGE(5000) AS t(i)", "k", 100)
         next(stream)
@@ -225,15 +227,15 @@ def test_a_stream_leaves_duckdbs_settings_as_they_were(tmp_path: Path) -> None:
 def test_rows_too_wide_to_be_sorted_in_little_memory_come_by_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "_SPARING", {"threads": 1, "memory_limit": "20MB"})
-    with landing.opened(tmp_path) as store:
+    monkeypatch.setattr(row_stream, "_SPARING", {"threads": 1, "memory_limit": "20MB"})
+    with staging.opened(tmp_path) as store:
         store.make(
             "wide",
             "SELECT CAST(100000 + i AS TEXT) AS k, REPEAT(MD5(CAST(i AS TEXT)), 20) AS v FROM RANGE(50000) AS t(i)",
         )
-        stream = streams.stream_of(store._client)
+        stream = row_stream.stream_of(store._client)
         assert stream
-        with pytest.raises(streams.NO_MEMORY):
+        with pytest.raises(row_stream.NO_MEMORY):
             list(stream("SELECT k, v FROM wide ORDER BY k", 5000))
         keys = [key for some in store.stream("SELECT k, v FROM wide", "k", 5000) for key in some["k"].to_pylist()]
     assert keys == [str(100000 + number) for number in range(50000)]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push.ledger import CONFIRMED, IMPORT, MISMATCHED, STOP, UPDATE
-from listrak_source.push.store import Store
+from listrak_source.push.warehouse.ledger import CONFIRMED, IMPORT, MISMATCHED, STOP, UPDATE
+from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.push.pushing import Pushing

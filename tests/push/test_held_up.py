@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import apply as applying
-from listrak_source.push import imports, ledger
-from listrak_source.push.ledger import (
+from listrak_source.push.apply import import_jobs
+from listrak_source.push.apply import run as applying
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.leases import Lock, LockedError
+from listrak_source.push.warehouse.ledger import (
     CONFIRMED,
     CREATE,
     IMPORT,
@@ -20,8 +23,6 @@ from listrak_source.push.ledger import (
     STOP,
     SUBSCRIBE,
 )
-from listrak_source.push.lock import Lock, LockedError
-from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth
@@ -92,7 +93,7 @@ def test_an_import_that_never_ends_holds_up_no_stop_and_is_given_up(
     text, (first, second) = in_duckdb.field("Text"), in_duckdb.phones(2)
     columns = {"tier": text.field_id, "stop": {"contact": "opted_out"}}
     in_duckdb.sandbox.service.import_seconds = 3600.0
-    monkeypatch.setattr(imports, "PATIENCE", 0.1)
+    monkeypatch.setattr(import_jobs, "PATIENCE", 0.1)
     in_duckdb.customers(["id", "phone", "tier", "stop"], [(1, first, "gold", None)])
     outcome = in_duckdb.apply(in_duckdb.sync(columns))
     assert outcome
@@ -101,7 +102,7 @@ def test_an_import_that_never_ends_holds_up_no_stop_and_is_given_up(
     sync = in_duckdb.sync(columns)
     in_duckdb.apply(sync)
     assert in_duckdb.contact(second)["opted_out"]
-    monkeypatch.setattr(imports, "GIVE_UP", -1.0)
+    monkeypatch.setattr(import_jobs, "GIVE_UP", -1.0)
     outcome = in_duckdb.apply(sync)
     assert outcome
     assert outcome.finished

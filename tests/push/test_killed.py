@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from listrak_source import lease
-from listrak_source.push import ledger, reading_back
+from listrak_source.push.apply import readback
+from listrak_source.push.warehouse import ledger
 from tests.pull.warehouse import truth
 from tests.push.killing import Killed, count_down
 from tests.push.pushing import Pushing
@@ -105,7 +106,7 @@ def killed_at(at: int, real: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.mark.full
 @pytest.mark.parametrize("target", [{"contact": "first_name"}, {"field": "Loyalty id"}], ids=["single", "file"])
-@pytest.mark.parametrize("before", [(reading_back, "keep"), (ledger, "mark_changes"), (ledger, "mark_file")])
+@pytest.mark.parametrize("before", [(readback, "keep"), (ledger, "mark_changes"), (ledger, "mark_file")])
 def test_killed_between_two_notes_of_one_thing(
     in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, target: dict[str, str], before: tuple[ModuleType, str]
 ) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push.check import checked
-from listrak_source.push.ledger import (
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.validate import checked
+from listrak_source.push.warehouse.ledger import (
     CONFIRMED,
     CREATE,
     IMPORT,
@@ -18,7 +19,6 @@ from listrak_source.push.ledger import (
     SUBSCRIBE,
     UNSUBSCRIBE,
 )
-from listrak_source.push.sync import Sync
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth

@@ -5,10 +5,19 @@ from __future__ import annotations
 import pytest
 
 from listrak_source.api import AuthenticationError, ListrakError, ServerError
-from listrak_source.push import imports
-from listrak_source.push.ledger import CONFIRMED, CREATE, IMPORT, SKIPPED, STOP, SUBSCRIBE, UNSUBSCRIBE, UPDATE
-from listrak_source.push.skipped import told
-from listrak_source.push.sync import Sync
+from listrak_source.push.apply import import_jobs
+from listrak_source.push.apply.skipped import told
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.warehouse.ledger import (
+    CONFIRMED,
+    CREATE,
+    IMPORT,
+    SKIPPED,
+    STOP,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+    UPDATE,
+)
 from listrak_source.sandbox import Fault
 from tests.pull.warehouse import truth
 from tests.push.pushing import Pushing
@@ -147,7 +156,7 @@ def test_an_import_that_is_not_answered_for_is_given_up_after_a_day(
     pushing.sandbox.faults.add(Fault("status", "get_contact_import", times=None, status=500))
     with pytest.raises(ServerError):
         pushing.apply(sync)
-    monkeypatch.setattr(imports, "GIVE_UP", -1.0)
+    monkeypatch.setattr(import_jobs, "GIVE_UP", -1.0)
     outcome = pushing.apply(sync)
     assert outcome
     assert outcome.counts == {(IMPORT, CONFIRMED): 1}

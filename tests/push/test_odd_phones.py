@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import phones
+from listrak_source.push.sync import phone_numbers
 from tests.push.pushing import Pushing
 
 FORGED = (
@@ -26,8 +26,8 @@ WRITTEN = {
 
 def test_nothing_but_digits_and_marks_is_a_number() -> None:
     """14.A1: letters, exponents and decimals invent nobody."""
-    assert phones.numbers(FORGED) == dict.fromkeys(FORGED)
-    assert phones.numbers(WRITTEN) == WRITTEN
+    assert phone_numbers.numbers(FORGED) == dict.fromkeys(FORGED)
+    assert phone_numbers.numbers(WRITTEN) == WRITTEN
 
 
 def test_a_forged_number_reaches_nobody(pushing: Pushing) -> None:

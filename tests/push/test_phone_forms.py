@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listrak_source.api.phones import canonical, forms
-from listrak_source.pull import phones as arrow
-from listrak_source.push import ledger, phones
-from listrak_source.push.store import text
+from listrak_source.pull.records import phone_numbers as arrow
+from listrak_source.push.sync import phone_numbers
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.sql_client import text
 from listrak_source.sandbox import Quirks
 from tests.pull.warehouse import truth
 from tests.push.pushing import Pushing
@@ -39,7 +40,7 @@ def test_one_rule_in_python_arrow_and_sql(in_duckdb: Pushing, written: str) -> N
 @pytest.mark.full
 def test_one_rule_in_postgresql_too(pushing: Pushing) -> None:
     for written, form in FORMS.items():
-        (found,) = pushing.rows(f"SELECT {phones.plain(text(written))}")[0]
+        (found,) = pushing.rows(f"SELECT {phone_numbers.plain(text(written))}")[0]
         assert (found or written) == form
 
 
@@ -50,7 +51,7 @@ def _agree(pushing: Pushing, written: list[str | None]) -> None:
     assert arrow.canonical(pa.chunked_array([expected], pa.string())).to_pylist() == expected, "there is one form"
     query = " UNION ALL ".join(f"SELECT {at} AS place, {text(one)} AS given" for at, one in enumerate(written) if one)
     if query:
-        plain = f"COALESCE({phones.plain('given')}, given)"
+        plain = f"COALESCE({phone_numbers.plain('given')}, given)"
         rows = pushing.rows(f"SELECT {plain} FROM ({query}) AS numbers ORDER BY place")
         assert [found for (found,) in rows] == [one for one in expected if one]
 

@@ -16,11 +16,12 @@ import pytest
 from listrak_source import lease
 from listrak_source.cli.errors import Exit
 from listrak_source.lease import TABLE, Owner
-from listrak_source.push import ledger, lock, one_by_one
-from listrak_source.push.ledger import CONFIRMED, STOP
-from listrak_source.push.lock import Lock, LockedError, Turn
-from listrak_source.push.store import Store
-from listrak_source.push.sync import Sync
+from listrak_source.push.apply import single_writes
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.warehouse import leases, ledger
+from listrak_source.push.warehouse.leases import Lock, LockedError, Turn
+from listrak_source.push.warehouse.ledger import CONFIRMED, STOP
+from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sql import Sql
 from tests.push.pushing import Pushing
 
@@ -71,7 +72,7 @@ def test_the_first_applies_of_two_syncs_make_the_tables_once(pushing: Pushing) -
     with pushing.store() as first, pushing.store() as second:
         for table in (*ledger.TABLES, TABLE):
             first.run(f"DROP TABLE IF EXISTS {table}")
-        assert at_once(lambda: lock.prepare(first), lambda: lock.prepare(second)) == []
+        assert at_once(lambda: leases.prepare(first), lambda: leases.prepare(second)) == []
         assert ledger.is_prepared(first)
 
 
@@ -110,7 +111,7 @@ def test_a_turn_that_is_over_leaves_the_rest_to_the_next(in_duckdb: Pushing, mon
     """14.A7: a slow batch does not keep a stop of another sync waiting."""
     phones, names, _ = names_and_codes(in_duckdb, 12)
     turns: list[Turn] = []
-    monkeypatch.setattr(one_by_one, "TURN", 0.02)
+    monkeypatch.setattr(single_writes, "TURN", 0.02)
     take = Turn._take
 
     def noted(turn: Turn, sql: Sql) -> None:
@@ -236,7 +237,7 @@ def test_a_turn_that_never_comes_is_given_up(in_duckdb: Pushing, monkeypatch: py
     """14.A7: what is left of the run is in the ledger, and the next apply has it."""
     phones, names, _ = names_and_codes(in_duckdb, 2)
     in_duckdb.plan(names)
-    monkeypatch.setattr(lock, "PATIENCE", 0.1)
+    monkeypatch.setattr(leases, "PATIENCE", 0.1)
     with in_duckdb.store() as store, Turn(store), pytest.raises(LockedError, match="another push to this account"):
         in_duckdb.apply(names)
     assert in_duckdb.sent() == []

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push import ledger
-from listrak_source.push.ledger import CLEAR, CONFIRMED, IMPORT, NOT_FOUND, REFUSED, STOP
 from listrak_source.push.session import OverBudgetError
-from listrak_source.push.sync import Sync
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.warehouse import ledger
+from listrak_source.push.warehouse.ledger import CLEAR, CONFIRMED, IMPORT, NOT_FOUND, REFUSED, STOP
 from listrak_source.sandbox import Fault, Quirks
-from listrak_source.sandbox.profile import Profile, parse
+from listrak_source.sandbox.world.profile import Profile, parse
 from tests.push.pushing import Pushing
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push.sync import BUDGET, Column, Limit, load
+from listrak_source.push.sync.config import BUDGET, Column, Limit, load
 
 GOOD = """
 [loyalty]

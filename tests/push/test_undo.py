@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import ledger
-from listrak_source.push.apply import Outcome
-from listrak_source.push.sync import Sync
-from listrak_source.push.undo import NO_WAY_BACK
+from listrak_source.push.apply.run import Outcome
+from listrak_source.push.apply.undo import NO_WAY_BACK
+from listrak_source.push.sync.config import Sync
+from listrak_source.push.warehouse import ledger
 from tests.push.pushing import Pushing
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push.check import unread_stops
-from listrak_source.push.store import text
-from listrak_source.push.values import Kind, canonical
+from listrak_source.push.sync.canonical import Kind, canonical
+from listrak_source.push.validate import unread_stops
+from listrak_source.push.warehouse.sql_client import text
 from tests.push.pushing import Pushing
 
 STOPS: dict[str, str | None] = {

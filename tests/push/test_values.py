@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import phones
-from listrak_source.push.store import text
-from listrak_source.push.values import Kind, canonical, sent
+from listrak_source.push.sync import phone_numbers
+from listrak_source.push.sync.canonical import Kind, canonical, sent
+from listrak_source.push.warehouse.sql_client import text
 from tests.push.pushing import Pushing
 
 FORMS: dict[Kind, dict[str, str | None]] = {
@@ -67,12 +67,12 @@ def test_dates_are_sent_as_listrak_writes_them(pushing: Pushing) -> None:
      ("1-800-FLOWERS", None), ("", None), ("555123456.0", None)],
 )  # fmt: skip
 def test_plain_numbers_need_no_library(pushing: Pushing, given: str, digits: str | None) -> None:
-    assert pushing.rows(f"SELECT {phones.plain(text(given))}") == [(digits,)]
+    assert pushing.rows(f"SELECT {phone_numbers.plain(text(given))}") == [(digits,)]
 
 
 def test_odd_numbers_go_to_the_library() -> None:
     given: list[Any] = ["+44 20 7031 3000", "212/555-0100", "nobody", "12"]
-    assert phones.numbers(given) == {
+    assert phone_numbers.numbers(given) == {
         "+44 20 7031 3000": "442070313000",
         "212/555-0100": "12125550100",
         "nobody": None,
@@ -82,8 +82,8 @@ def test_odd_numbers_go_to_the_library() -> None:
 
 def test_words_and_decimals_make_no_number_of_somebody_else() -> None:
     given = ["555-1234 mom", "234-5678 abc", "call 555-1234", "n/a 212 5551", "555123456.0", "5551234"]
-    assert phones.numbers(given) == dict.fromkeys(given)
+    assert phone_numbers.numbers(given) == dict.fromkeys(given)
 
 
 def test_nobody_sees_a_whole_number() -> None:
-    assert phones.masked("15551234567") == "…4567"
+    assert phone_numbers.masked("15551234567") == "…4567"

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from listrak_source.push import Sync, zones
-from listrak_source.push.ledger import CONFIRMED, IMPORT
-from listrak_source.push.store import text
-from listrak_source.push.values import Kind, canonical, is_said, trimmed
+from listrak_source.push import Sync
+from listrak_source.push.sync import time_zones
+from listrak_source.push.sync.canonical import Kind, canonical, is_said, trimmed
+from listrak_source.push.warehouse.ledger import CONFIRMED, IMPORT
+from listrak_source.push.warehouse.sql_client import text
 from listrak_source.sandbox import Quirks
 from tests.push.pushing import Pushing
 
@@ -138,15 +139,17 @@ def test_a_text_with_an_offset_is_a_moment_however_it_is_written() -> None:
     """14.C14: of a text too."""
     written = ["2020-01-01T02:00:00Z", "2020-01-01 02:00 UTC", "2020-01-01T02:00:00.5+0000", "2020-01-01 02:00:00 +00",
                "2020-01-01T02:00:00z ", "\u200b2019-12-31T21:00:00-05:00", "2020-01-01 04:30+02:30"]  # fmt: skip
-    assert set(zones.days(written, "America/New_York", is_day=False).values()) == {"2019-12-31"}
+    assert set(time_zones.days(written, "America/New_York", is_day=False).values()) == {"2019-12-31"}
     odd = [
         "2020-01-01T02:00:00Z",
         "0001-01-01T00:00:00+14:00",
         "9999-12-31T23:59:59-12:00",
         "2020-01-01T02:00:00+15:30",
     ]
-    assert zones.days(odd, "America/New_York", is_day=True) == {one: f"at {one}" for one in odd}
-    assert zones.days(["1990-05-12T00:00:00Z"], "Asia/Tokyo", is_day=True) == {"1990-05-12T00:00:00Z": "1990-05-12"}
+    assert time_zones.days(odd, "America/New_York", is_day=True) == {one: f"at {one}" for one in odd}
+    assert time_zones.days(["1990-05-12T00:00:00Z"], "Asia/Tokyo", is_day=True) == {
+        "1990-05-12T00:00:00Z": "1990-05-12"
+    }
 
 
 @pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE"])

@@ -10,7 +10,7 @@ import pytest
 
 from listrak_source import contact_import
 from listrak_source.api.dates import date_of
-from listrak_source.push.ledger import CONFIRMED, IMPORT
+from listrak_source.push.warehouse.ledger import CONFIRMED, IMPORT
 from listrak_source.sandbox import Quirks
 from tests.pull.asking import on_request
 from tests.push.pushing import Pushing

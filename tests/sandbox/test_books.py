@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from listrak_source.sandbox import Refused, World
-from listrak_source.sandbox.state import OPT_OUT_REASONS
+from listrak_source.sandbox.world.model import OPT_OUT_REASONS
 
 
 def check(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from listrak_source.sandbox import Quirks, Sandbox, World
-from listrak_source.sandbox.imports import MAX_FILE
+from listrak_source.sandbox.http.import_routes import MAX_FILE
 from listrak_source.sandbox.service import MAX_BODY
 
 from .caller import Caller, code_of, list_of, sender_of
@@ -202,6 +202,6 @@ def test_the_size_of_a_body_is_limited() -> None:
 
 
 def test_the_size_of_a_file_is_limited(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("listrak_source.sandbox.imports.MAX_FILE", 100)
+    monkeypatch.setattr("listrak_source.sandbox.http.import_routes.MAX_FILE", 100)
     assert place.post(place.body(b"1" * 100)).status_code == 201
     assert code_of(place.post(place.body(b"1" * 101))) == "ERROR_INVALID_PARAMETER"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from listrak_source.sandbox import Fault, Quirks, Sandbox, World
-from listrak_source.sandbox.clock import to_text
+from listrak_source.sandbox.world.clock import to_text
 
 from .caller import Caller, code_of, list_of, sender_of
 

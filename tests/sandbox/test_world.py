@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 import pytest
 
 from listrak_source.sandbox import Fault, Sandbox, World
-from listrak_source.sandbox.clock import to_text
-from listrak_source.sandbox.profile import parse, render, values_of
-from listrak_source.sandbox.state import OPT_OUT_REASONS
+from listrak_source.sandbox.world.clock import to_text
+from listrak_source.sandbox.world.model import OPT_OUT_REASONS
+from listrak_source.sandbox.world.profile import parse, render, values_of
 
 from .caller import Caller
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from listrak_source.pull.tables import (
+from listrak_source.pull.schema import (
     CONSENT_EVENTS,
     CONTACT_PROFILE_VALUES,
     CONTACTS,

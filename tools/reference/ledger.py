@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from listrak_source import lease as leases
-from listrak_source.push.ledger_tables import LEDGER
+from listrak_source.push.warehouse.ledger_tables import LEDGER
 from tools.reference.markdown import code, prose, table
 
 _LEASE = {

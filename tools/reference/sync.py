@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listrak_source.push.sync import BUDGET, OPTIONS, SETTINGS
+from listrak_source.push.sync.config import BUDGET, OPTIONS, SETTINGS
 from tools.reference.markdown import code, prose, table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from listrak_source.pull.tables import SEEN_KEYS, TABLES, Table
+from listrak_source.pull.schema import SEEN_KEYS, TABLES, Table
 from tools.reference.markdown import code, table
 
 

@@ -9,7 +9,7 @@ from time import time
 
 import pytest
 
-from listrak_source.push.ledger import TABLES as LEDGER
+from listrak_source.push.warehouse.ledger import TABLES as LEDGER
 from tests.pull.asking import Somebody
 from tests.pull.changes.walking import by_hand, hashes, wrote
 from tests.pull.warehouse import Warehouse

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from listrak_source.pull.record_hash import Hasher
-from listrak_source.pull.tables import CONTACTS, OPT_OUTS
+from listrak_source.pull.keys.record_hash import Hasher
+from listrak_source.pull.schema import CONTACTS, OPT_OUTS
 from tests.pull.warehouse import Warehouse
 
 US, RS, NULL = "\x1f", "\x1e", "\x00"

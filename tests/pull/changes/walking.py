@@ -6,9 +6,9 @@ from typing import Any
 
 import duckdb
 
-from listrak_source.pull.tables import TABLES
+from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import World
-from listrak_source.sandbox.profile import parse
+from listrak_source.sandbox.world.profile import parse
 from tests.pull.asking import Somebody
 from tests.pull.warehouse import Rows, Warehouse
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from listrak_source.api import ListrakClient
-from listrak_source.pull.units import ContactUnit, OptOutUnit
-from listrak_source.pull.windows import EVERYTHING
+from listrak_source.pull.extract.date_windows import EVERYTHING
+from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit
 from listrak_source.sandbox import Sandbox
 from tests.api.conftest import client_of_sandbox
 from tests.pull.asking import somebody

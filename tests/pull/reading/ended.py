@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from listrak_source.api import ListrakClient, ListrakError
-from listrak_source.pull.reading import DONE, Position, Reading, read
-from listrak_source.pull.units import AnyUnit, Unit
+from listrak_source.pull.extract.pages import DONE, Position, Reading, read
+from listrak_source.pull.extract.partitions import AnyUnit, Unit
 from listrak_source.sandbox import Sandbox
-from listrak_source.sandbox.state import PhoneList
+from listrak_source.sandbox.world.model import PhoneList
 from tests.pull.asking import somebody
 
 SECOND = timedelta(seconds=1)
@@ -55,5 +55,5 @@ def phones(found: list[Reading[Any]]) -> list[str]:
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is warned of; dlt's log does not reach pytest."""
     said: list[str] = []
-    monkeypatch.setattr("listrak_source.pull.reading.logger.warning", said.append)
+    monkeypatch.setattr("listrak_source.pull.extract.pages.logger.warning", said.append)
     return said

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from listrak_source.api import FullPage, IncompletePage, ListrakClient
-from listrak_source.pull.reading import read
-from listrak_source.pull.units import ContactUnit, OptOutUnit
-from listrak_source.pull.windows import EVERYTHING, Window
+from listrak_source.pull.extract.date_windows import EVERYTHING, Window
+from listrak_source.pull.extract.pages import read
+from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit
 from listrak_source.sandbox import Fault, Quirks, Sandbox, World
 from tests.api.conftest import client_of_sandbox
 from tests.pull.reading.ended import NOON, SECOND, listed, nobody, phones, readings, stopped, warnings

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from listrak_source.api import InactiveError, ListrakClient, ListrakError, RepeatedCursor
-from listrak_source.pull.reading import DONE, Position, read
-from listrak_source.pull.units import ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.windows import EVERYTHING, Window
+from listrak_source.pull.extract.date_windows import EVERYTHING, Window
+from listrak_source.pull.extract.pages import DONE, Position, read
+from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit, Unit
 from listrak_source.sandbox import Fault, Quirks, Sandbox
-from listrak_source.sandbox.paging import encode_cursor
+from listrak_source.sandbox.http.query import encode_cursor
 from tests.pull.asking import on_request, somebody
 from tests.pull.reading.ended import listed, nobody, phones, readings, stopped, warnings
 

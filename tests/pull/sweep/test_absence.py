@@ -12,7 +12,7 @@ import pytest
 
 from listrak_source import load
 from listrak_source.cli import reports
-from listrak_source.pull import seen_keys
+from listrak_source.pull.keys import seen_keys
 from listrak_source.sandbox import Fault, Sandbox, World
 from tests.pull.asking import on_request, somebody
 from tests.pull.sweep.gone import removed, settle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listrak_source import listrak_sms
-from listrak_source.pull.pending import is_unfinished
+from listrak_source.pull.state.checkpoint import is_unfinished
 from tests.pull.asking import somebody
 from tests.pull.sweep.gone import removed, settle
 from tests.pull.warehouse import Warehouse

@@ -1,0 +1,1 @@
+"""What becomes of a record: decoded, coerced, masked, normalized into rows, or set aside in quarantine."""

@@ -1,0 +1,180 @@
+"""The state that dlt keeps in the warehouse: whether it can be read, how a pull does without, how many copies stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+
+import dlt
+from dlt.common import json, logger
+from dlt.common.destination.client import StateInfo
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.versioned_state import compress_state, decompress_state
+from dlt.destinations.exceptions import DatabaseException
+from dlt.pipeline.exceptions import PipelineStepFailed
+from dlt.pipeline.state_sync import (
+    PIPELINE_STATE_ENGINE_VERSION,
+    generate_pipeline_state_version_hash,
+    migrate_state_to_current,
+)
+
+from listrak_source.errors import StoppedError
+from listrak_source.pull.load.write_disposition import FILESYSTEM
+from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.watermarks import MARKS
+
+SOURCE = "listrak_sms"
+COPIES = 10
+"""Copies of the state that stay: each load writes a whole one. dlt itself removes some on files alone."""
+EVERY = 5
+"""Versions of the state from one removal of old copies to the next: a pull that finds little should not pay for it."""
+_NEEDED = ("pipeline_name", "dataset_name", "schema_names", "_state_version", "_version_hash")
+"""What dlt takes for granted in a state."""
+
+
+class StateError(StoppedError):
+    """What the last pull left in ``_dlt_pipeline_state`` cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the state that the last pull left in _dlt_pipeline_state cannot be read: {why}. With --forget-state a"
+            " pull begins from the beginning and keeps all rows"
+        )
+
+
+@contextmanager
+def told(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Raise :class:`StateError` where dlt cannot read the state of ``pipeline``, instead of what it says of it."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        if error.step == "sync" and (why := _unreadable(pipeline)):
+            raise StateError(why) from error
+        raise
+
+
+def check() -> None:
+    """Raise :class:`StateError` where what is ours of the running pipeline's state is not as a pull writes it."""
+    state = dlt.current.source_state()
+    try:
+        for of_resource in (state, *state.get("resources", {}).values()):
+            for moment in of_resource.get("watermarks", {}).values():
+                datetime.fromisoformat(moment)
+        if pending := state.get("pending"):
+            Pending.of(pending).began  # noqa: B018 - that it can be read
+    except (AttributeError, TypeError, ValueError) as error:
+        raise StateError(f"{type(error).__name__}, {error}") from error
+
+
+def forget(pipeline: dlt.Pipeline) -> bool:
+    """Forget how far pulls have come: the next begins from the beginning.
+
+    All rows stay, and so does what is the same for all of them (masks, time zone) where that can still be read. Returns
+    whether there was anything to forget.
+    """
+    with pipeline.destination_client() as opened:
+        client = cast("Any", opened)
+        try:
+            stored: StateInfo | None = client.get_stored_state(pipeline.pipeline_name)
+        except DestinationUndefinedEntity:
+            return False
+        if stored is None:
+            return False
+        new = _bare(stored, str(pipeline.dataset_name))
+        if pipeline.destination.destination_type == FILESYSTEM:
+            _put_file(client, stored, new)
+        else:
+            _put_row(client.sql_client, client.schema.state_table_name, stored, new)
+    return True
+
+
+def prune(pipeline: dlt.Pipeline) -> None:
+    """Now and then remove all but the newest :data:`COPIES` of this pipeline's state, where there is a database.
+
+    dlt restores from the newest one whose load has ended.
+    """
+    if pipeline.destination.destination_type == FILESYSTEM or pipeline.state["_state_version"] % EVERY:
+        return
+    try:
+        with pipeline.sql_client() as client:
+            schema = pipeline.default_schema
+            states, loads = map(client.make_qualified_table_name, (schema.state_table_name, schema.loads_table_name))
+            found = client.execute_sql(
+                f"SELECT s._dlt_load_id FROM {states} AS s JOIN {loads} AS l ON l.load_id = s._dlt_load_id"  # noqa: S608
+                " WHERE s.pipeline_name = %s AND l.status = 0 ORDER BY l.load_id DESC",
+                pipeline.pipeline_name,
+            )
+            kept = [row[0] for row in found or ()][:COPIES]
+            if len(found or ()) > COPIES:
+                client.execute_sql(
+                    f"DELETE FROM {states} WHERE pipeline_name = %s AND _dlt_load_id < %s",  # noqa: S608 - dlt's name
+                    pipeline.pipeline_name,
+                    kept[-1],
+                )
+    except DatabaseException as error:  # somebody who may not delete, say: then they stay
+        logger.warning(f"Old copies of the state stay in _dlt_pipeline_state: {error}")
+
+
+def _unreadable(pipeline: dlt.Pipeline) -> str | None:
+    """Why the stored state cannot be read; None where it can, or where there is none."""
+    with pipeline.destination_client() as client:
+        stored: StateInfo | None = cast("Any", client).get_stored_state(pipeline.pipeline_name)
+    if stored is None:
+        return None
+    try:
+        lost = [name for name in _NEEDED if name not in _decoded(stored)]
+    except Exception as error:  # noqa: BLE001 - whatever a damaged text makes of a decoder
+        return f"{type(error).__name__}, {error}"
+    return f"it has no {', '.join(lost)}" if lost else None
+
+
+def _decoded(stored: StateInfo) -> dict[str, Any]:
+    state = migrate_state_to_current(stored.pipeline_name, decompress_state(stored.state))
+    return cast("dict[str, Any]", state)
+
+
+def _bare(stored: StateInfo, dataset: str) -> StateInfo:
+    """A state that knows of the schema, so that the rows are known, and not how far anything was read."""
+    try:
+        state = _decoded(stored)
+        ours = state.get("sources", {}).get(SOURCE, {})
+        kept = {name: ours[name] for name in MARKS if name in ours}
+    except Exception:  # noqa: BLE001 - see above
+        state = {"pipeline_name": stored.pipeline_name, "dataset_name": dataset}
+        state |= {"default_schema_name": SOURCE, "schema_names": [SOURCE]}
+        kept = {}
+    state = {name: value for name, value in state.items() if name != "_local"}
+    # Dates of people may stand in the warehouse: rows that are written anew take them along.
+    state["sources"] = {**state.get("sources", {}), SOURCE: {**kept, "looked_up": True}}
+    state["_state_engine_version"] = PIPELINE_STATE_ENGINE_VERSION
+    state["_state_version"] = version = stored.version + 1
+    state["_version_hash"] = digest = generate_pipeline_state_version_hash(cast("Any", state))
+    return replace(
+        stored,
+        version=version,
+        engine_version=PIPELINE_STATE_ENGINE_VERSION,
+        state=compress_state(cast("Any", state)),
+        version_hash=digest,
+    )
+
+
+def _put_row(client: Any, table: str, stored: StateInfo, new: StateInfo) -> None:
+    names = ("version", "engine_version", "state", "version_hash")
+    values = ", ".join(f"{name} = %s" for name in names)
+    client.execute_sql(
+        f"UPDATE {client.make_qualified_table_name(table)} SET {values}"  # noqa: S608 - dlt's own names
+        " WHERE pipeline_name = %s AND _dlt_load_id = %s",
+        *(getattr(new, name) for name in names),
+        stored.pipeline_name,
+        stored._dlt_load_id,
+    )
+
+
+def _put_file(client: Any, stored: StateInfo, new: StateInfo) -> None:
+    folder = client.get_table_dir(client.schema.state_table_name)
+    for path in client.fs_client.ls(folder, detail=False):
+        if str(path).rpartition("/")[2].startswith(f"{stored.pipeline_name}__{stored._dlt_load_id}__"):
+            client.fs_client.write_text(path, json.dumps(new.as_doc()), encoding="utf-8")

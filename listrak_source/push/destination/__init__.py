@@ -1,0 +1,1 @@
+"""``contact_import``: rows of a dlt pipeline, on their way to contacts at Listrak."""

@@ -1,0 +1,1 @@
+"""A sync: its file, its columns and fields, and values in canonical form."""
