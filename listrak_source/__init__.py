@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 if TYPE_CHECKING:
     from listrak_source.api import ListrakClient, ListrakError
     from listrak_source.pull.resources import where
-    from listrak_source.pull.runner import load
+    from listrak_source.pull.runner import pull
     from listrak_source.pull.source import listrak_sms
     from listrak_source.push.destination.contact_import import contact_import
 
-__all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "load", "where"]
+__all__ = ["ListrakClient", "ListrakError", "contact_import", "listrak_sms", "pull", "where"]
 
 _WHERE = {
     "ListrakClient": "listrak_source.api",
     "ListrakError": "listrak_source.api",
     "contact_import": "listrak_source.push.destination.contact_import",
     "listrak_sms": "listrak_source.pull.source",
-    "load": "listrak_source.pull.runner",
     "where": "listrak_source.pull.resources",
 }
 
@@ -29,6 +29,11 @@ def __getattr__(name: str) -> Any:
     # all that until it heeds signals.
     if name == "__version__":
         return import_module("listrak_source.api.version").version()
+    if name == "pull":  # the room, which is called as its function of that name: see there
+        return import_module("listrak_source.pull")
+    if name == "load":
+        warn("listrak_source.load is listrak_source.pull now", DeprecationWarning, stacklevel=2)
+        return import_module("listrak_source.pull.runner").pull
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,7 +81,7 @@ class Settings(BaseConfiguration):
     huge list. Contacts without a subscribe date are in no slice; a complete walk, which is never sliced, finds them."""
     chunk_rows: Optional[int] = None  # noqa: UP045
     """Contacts and opt-outs that one load takes, about; the next run of the source goes on. A contact that is looked up
-    counts as 25. When empty, ``load()`` and ``listrak pull`` take 500,000, and ``listrak_sms`` alone everything in one
+    counts as 25. When empty, ``pull()`` and ``listrak pull`` take 500,000, and ``listrak_sms`` alone everything in one
     load."""
     hash_columns: Optional[list[str]] = None  # noqa: UP045
     """Personal columns that are written as a keyed hash: phone_number, email_address, first_name, last_name, birthday,

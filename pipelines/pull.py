@@ -6,9 +6,9 @@ Settings come from ``.dlt/config.toml``, ``.dlt/secrets.toml`` or the environmen
 
 import dlt
 
-from listrak_source import load
+from listrak_source import pull
 
 if __name__ == "__main__":
     pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms", progress="log")
-    for done in load(pipeline):
+    for done in pull(pipeline):
         print(done)

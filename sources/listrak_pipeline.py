@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dlt
-from listrak import listrak_sms, load
+from listrak import listrak_sms, pull
 
 
-def pull() -> None:
+def pull_everything() -> None:
     """Read everything that is new, in as many loads as it takes. With ``full=True``, weekly say: what is gone, too."""
     pipeline = dlt.pipeline(pipeline_name="listrak", destination="duckdb", dataset_name="listrak_sms")
-    for info in load(pipeline):
+    for info in pull(pipeline):
         print(info)
 
 
@@ -20,4 +20,4 @@ def pull_opt_outs() -> None:
 
 
 if __name__ == "__main__":
-    pull()
+    pull_everything()

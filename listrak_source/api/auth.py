@@ -25,7 +25,7 @@ from listrak_source.api.errors import (
     family,
 )
 from listrak_source.api.redaction import redact
-from listrak_source.api.retry import Patience, connection_failure, retry_after
+from listrak_source.api.retry import RetryPolicy, connection_failure, retry_after
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used."""
@@ -97,14 +97,14 @@ class TokenSource:
         token_url: str,
         *,
         timeout: tuple[float, float] = (10.0, 120.0),
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         limits: Limits | None = None,
     ) -> None:
         """Take the credentials; ``timeout`` is to connect and to read, in seconds. Nothing is sent yet."""
         self._form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret}
         self._url = token_url
         self._timeout = timeout
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._limits = limits or Limits()
         self._session = new_session(token_url, 1, self._limits)
         self._lock = threading.Lock()
@@ -147,7 +147,7 @@ class TokenSource:
             if is_refused and stale is not None:
                 self._pause(stale)
             try:
-                self._current = self._patience.run(_OPERATION, self._fetch)
+                self._current = self._retry_policy.run(_OPERATION, self._fetch)
             except ListrakError as error:
                 self._failures += 1
                 self._failure = copy.copy(error)
@@ -156,9 +156,9 @@ class TokenSource:
 
     def _pause(self, refused: AccessToken) -> None:
         lived = time.monotonic() - refused.since
-        self._short_lives = self._short_lives + 1 if lived < LEEWAY * self._patience.first_wait else 0
+        self._short_lives = self._short_lives + 1 if lived < LEEWAY * self._retry_policy.first_wait else 0
         if self._short_lives > 1:
-            time.sleep(self._patience.pause(self._short_lives - 1))
+            time.sleep(self._retry_policy.pause(self._short_lives - 1))
 
     def _fetch(self) -> AccessToken:
         broken: ListrakError | None = None

@@ -10,7 +10,7 @@ from listrak_source.api.auth import TokenSource
 from listrak_source.api.connections import Limits
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.reading import Reading
-from listrak_source.api.retry import Patience
+from listrak_source.api.retry import RetryPolicy
 from listrak_source.api.transport import Transport
 from listrak_source.api.writing import Writing
 
@@ -39,7 +39,7 @@ class ListrakClient(Reading, Writing):
         max_attempts: int = 6,
         first_wait: float = 1.0,
         max_wait: float = 60.0,
-        max_refused: float = 900.0,
+        max_rate_limited_seconds: float = 900.0,
         max_request_seconds: float = 600.0,
         max_answer_bytes: int = 100_000_000,
         max_idle_pages: int = 1000,
@@ -58,17 +58,20 @@ class ListrakClient(Reading, Writing):
                 raise ConfigurationError(f"{setting} is empty")
         base_url = check_address("base_url", base_url)
         token_url = check_address("token_url", token_url)
-        patience = Patience(
-            max_attempts=max_attempts, first_wait=first_wait, max_wait=max_wait, max_refused=max_refused
+        retry_policy = RetryPolicy(
+            max_attempts=max_attempts,
+            first_wait=first_wait,
+            max_wait=max_wait,
+            max_rate_limited_seconds=max_rate_limited_seconds,
         )
         timeouts = (connect_timeout, timeout)
         limits = Limits(max_request_seconds, max_answer_bytes)
         self._max_idle_pages = max_idle_pages
         self._tokens = TokenSource(
-            client_id, client_secret, token_url, timeout=timeouts, patience=patience, limits=limits
+            client_id, client_secret, token_url, timeout=timeouts, retry_policy=retry_policy, limits=limits
         )
         self._transport = Transport(
-            base_url, self._tokens, workers=workers, timeout=timeouts, patience=patience, limits=limits
+            base_url, self._tokens, workers=workers, timeout=timeouts, retry_policy=retry_policy, limits=limits
         )
 
     @property

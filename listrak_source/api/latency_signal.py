@@ -35,7 +35,7 @@ class Verdict(Enum):
     """Fewer at once were no quicker: go on as before."""
 
 
-class Latency:
+class LatencySignal:
     """The latencies of one server."""
 
     def __init__(self) -> None:

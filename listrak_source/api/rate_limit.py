@@ -45,7 +45,7 @@ class Sent:
     """Whether it was sent to ask if the way is open."""
 
 
-class LearnedRate:
+class AdaptiveRateLimit:
     """Says when the next request may be sent. Times are seconds of one clock; threads take turns."""
 
     def __init__(self, unit: float, max_wait: float, spread: random.Random | None = None) -> None:
@@ -126,15 +126,15 @@ class LearnedRate:
             self._closings += 1
         if is_news:
             self._is_asking = False
-            self._next = now if retry_after else now + self._patience(now)
+            self._next = now if retry_after else now + self._retry_policy(now)
         if retry_after and self.is_closed:
             self.hold(now + min(retry_after, self._max_wait) * self._random.uniform(1.0, 1.02))
         return closes
 
-    def _patience(self, now: float) -> float:
+    def _retry_policy(self, now: float) -> float:
         """How long to wait before asking: twice as long each time, or until a window that people count in is over."""
-        turn = self._unit if self.per_second == math.inf else max(1 / self.per_second, self._unit / 10)
-        wait = turn * 2.0 ** min(self._asked, 30)
+        slot = self._unit if self.per_second == math.inf else max(1 / self.per_second, self._unit / 10)
+        wait = slot * 2.0 ** min(self._asked, 30)
         self._asked += 1
         for moment in _MOMENTS:
             # A little later: the server's window began when the first request arrived.

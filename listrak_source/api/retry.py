@@ -31,7 +31,7 @@ _RATE_LIMIT_FACTOR = 5.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often to try, and how long to wait in between. Times are seconds."""
 
     max_attempts: int = 6
@@ -39,7 +39,7 @@ class Patience:
     """The wait after the first failure; it doubles with each further one, and varies by up to half."""
     max_wait: float = 60.0
     """The longest single wait, whatever the server asks for."""
-    max_refused: float = 900.0
+    max_rate_limited_seconds: float = 900.0
     """How long one request may be refused for haste (429), again and again, where the pace is what makes it wait."""
 
     def run(self, operation: str, attempt: Callable[[], T], *, is_paced: bool = False) -> T:
@@ -76,7 +76,7 @@ class Patience:
                     refused_at = now if refused_at is None else refused_at
                     if error.operation != operation:
                         raise
-                    if now - refused_at >= self.max_refused:
+                    if now - refused_at >= self.max_rate_limited_seconds:
                         raise _out_of_patience(error, now - refused_at) from None
 
         return until_let_through

@@ -7,7 +7,7 @@ import math
 _START = 4
 
 
-class Room:
+class ConcurrencyLimit:
     """A number of places between one and ``workers``."""
 
     def __init__(self, workers: int) -> None:

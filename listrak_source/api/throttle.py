@@ -15,18 +15,18 @@ from contextlib import contextmanager
 from heapq import heappop, heappush
 
 from listrak_source.api.errors import RateLimitError
-from listrak_source.api.latency_signal import Latency, Verdict
-from listrak_source.api.rate_limit import LearnedRate, Sent
-from listrak_source.api.room import Room
+from listrak_source.api.latency_signal import LatencySignal, Verdict
+from listrak_source.api.rate_limit import AdaptiveRateLimit, Sent
+from listrak_source.api.room import ConcurrencyLimit
 
 log: logging.Logger = logging.getLogger(__name__)
 
 
-class Turn:
+class Slot:
     """A request's turn to be sent."""
 
-    def __init__(self, pace: Pace, sent: Sent, is_first: bool) -> None:
-        self._pace = pace
+    def __init__(self, throttle: Throttle, sent: Sent, is_first: bool) -> None:
+        self._throttle = throttle
         self.sent: Sent = sent
         self.is_first = is_first
         """Whether a connection is made for it, most likely: so many were never under way at once."""
@@ -34,19 +34,19 @@ class Turn:
 
     def answered(self, status: int, retry_after: float | None, kind: Hashable | None) -> None:
         """Tell the answer's status, as soon as it is known, and of what kind it is, if its latency tells anything."""
-        self._pace.answered(self, status, retry_after, kind)
+        self._throttle.answered(self, status, retry_after, kind)
 
 
-class Pace:
+class Throttle:
     """Gives requests their turns. Threads share it."""
 
     def __init__(
         self, workers: int, *, unit: float = 1.0, max_wait: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """At most ``workers`` requests are under way at once; ``unit`` and ``max_wait`` (seconds) as in ``rate``."""
-        self._rate = LearnedRate(unit, max_wait)
-        self._room = Room(workers)
-        self._latency = Latency()
+        self._rate = AdaptiveRateLimit(unit, max_wait)
+        self._room = ConcurrencyLimit(workers)
+        self._latency = LatencySignal()
         self._max_wait = max_wait
         self._clock = clock
         self._lock = threading.Lock()
@@ -79,18 +79,18 @@ class Pace:
                     condition.notify()
 
     @contextmanager
-    def turn(self, number: int) -> Iterator[Turn]:
+    def slot(self, number: int) -> Iterator[Slot]:
         """Wait for the request's turn; it is under way until the block ends.
 
         Raises ``RateLimitError`` if another has given up meanwhile.
         """
-        turn = self._begin(number)
+        slot = self._begin(number)
         try:
-            yield turn
+            yield slot
         finally:
-            self._end(turn)
+            self._end(slot)
 
-    def _begin(self, number: int) -> Turn:
+    def _begin(self, number: int) -> Slot:
         with self._lock:
             mine = (number, threading.Condition(self._lock))
             heappush(self._waiting, mine)
@@ -119,17 +119,17 @@ class Pace:
             is_first = self._under_way > self._most
             self._most = max(self._most, self._under_way)
             self._wake()
-            return Turn(self, self._rate.sent(now, was_held), is_first)
+            return Slot(self, self._rate.sent(now, was_held), is_first)
 
     def _check(self, given_up: int) -> None:
         if given_up != self._given_up:
             raise RateLimitError("not sent, for another request was refused for too long", status=429)
 
-    def _end(self, turn: Turn) -> None:
+    def _end(self, slot: Slot) -> None:
         with self._lock:
             self._under_way -= 1
-            if not turn.is_answered:
-                self._rate.lost(turn.sent)
+            if not slot.is_answered:
+                self._rate.lost(slot.sent)
             if not self._under_way and not self._waiting:
                 self._idle_since = self._clock()
             self._wake()
@@ -138,15 +138,15 @@ class Pace:
         if self._waiting:
             self._waiting[0][1].notify()
 
-    def answered(self, turn: Turn, status: int, retry_after: float | None, kind: Hashable | None) -> None:
+    def answered(self, slot: Slot, status: int, retry_after: float | None, kind: Hashable | None) -> None:
         """See :meth:`Turn.answered`."""
         with self._lock:
             now = self._clock()
-            turn.is_answered = True
+            slot.is_answered = True
             if status == 429:
-                self._refused(turn.sent, now, retry_after)
+                self._refused(slot.sent, now, retry_after)
             else:
-                self._passed(turn, now, status, retry_after, kind)
+                self._passed(slot, now, status, retry_after, kind)
             self._wake()
 
     def _refused(self, sent: Sent, now: float, retry_after: float | None) -> None:
@@ -155,18 +155,18 @@ class Pace:
             self._room.halve(sent.at, now, careful=False)
             log.info("Listrak refuses requests for haste (HTTP 429): waiting until it lets one through")
 
-    def _passed(self, turn: Turn, now: float, status: int, retry_after: float | None, kind: Hashable | None) -> None:
-        if self._rate.passed(turn.sent):
+    def _passed(self, slot: Slot, now: float, status: int, retry_after: float | None, kind: Hashable | None) -> None:
+        if self._rate.passed(slot.sent):
             log.info("Listrak lets requests through again: about %.3g a second from now on", self.per_second)
         if status == 503:
-            self._room.halve(turn.sent.at, now, careful=True)
+            self._room.halve(slot.sent.at, now, careful=True)
             if retry_after:
                 self._rate.hold(now + min(retry_after, self._max_wait))
         elif status < 500:
-            self._quick_or_slow(turn, now, kind)
+            self._quick_or_slow(slot, now, kind)
 
-    def _quick_or_slow(self, turn: Turn, now: float, kind: Hashable | None) -> None:
-        if kind is None or not self._latency.note(kind, turn.sent.at, now, connects=turn.is_first):
+    def _quick_or_slow(self, slot: Slot, now: float, kind: Hashable | None) -> None:
+        if kind is None or not self._latency.note(kind, slot.sent.at, now, connects=slot.is_first):
             self._room.grow()
         verdict = self._latency.judge(now, self._room.places)
         if verdict is Verdict.RISING:

@@ -29,8 +29,8 @@ from listrak_source.api.errors import (
 )
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
 from listrak_source.api.redaction import guard_logs, redact
-from listrak_source.api.retry import Patience, connection_failure, http_date, is_out_of_time, retry_after
-from listrak_source.api.throttle import Pace, Turn
+from listrak_source.api.retry import RetryPolicy, connection_failure, http_date, is_out_of_time, retry_after
+from listrak_source.api.throttle import Slot, Throttle
 
 T = TypeVar("T")
 
@@ -79,7 +79,7 @@ class _Answer:
     body: bytes | None
     broken: Exception | None
     """Why there is no body. The status is known and counts all the same: a 429 whose body is cut is a refusal."""
-    turn: Turn
+    slot: Slot
     paced_by: int
     """The status that the pace was told."""
 
@@ -94,7 +94,7 @@ class Transport:
         *,
         workers: int,
         timeout: tuple[float, float],
-        patience: Patience,
+        retry_policy: RetryPolicy,
         limits: Limits,
     ) -> None:
         """Take a checked ``base_url``; ``timeout`` is to connect and to read, in seconds.
@@ -105,12 +105,12 @@ class Transport:
         self.base_url = base_url
         self._tokens = tokens
         self._timeout = timeout
-        self._patience = patience
-        self._access = Access(tokens, patience.max_attempts)
+        self._retry_policy = retry_policy
+        self._access = Access(tokens, retry_policy.max_attempts)
         self._limits = limits
         self._session = new_session(base_url, workers, limits)
         # Readers of lists and lookups run side by side, each on threads of their own: together they keep to one pace.
-        self._pace = Pace(workers, unit=patience.first_wait, max_wait=patience.max_wait)
+        self._throttle = Throttle(workers, unit=retry_policy.first_wait, max_wait=retry_policy.max_wait)
         self._lock = threading.Lock()
         self._server_time: datetime | None = None
         self._answers, self._seconds = 0, 0.0
@@ -149,7 +149,7 @@ class Transport:
         if query:
             url += "?" + urlencode(query, quote_via=quote)
         start = body.tell() if body is not None and not isinstance(body, bytes) else 0
-        request = _Request(name, operation, url, body, start, self._pace.number())
+        request = _Request(name, operation, url, body, start, self._throttle.number())
 
         def attempt() -> T:
             token, refused = self._tokens.token(), 0
@@ -169,9 +169,9 @@ class Transport:
                     return answer
 
         try:
-            return self._patience.run(name, attempt, is_paced=True)
+            return self._retry_policy.run(name, attempt, is_paced=True)
         except RateLimitError:
-            self._pace.give_up()
+            self._throttle.give_up()
             raise
 
     def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:  # noqa: C901 - one error each
@@ -191,7 +191,7 @@ class Transport:
                 except Refusal as said:
                     refusal = said
                     if answer.paced_by != said.status:
-                        answer.turn.answered(said.status, retry_after(answer.headers), None)
+                        answer.slot.answered(said.status, retry_after(answer.headers), None)
                 except Nothing:
                     kind, why = NothingTold, "tells nothing of what was asked for"
                 except WrongCharset as error:
@@ -214,7 +214,7 @@ class Transport:
             if not isinstance(request.body, bytes):
                 request.body.seek(request.start)
         with (
-            self._pace.turn(request.number) as turn,
+            self._throttle.slot(request.number) as slot,
             self._session.request(
                 request.operation.method,
                 request.url,
@@ -231,14 +231,14 @@ class Transport:
             is_short = _length(response.headers) <= _SHORT
             body, broken = self._body(response) if is_short else (None, None)
             paced_by = status_of(body, status) if body and status < 300 else status
-            turn.answered(paced_by, retry_after(response.headers), request.kind(response.headers))
+            slot.answered(paced_by, retry_after(response.headers), request.kind(response.headers))
             self._note_time(response.headers.get("Date"))
             if not is_short:
                 body, broken = self._body(response)
             with self._lock:
                 self._answers += 1
-                self._seconds += time.monotonic() - turn.sent.at
-            return _Answer(status, response.headers, body, broken, turn, paced_by)
+                self._seconds += time.monotonic() - slot.sent.at
+            return _Answer(status, response.headers, body, broken, slot, paced_by)
 
     def _body(self, response: requests.Response) -> tuple[bytes | None, Exception | None]:
         try:

@@ -18,7 +18,7 @@ from listrak_source.cli import output, reports
 from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
 from listrak_source.cli.warehouse import DATASET, Warehouse
-from listrak_source.push import load, sync_session
+from listrak_source.push import load_syncs, sync_session
 from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Sandbox, World
 
@@ -92,7 +92,7 @@ def _push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[
         sender = int(store.one("SELECT sender_code_id FROM contacts GROUP BY 1 ORDER BY COUNT(*) DESC, 1"))
         store.make("customers", _CUSTOMERS.format(sender=sender))
     file.write_text(_SYNC.format(sender=sender))
-    with sync_session(pipeline, load(file)["loyalty"], **options) as session:
+    with sync_session(pipeline, load_syncs(file)["loyalty"], **options) as session:
         _say(console, f"{FOLDER / file.name}: the column tier of the table customers goes to the field Tier.")
         plan = session.plan()
         title = f"Plan {plan.hash}: {plan.counts['imports']:,} contacts are updated by import file"

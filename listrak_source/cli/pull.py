@@ -14,7 +14,7 @@ from listrak_source.cli import reports
 from listrak_source.cli.process import noticed
 from listrak_source.cli.warehouse import is_empty, loaded_rows
 from listrak_source.pull.lookup_progress import COUNTER
-from listrak_source.pull.runner import load
+from listrak_source.pull.runner import pull
 from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, REJECTED_ROWS, TABLES
 from listrak_source.pull.state.checkpoint import is_unfinished
 from listrak_source.pull.state.stored_state import told
@@ -153,7 +153,7 @@ def _pull(pipeline: dlt.Pipeline, found: Pulled, tables: tuple[str, ...], option
     counts: Counter[str] = Counter()
     loads: list[str] = []
     with noticed() as stop_if_interrupted:
-        for info in load(pipeline, *tables, **options):
+        for info in pull(pipeline, *tables, **options):
             if info.loads_ids:
                 loads += info.loads_ids
                 counts.update(loaded_rows(pipeline))

@@ -29,7 +29,7 @@ from listrak_source.cli.push_output import (
 )
 from listrak_source.cli.scratch import write_private
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.push import Session, Sync, load, sync_session
+from listrak_source.push import Session, Sync, load_syncs, sync_session
 from listrak_source.push.diff.refused_stops import told
 from listrak_source.push.warehouse import ledger
 from listrak_source.push.warehouse.leases import prepare
@@ -274,7 +274,7 @@ def _run(said: Said, store: Store, run: str) -> None:
 @contextmanager
 def session(name: str, file: Path, warehouse: Warehouse) -> Iterator[Session]:
     """Open a sync of a file. Raises :class:`ConfigurationError` for one that is not there or not well formed."""
-    syncs = load(file)
+    syncs = load_syncs(file)
     if name not in syncs:
         raise ConfigurationError(f"{file} has no sync {name}; there are {', '.join(syncs) or 'none'}")
     with warehouse.reading(**PLANNING) as pipeline, sync_session(pipeline, syncs[name], among=syncs.values()) as opened:
@@ -289,7 +289,7 @@ def session_of_run(run_id: str, file: Path, warehouse: Warehouse) -> Iterator[tu
     """
     syncs: dict[str, Sync] = {}
     if file.exists():
-        syncs = load(file)
+        syncs = load_syncs(file)
     with warehouse.reading(**PLANNING) as pipeline:
         with Store.of(pipeline) as store:
             prepare(store)

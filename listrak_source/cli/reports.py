@@ -14,9 +14,9 @@ from dlt.common.schema import Schema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from listrak_source.pull.load.warehouse import texts
+from listrak_source.pull.load.warehouse import sql_list
 from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
-from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.checkpoint import Checkpoint
 
 SOURCE = "listrak_sms"
 
@@ -61,7 +61,7 @@ def row_counts(pipeline: dlt.Pipeline) -> dict[str, tuple[int, int]]:
 
 def written(pipeline: dlt.Pipeline, table: str, loads: Sequence[str]) -> int:
     """How many rows of a table these loads wrote last."""
-    ((count,),) = query(pipeline, f"SELECT count(*) FROM {table} WHERE _dlt_load_id IN ({texts(loads)})")  # noqa: S608
+    ((count,),) = query(pipeline, f"SELECT count(*) FROM {table} WHERE _dlt_load_id IN ({sql_list(loads)})")  # noqa: S608
     return int(count)
 
 
@@ -69,14 +69,14 @@ def removed(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[str, int]:
     """By table: rows that these loads marked as removed."""
     counts = {}
     for name in _marking(pipeline):
-        where = f"_dlt_load_id IN ({texts(loads)}) AND {_REMOVED} IS NOT NULL"
+        where = f"_dlt_load_id IN ({sql_list(loads)}) AND {_REMOVED} IS NOT NULL"
         counts[name] = int(query(pipeline, f"SELECT count(*) FROM {name} WHERE {where}")[0][0])  # noqa: S608
     return {name: count for name, count in counts.items() if count}
 
 
 def set_aside(pipeline: dlt.Pipeline, loads: Sequence[str]) -> dict[tuple[str, str], int]:
     """By table and reason: records that these loads set aside, the most first."""
-    where = f"_dlt_load_id IN ({texts(loads)}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
+    where = f"_dlt_load_id IN ({sql_list(loads)}) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2"
     found = query(pipeline, f"SELECT table_name, reason, count(*) FROM {REJECTED_ROWS.name} WHERE {where}")  # noqa: S608
     return {(table, reason): int(count) for table, reason, count in found}
 
@@ -103,10 +103,10 @@ def loads(pipeline: dlt.Pipeline, most: int = 10) -> list[Load]:
     return [Load(load_id, at, rows[load_id]) for load_id, at in latest]
 
 
-def pending(pipeline: dlt.Pipeline) -> Pending | None:
+def pending(pipeline: dlt.Pipeline) -> Checkpoint | None:
     """The pull that is not at its end, as far as the loads that it has behind it; None when there is none."""
     state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("pending")
-    return Pending.of(state) if state else None
+    return Checkpoint.of(state) if state else None
 
 
 def remarks(pipeline: dlt.Pipeline) -> list[str]:

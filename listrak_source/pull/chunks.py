@@ -8,14 +8,14 @@ from weakref import finalize
 import pyarrow as pa
 
 from listrak_source.connect import client_of
-from listrak_source.pull.extract.catalog import Directory
+from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.partitions import place_of
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.keys.record_hash import unproved
 from listrak_source.pull.load.warehouse import load_id, not_held
-from listrak_source.pull.load.write_disposition import Dispositions
+from listrak_source.pull.load.write_disposition import WriteDispositions
 from listrak_source.pull.plan import Plan
-from listrak_source.pull.records.batching import Batch, gathered
+from listrak_source.pull.records.batching import Batch, batched
 from listrak_source.pull.records.coerce import VALUES_FIELD
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.records.quarantine import Rejects
@@ -24,8 +24,8 @@ from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, CONTACTS, REJECTE
 from listrak_source.pull.soft_deletes.sweep import Sweep
 from listrak_source.pull.state import checkpoint as pendings
 from listrak_source.pull.state import watermarks
-from listrak_source.pull.state.checkpoint import Pending, pending
-from listrak_source.pull.state.integrity import Vouched
+from listrak_source.pull.state.checkpoint import Checkpoint, pending
+from listrak_source.pull.state.integrity import Integrity
 from listrak_source.pull.walk import Step, Walk
 from listrak_source.settings import Settings
 
@@ -33,7 +33,7 @@ TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", 
 """The settings that say what a pull is to read: another one does not go on with it."""
 
 
-class Loads:
+class Chunks:
     """What goes into one load after the other.
 
     Between them the walk waits where it stands, in memory; if the process ends, another one goes on from what the last
@@ -55,9 +55,9 @@ class Loads:
             watermarks.drop_older()
             watermarks.check_masks(Masks.of(self.settings).mark)
             watermarks.check_zone(self.settings.timezone)
-            self.vouched: Vouched = Vouched(wanted, frozenset(changed))
+            self.vouched: Integrity = Integrity(wanted, frozenset(changed))
 
-    def next(self, wanted: frozenset[str], written: Dispositions, *, is_sample: bool = False) -> Iterator[Batch]:
+    def next(self, wanted: frozenset[str], written: WriteDispositions, *, is_sample: bool = False) -> Iterator[Batch]:
         """Yield the rows of the load that runs now, for the ``wanted`` tables.
 
         Before, :meth:`look`. Of a sample only some may be taken, page by page: no state moves.
@@ -65,13 +65,13 @@ class Loads:
         plan, begun = self._go_on(wanted, written)
         self.vouched.have_made_again()
         part = self._part(plan, begun)
-        rejects = plan.directory.rejects
+        rejects = plan.catalog.rejects
         if is_sample:
             for batch in part.batches():
                 watermarks.note_fields(rejects.bounds.fields.known)
                 yield unproved(batch)
             return
-        for batch in gathered(part.batches()):
+        for batch in batched(part.batches()):
             # With the rows, for who takes only some of them must find these columns again.
             watermarks.note_fields(rejects.bounds.fields.known)
             yield batch
@@ -84,7 +84,7 @@ class Loads:
         part.end()
         rejects.warn()
 
-    def _go_on(self, wanted: frozenset[str], written: Dispositions) -> tuple[Plan, Pending]:
+    def _go_on(self, wanted: frozenset[str], written: WriteDispositions) -> tuple[Plan, Checkpoint]:
         before, settings = pending(), self.settings
         if before and self._walk and self._waits(wanted):
             self._walk.pending.swept = before.swept
@@ -96,11 +96,11 @@ class Loads:
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
         bounds = Bounds.of(settings, watermarks.fields())
         rejects = Rejects(masks.record if masks else None, without, bounds)
-        directory = Directory(client_of(settings), settings, rejects, masks, known=watermarks.places())
-        finalize(directory, directory.client.close)
+        catalog = Catalog(client_of(settings), settings, rejects, masks, known=watermarks.places())
+        finalize(catalog, catalog.client.close)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
-        goes_on = before and before.task == task and before.began - directory.now < watermarks.CLOCKS_DIFFER
-        anew = Pending(directory.now.isoformat(), task, settings.full, sorted(directory.known))
+        goes_on = before and before.task == task and before.began - catalog.now < watermarks.CLOCKS_DIFFER
+        anew = Checkpoint(catalog.now.isoformat(), task, settings.full, sorted(catalog.known))
         begun = before if before and goes_on else anew
         if begun is anew:
             given_up = pending()
@@ -110,8 +110,8 @@ class Loads:
         self.vouched.goes_on(begun.handed)
         if found_gone:
             begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
-        directory.load(wanted)
-        self._walk = Walk(Plan(directory, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
+        catalog.load(wanted)
+        self._walk = Walk(Plan(catalog, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
         self._steps = self._walk.steps()
         return self._walk.plan, begun
 
@@ -125,7 +125,7 @@ class Loads:
             return False
         return (before.task, before.loads) == (self._task(wanted), walk.pending.loads)
 
-    def _part(self, plan: Plan, begun: Pending) -> Sweep | _Some:
+    def _part(self, plan: Plan, begun: Checkpoint) -> Sweep | _Some:
         """What this load takes. If anything fails on the way, the next load begins with what the state says."""
         walk, steps = self._walk, self._steps
         if walk is None or steps is None:
@@ -143,7 +143,7 @@ class Loads:
 class _Some:
     """Some steps of a walk: as many as fill a load."""
 
-    def __init__(self, walk: Walk, steps: Iterator[Step], vouched: Vouched, go_on: Callable[[], None]) -> None:
+    def __init__(self, walk: Walk, steps: Iterator[Step], vouched: Integrity, go_on: Callable[[], None]) -> None:
         """``go_on`` is called when the rows of a load were taken that is not the walk's last."""
         self._walk, self._steps, self._vouched, self._go_on = walk, steps, vouched, go_on
         self._is_last = False
@@ -190,7 +190,7 @@ class _Some:
             return
         walk.advance()
         if walk.settings.full:
-            walk.pending.swept = sorted(walk.plan.streams.keys() - walk.plan.directory.failures.errors.keys())
+            walk.pending.swept = sorted(walk.plan.streams.keys() - walk.plan.catalog.failures.errors.keys())
             walk.pending.positions = {}
             walk.save()
             self._go_on()

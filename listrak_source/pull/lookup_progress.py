@@ -7,8 +7,8 @@ The collector is what a pipeline's ``progress`` is: a log, a bar, or the command
 from __future__ import annotations
 
 from listrak_source.pull.extract.lookups import asked_for
-from listrak_source.pull.extract.partitions import ContactUnit
-from listrak_source.pull.load.warehouse import alive, columns_of, held, is_loading, running
+from listrak_source.pull.extract.partitions import ContactPartition
+from listrak_source.pull.load.warehouse import columns_of, is_loading, not_removed, running, select
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.schema import CONTACTS, LIST_MEMBERSHIPS, SUBSCRIPTIONS, Table
 from listrak_source.pull.transform.carry_forward import DATED
@@ -19,13 +19,13 @@ _WORTH_TELLING = 10
 """Seconds. Lookups that take no longer begin without an estimate, unless it is everybody who is looked up."""
 
 
-class Asking:
+class LookupProgress:
     """The lookups of one pull."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         # Small answers so far, about as quick as a contact's; pages of 5,000 rows come later.
-        self._latency = plan.directory.client.latency or 0.0
+        self._latency = plan.catalog.client.latency or 0.0
         self._total: int | None = None
         self._done = 0
         self._has_begun = False
@@ -44,7 +44,7 @@ class Asking:
         if self._total is None:
             return
         requests = self._total * sum(asked_for(plan.wanted))
-        workers = plan.directory.settings.workers
+        workers = plan.catalog.settings.workers
         seconds = requests * self._latency / workers
         if plan.asks_everyone or seconds >= _WORTH_TELLING:
             sentence = (
@@ -64,7 +64,7 @@ class Asking:
         """Whom the warehouse knows that will be asked about; None where it cannot tell."""
         plan = self._plan
         if plan.asks_everyone:
-            by_list = plan.directory.settings.lists and columns_of(LIST_MEMBERSHIPS)
+            by_list = plan.catalog.settings.lists and columns_of(LIST_MEMBERSHIPS)
             some = [self._people(LIST_MEMBERSHIPS if by_list else CONTACTS, "TRUE")]
         elif plan.complete:
             some = [self._people(CONTACTS, DATED), self._people(SUBSCRIPTIONS, "TRUE")]
@@ -73,18 +73,18 @@ class Asking:
         union = " UNION ".join(query for query in some if query)
         if not union:
             return None
-        found = list(held(f"SELECT count(*) AS people FROM ({union}) AS asked"))  # noqa: S608 - our own names
+        found = list(select(f"SELECT count(*) AS people FROM ({union}) AS asked"))  # noqa: S608 - our own names
         return int(found[0]["people"][0].as_py()) if found else None
 
     def _people(self, table: Table, condition: str) -> str:
-        units = [unit for unit in self._plan.streams.values() if isinstance(unit, ContactUnit)]
+        units = [unit for unit in self._plan.streams.values() if isinstance(unit, ContactPartition)]
         if not columns_of(table) or not units:
             return ""
         scope = f"sender_code_id IN ({', '.join(sorted({str(unit.sender_code_id) for unit in units}))})"
         if table is LIST_MEMBERSHIPS:
             scope += f" AND phone_list_id IN ({', '.join(str(unit.phone_list_id) for unit in units)})"
         people = f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name}"  # noqa: S608 - our own names
-        return f"{people} WHERE {scope} AND {condition} AND {alive(table)}"
+        return f"{people} WHERE {scope} AND {condition} AND {not_removed(table)}"
 
 
 def spoken(seconds: float) -> str:

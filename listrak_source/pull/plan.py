@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 import pendulum
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.extract.catalog import Directory, Record
+from listrak_source.pull.extract.catalog import Catalog, Record
 from listrak_source.pull.extract.date_windows import EVERYTHING, FIRST_SMS, Window, cut, since, slices
-from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit, Unit
+from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition, Unit
 from listrak_source.pull.schema import (
     CONSENT_EVENTS,
     CONTACT_PROFILE_VALUES,
@@ -44,7 +44,7 @@ LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS
 class Plan:
     """The units of one pull, all of them up to the same moment."""
 
-    directory: Directory
+    catalog: Catalog
     wanted: frozenset[str]
     """The tables that were selected."""
     now: datetime
@@ -54,26 +54,26 @@ class Plan:
     asks_again: bool = False
     """Whether what lookups brought is gone: whoever is known to have been asked for is asked for again."""
 
-    last_opt_outs: list[OptOutUnit] = field(default_factory=list)
+    last_opt_outs: list[OptOutPartition] = field(default_factory=list)
     """Opt-outs of the last days."""
-    opt_outs_again: list[OptOutUnit] = field(default_factory=list)
+    opt_outs_again: list[OptOutPartition] = field(default_factory=list)
     """Opt-outs from the beginning, where only one pull has read them so."""
-    all_opt_outs: list[OptOutUnit] = field(default_factory=list)
+    all_opt_outs: list[OptOutPartition] = field(default_factory=list)
     """Opt-outs from the beginning, where they are new or everything is read."""
-    changing: list[ContactUnit] = field(default_factory=list)
+    changing: list[ContactPartition] = field(default_factory=list)
     """The last days of lists that were read before: what is new in them is looked up."""
-    recent: list[ContactUnit] = field(default_factory=list)
+    recent: list[ContactPartition] = field(default_factory=list)
     """The last days of other lists."""
-    whole: list[ContactUnit] = field(default_factory=list)
+    whole: list[ContactPartition] = field(default_factory=list)
     """Lists without a date filter."""
     streams: dict[str, Unit] = field(default_factory=dict)
     """Every stream that this pull moves, by name, with one unit of it."""
 
     def __post_init__(self) -> None:
-        settings = self.directory.settings
+        settings = self.catalog.settings
         self._marks: dict[tuple[str, str], datetime | None] = {}
         self.zone: pendulum.Timezone = pendulum.timezone(settings.timezone)
-        self.ahead: timedelta = watermarks.was_ahead(self.directory.now, self.directory.our_now or self.directory.now)
+        self.ahead: timedelta = watermarks.was_ahead(self.catalog.now, self.catalog.our_now or self.catalog.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
         self.overlap: pendulum.Duration = pendulum.duration(hours=settings.overlap)
         self.looks_up: bool = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
@@ -84,21 +84,21 @@ class Plan:
         """The local midnight from which the next pull reads again."""
         # Opt-outs alone need no lists.
         needs_lists = bool(self.wanted & (LISTED | LOOKED_UP))
-        lists = self.directory.lists if needs_lists else {}
-        for sender in self.directory.sender_code_ids:
-            self._plan_opt_outs(OptOutUnit(sender, EVERYTHING))
+        lists = self.catalog.lists if needs_lists else {}
+        for sender in self.catalog.sender_code_ids:
+            self._plan_opt_outs(OptOutPartition(sender, EVERYTHING))
             for item in lists.get(sender, ()):
                 self._plan_list(sender, item)
 
     @property
     def is_partial(self) -> bool:
         """Whether the pull leaves out tables, lists or sender codes."""
-        settings = self.directory.settings
+        settings = self.catalog.settings
         return bool(settings.lists or settings.sender_codes) or not self.wanted >= LISTED | STOPPED
 
     def tables_of(self, unit: Unit) -> frozenset[str]:
         """The selected tables that the unit's stream feeds."""
-        return self.wanted & (LISTED if isinstance(unit, ContactUnit) else STOPPED)
+        return self.wanted & (LISTED if isinstance(unit, ContactPartition) else STOPPED)
 
     def readers_of(self, unit: Unit) -> frozenset[str]:
         """Whose watermarks the unit's stream moves."""
@@ -110,13 +110,13 @@ class Plan:
 
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
-        if isinstance(unit, OptOutUnit) or not unit.window.end:
+        if isinstance(unit, OptOutPartition) or not unit.window.end:
             return True
         mark = self._earliest(unit)
         again = min(self.read_again_from, since(mark, _CLOCKS, self.zone)) if mark else self.read_again_from
         return unit.window.end > again
 
-    def _plan_opt_outs(self, unit: OptOutUnit) -> None:
+    def _plan_opt_outs(self, unit: OptOutPartition) -> None:
         self.streams[unit.stream] = unit
         once_from = self._read_once_from(unit)
         if self.readers_of(unit):
@@ -132,19 +132,19 @@ class Plan:
 
     def _plan_list(self, sender_code_id: int, item: Record) -> None:
         phone_list_id = int(item["phoneListId"])
-        states = [ContactUnit(sender_code_id, phone_list_id, out, EVERYTHING) for out in _STATES]
+        states = [ContactPartition(sender_code_id, phone_list_id, out, EVERYTHING) for out in _STATES]
         unit = states[0]
         self.streams[unit.stream] = unit
         if not self.readers_of(unit):
             return
         days = self.changing if self.finds_changes(unit) else self.recent
         days += [replace(state, window=window) for window in self._windows(unit) for state in states]
-        reads_all = self._is_new(unit) and not self.directory.settings.start()
+        reads_all = self._is_new(unit) and not self.catalog.settings.start()
         if self.complete:
             self.whole += states
         elif reads_all:
             self.whole += [replace(state, window=window) for window in self._slices(item) for state in states]
-        elif self._read_once_from(unit) == watermarks.THE_BEGINNING and not self.directory.settings.start():
+        elif self._read_once_from(unit) == watermarks.THE_BEGINNING and not self.catalog.settings.start():
             # Its first reading found nobody: one empty answer is not believed.
             self.whole += states
 
@@ -155,10 +155,10 @@ class Plan:
         """
         return self._start(unit) or self.read_again_from
 
-    def _windows(self, unit: ContactUnit) -> Iterator[Window]:
+    def _windows(self, unit: ContactPartition) -> Iterator[Window]:
         first = self.changes_from(unit)
         yield from self._windows_read_once(unit, first)
-        start_date = self.directory.settings.start()
+        start_date = self.catalog.settings.start()
         # What the last pull placed by the day is placed by the day again.
         daily_until = first + self.overlap + timedelta(days=1) if self._start(unit) else None
         if start_date and self._is_new(unit):
@@ -174,7 +174,7 @@ class Plan:
         """Whether anybody has read the unit's stream before."""
         return self._earliest(unit) is not None
 
-    def _windows_read_once(self, unit: ContactUnit, until: datetime) -> Iterator[Window]:
+    def _windows_read_once(self, unit: ContactPartition, until: datetime) -> Iterator[Window]:
         """The windows of the last pull that no other has read, as that pull had them, up to where this one begins."""
         once_from, mark = self._read_once_from(unit), self._earliest(unit)
         if not isinstance(once_from, datetime) or mark is None:
@@ -186,7 +186,7 @@ class Plan:
 
     def _slices(self, item: Record) -> list[Window]:
         """The whole of a list, for its first reading."""
-        months = self.directory.settings.slices
+        months = self.catalog.settings.slices
         if not months:
             return [EVERYTHING]
         created = str(item.get("createDate") or "")[:10]
@@ -222,7 +222,7 @@ class Plan:
         if place not in self._marks:
             self._marks[place] = watermarks.watermark(*place)
         mark = self._marks[place]
-        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.directory.now > watermarks.CLOCKS_DIFFER:
+        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.catalog.now > watermarks.CLOCKS_DIFFER:
             return None
         return mark - self.ahead
 

@@ -12,7 +12,7 @@ from dlt.extract import DltSource
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
-from listrak_source.pull.load.parquet_compaction import settle
+from listrak_source.pull.load.parquet_compaction import compact
 from listrak_source.pull.load.write_disposition import merge_in_transactions
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.source import listrak_sms
@@ -25,7 +25,7 @@ CHUNK_ROWS = 500_000
 a merge takes more memory than DuckDB is given here, and the peak grows with the contacts."""
 
 
-def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadInfo]:
+def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadInfo]:
     """Read what is new into the pipeline's destination, in loads of about ``chunk_rows``; yields each when it is done.
 
     ``tables`` are the ones to read, all of them when none is named; ``options`` are those of
@@ -60,14 +60,14 @@ def _load(
     chosen = source.with_resources(*tables) if tables else source
     # What waits to be loaded is loaded before anything is extracted.
     merge_in_transactions(pipeline.destination)
-    settle(pipeline)
+    compact(pipeline)
     goes_on = True
     while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
         left_over = pipeline.has_pending_data
         with stored_state.told(pipeline):
             info = pipeline.run() if left_over else pipeline.run(chosen)
-        settle(pipeline)
+        compact(pipeline)
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
             if info.loads_ids:

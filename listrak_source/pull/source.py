@@ -12,11 +12,11 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
 
-from listrak_source.pull.chunks import Loads
+from listrak_source.pull.chunks import Chunks
 from listrak_source.pull.load import foreign_tables, maintenance
 from listrak_source.pull.load.empty_tables import made, unmade
 from listrak_source.pull.load.warehouse import at_once, is_loading, one_connection, running
-from listrak_source.pull.load.write_disposition import Dispositions, of_running_pipeline
+from listrak_source.pull.load.write_disposition import WriteDispositions, of_running_pipeline
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
@@ -49,7 +49,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
     """
     section = Container()[ConfigSectionContext].sections[1]
     declared = resolve(_ANY | options, section)
-    loads: list[Loads] = []
+    loads: list[Chunks] = []
     masks, hints = Masks.of(declared), Hints()
     # Every row tells the load that brought it. Arrow data has no load id unless dlt is told so.
     dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
@@ -58,7 +58,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
         if not loads:
-            loads.append(Loads(resolve(options, section)))
+            loads.append(Chunks(resolve(options, section)))
         selected = dlt.current.source().selected_resources
         wanted, limits = frozenset(selected), Limits(selected.values(), declared.page_size)
         for resource in selected.values():
@@ -124,7 +124,7 @@ _ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"
 """In the place of credentials while the source is only built."""
 
 
-def _also_set_aside(resource: DltResource, written: Dispositions) -> None:
+def _also_set_aside(resource: DltResource, written: WriteDispositions) -> None:
     """Let a table's resource carry what a pull tells of itself too: that is loaded whichever tables are selected."""
     # A table that was made without rows has a format of its own.
     form = resource.compute_table_schema().get("file_format", "")

@@ -28,20 +28,20 @@ import pyarrow as pa
 
 from listrak_source.pull.extract.date_windows import FIRST_SMS, Window
 from listrak_source.pull.extract.lookups import Person, look_up
-from listrak_source.pull.extract.pages import DONE, Position, Reading, read
+from listrak_source.pull.extract.pages import DONE, PartitionReading, Position, read
 from listrak_source.pull.extract.parallel import side_by_side
-from listrak_source.pull.extract.partitions import AnyUnit, ContactUnit, OptOutUnit, Unit, place_of
+from listrak_source.pull.extract.partitions import AnyUnit, ContactPartition, OptOutPartition, Unit, place_of
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.keys.key_groups import told_of
 from listrak_source.pull.load.warehouse import load_id
-from listrak_source.pull.lookup_progress import Asking
+from listrak_source.pull.lookup_progress import LookupProgress
 from listrak_source.pull.plan import LOOKED_UP, Plan
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.phone_numbers import raw_phones
 from listrak_source.pull.records.row_keys import phone_keys
 from listrak_source.pull.schema import SUBSCRIPTIONS
 from listrak_source.pull.state import watermarks
-from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.transform.reference_tables import SmallTables
 from listrak_source.pull.transform.rows import Rows
 from listrak_source.settings import Settings
@@ -76,13 +76,13 @@ class Step:
 class Walk:
     """One pull of everything that is wanted. It may go over several loads: it waits where it stands."""
 
-    def __init__(self, plan: Plan, pending: Pending) -> None:
+    def __init__(self, plan: Plan, pending: Checkpoint) -> None:
         self.plan = plan
         self.pending = pending
         self.rows: Rows = Rows(plan, pending.doubted, [*pending.loads_before, *pending.loads])
         self.small: SmallTables = SmallTables(plan, self.rows.unchanged)
-        self.settings: Settings = plan.directory.settings
-        self.asking: Asking = Asking(plan)
+        self.settings: Settings = plan.catalog.settings
+        self.asking: LookupProgress = LookupProgress(plan)
         self.changed: dict[Person, None] = {}
         """Who is to be looked up, in the order found."""
         self.news: Counter[Unit] = Counter()
@@ -110,7 +110,7 @@ class Walk:
         yield from self._read_all_opt_outs()
         yield from self._read_recent()
         yield from self._read_whole()
-        errors = self.plan.directory.failures.errors
+        errors = self.plan.catalog.failures.errors
         streams = [stream for stream, unit in self.plan.streams.items() if self.plan.readers_of(unit)]
         if streams and errors.keys() >= set(streams):
             # Not one of them could be read: that is no failure of single ones.
@@ -137,7 +137,7 @@ class Walk:
             yield Step(self.rows.opt_outs(unit, records), reading.records.num_rows)
 
     def _read_changing(self) -> Iterator[Step]:
-        held: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
+        held: dict[ContactPartition, list[pa.Table]] = defaultdict(list)
         for reading, new in chain.from_iterable(map(self._new, self._loud(self.plan.changing))):
             unit, records = reading.unit, reading.records
             if self.news[unit] > MOST_LOOKED_UP:
@@ -169,7 +169,7 @@ class Walk:
             yield Step(batch, reading.records.num_rows, reading.unit, reading.position, counts=True)
 
     def _read_recent(self) -> Iterator[Step]:
-        older: list[ContactUnit] = []
+        older: list[ContactPartition] = []
         for loud in self._loud(self.plan.recent):
             older += [unit for unit in loud if not self.plan.is_read_again(unit)]
             for reading, new in self._new([unit for unit in loud if self.plan.is_read_again(unit)]):
@@ -180,13 +180,13 @@ class Walk:
     def _read_whole(self) -> Iterator[Step]:
         yield from self._read_lists(self.plan.whole)
 
-    def _read_lists(self, units: list[ContactUnit]) -> Iterator[Step]:
+    def _read_lists(self, units: list[ContactPartition]) -> Iterator[Step]:
         for readings in self._together(self._read_contacts(units, goes_on=True)):
             read = [(reading.unit, reading.records) for reading in readings]
             for batch, new in self.rows.memberships_of_each(read):
                 # What a unit that began again brings once more is no work, or a load would hold nothing else.
                 yield Step(batch, new, counts=True, settles=False)
-            people: dict[ContactUnit, list[pa.Table]] = defaultdict(list)
+            people: dict[ContactPartition, list[pa.Table]] = defaultdict(list)
             for unit, records in read:
                 # A contact is the same on whichever list it is found, and in whichever window that has a beginning.
                 anyone = replace(unit, phone_list_id=0, window=Window(unit.window.start and FIRST_SMS))
@@ -197,7 +197,9 @@ class Walk:
             for reading in readings:
                 yield Step({}, 0, reading.unit, reading.position)
 
-    def _together(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[list[Reading[ContactUnit]]]:
+    def _together(
+        self, readings: Iterable[PartitionReading[ContactPartition]]
+    ) -> Iterator[list[PartitionReading[ContactPartition]]]:
         """The readings, some at a time.
 
         Who was written before is looked for among a million keys, which costs the same for one page as for ten; and
@@ -206,7 +208,7 @@ class Walk:
         """
         each = LOOKUP if self.plan.asks_everyone else 1
         most = min(TOGETHER, (self.settings.chunk_rows or TOGETHER * 10) // 10) // each
-        waiting: list[Reading[ContactUnit]] = []
+        waiting: list[PartitionReading[ContactPartition]] = []
         rows = 0
         for reading in readings:
             waiting.append(reading)
@@ -217,7 +219,7 @@ class Walk:
         if waiting:
             yield waiting
 
-    def _contacts(self, unit: ContactUnit, records: pa.Table) -> Iterator[Step]:
+    def _contacts(self, unit: ContactPartition, records: pa.Table) -> Iterator[Step]:
         asked = self.rows.to_ask(unit, records)
         yield from self._look_up(people_of(unit, asked), on_list=True)
         yield Step(self.rows.contacts(unit, records))
@@ -226,7 +228,7 @@ class Walk:
         if people:
             watermarks.note_lookups()
             self.asking.begin(len(self.changed), self.asked)
-        for answers in look_up(people, self.plan.directory, self.plan.wanted, self.asking.count):
+        for answers in look_up(people, self.plan.catalog, self.plan.wanted, self.asking.count):
             if on_list and answers.again:
                 self.pending.unproved[SUBSCRIPTIONS.name] = "Listrak did not tell of everybody on its lists"
             for one in answers.again:
@@ -240,7 +242,7 @@ class Walk:
 
     # reading
 
-    def _new(self, units: list[ContactUnit]) -> Iterator[tuple[Reading[ContactUnit], pa.Table]]:
+    def _new(self, units: list[ContactPartition]) -> Iterator[tuple[PartitionReading[ContactPartition], pa.Table]]:
         """What is read of windows, and of that what is new.
 
         Windows are many and small, and a question to the warehouse costs more than a small window does: some are asked
@@ -251,7 +253,7 @@ class Walk:
             self.news[reading.unit] += new.num_rows
             yield reading, new
 
-    def _loud(self, units: list[ContactUnit]) -> Iterator[list[ContactUnit]]:
+    def _loud(self, units: list[ContactPartition]) -> Iterator[list[ContactPartition]]:
         """The windows that must be read one by one, by half, the second when the first was read.
 
         Those of a list are left out where a page of all of them together holds nothing new. Most lists are quiet on
@@ -262,21 +264,23 @@ class Walk:
             quiet = self._quiet(half)
             yield [unit for unit in half if unit not in quiet]
 
-    def _quiet(self, units: list[ContactUnit]) -> set[ContactUnit]:
+    def _quiet(self, units: list[ContactPartition]) -> set[ContactPartition]:
         """The windows of lists where nothing is new.
 
         Whom a page of several days shows may be held as of one of them, have left since, and be back on a later one. So
         the days after that one are asked for as well, until nobody is shown of whom that can be. Of a list that is read
         for the first time everybody is new: what is asked there is whether it has opted-out people of the last days.
         """
-        by_list: dict[str, list[ContactUnit]] = defaultdict(list)
+        by_list: dict[str, list[ContactPartition]] = defaultdict(list)
         # With a start_date nothing else would read whom one empty answer leaves out.
         is_read_whole = not self.settings.start()
         for unit in units:
             if self.plan.was_read(unit) or (unit.opted_out and is_read_whole):
                 by_list[unit.stream].append(unit)
-        quiet: set[ContactUnit] = set()
-        left: dict[str, Sequence[ContactUnit]] = {stream: days for stream, days in by_list.items() if len(days) > 1}
+        quiet: set[ContactPartition] = set()
+        left: dict[str, Sequence[ContactPartition]] = {
+            stream: days for stream, days in by_list.items() if len(days) > 1
+        }
         while left:
             spans = {
                 replace(days[0], window=Window.spanning([day.window for day in days])): days for days in left.values()
@@ -292,9 +296,11 @@ class Walk:
                     quiet.update(by_list[stream])
         return quiet
 
-    def _asked_about(self, readings: Iterable[Reading[ContactUnit]]) -> Iterator[Reading[ContactUnit]]:
+    def _asked_about(
+        self, readings: Iterable[PartitionReading[ContactPartition]]
+    ) -> Iterator[PartitionReading[ContactPartition]]:
         """The readings, when the warehouse was asked about the people of some of them together."""
-        waiting: list[Reading[ContactUnit]] = []
+        waiting: list[PartitionReading[ContactPartition]] = []
         for reading in readings:
             waiting.append(reading)
             if sum(one.records.num_rows for one in waiting) >= ASKED_TOGETHER:
@@ -305,13 +311,13 @@ class Walk:
         yield from waiting
 
     def _note_changed(self, unit: Unit, records: pa.Table) -> None:
-        if isinstance(unit, ContactUnit):
+        if isinstance(unit, ContactPartition):
             self.rows.note_shown(unit, records)
         self.changed.update(dict.fromkeys(people_of(unit, records)))
 
-    def _read_in_order(self, units: list[ContactUnit]) -> Iterator[Reading[ContactUnit]]:
+    def _read_in_order(self, units: list[ContactPartition]) -> Iterator[PartitionReading[ContactPartition]]:
         """Read windows side by side, and give what they hold from the oldest window on."""
-        waiting: dict[ContactUnit, list[Reading[ContactUnit]]] = defaultdict(list)
+        waiting: dict[ContactPartition, list[PartitionReading[ContactPartition]]] = defaultdict(list)
         at, ended = 0, set()
         for reading in self._read(units):
             waiting[reading.unit].append(reading)
@@ -326,19 +332,21 @@ class Walk:
         for unit in units[at:]:
             yield from waiting.pop(unit, ())
 
-    def _read_contacts(self, units: list[ContactUnit], *, goes_on: bool = False) -> Iterator[Reading[ContactUnit]]:
+    def _read_contacts(
+        self, units: list[ContactPartition], *, goes_on: bool = False
+    ) -> Iterator[PartitionReading[ContactPartition]]:
         for opted_out in (False, True):
             yield from self._read([unit for unit in units if unit.opted_out is opted_out], goes_on=goes_on)
 
     def _read(
         self, units: list[AnyUnit], *, goes_on: bool = False, pages: int | None = None
-    ) -> Iterator[Reading[AnyUnit]]:
+    ) -> Iterator[PartitionReading[AnyUnit]]:
         """Read units side by side.
 
         With ``goes_on`` from where an earlier load of this pull left them. With ``pages``, so many of each at the most,
         and one that fails has no reading: another question may do.
         """
-        found, count = self.plan.directory, self.settings.page_size
+        found, count = self.plan.catalog, self.settings.page_size
         readers = []
         for unit in units:
             position = self.pending.positions.get(place_of(unit)) if goes_on else None
@@ -360,10 +368,10 @@ class Walk:
             yield reading
 
     def _unless_failed(
-        self, unit: AnyUnit, reader: Callable[[], Iterator[Reading[AnyUnit]]]
-    ) -> Iterator[Reading[AnyUnit]]:
+        self, unit: AnyUnit, reader: Callable[[], Iterator[PartitionReading[AnyUnit]]]
+    ) -> Iterator[PartitionReading[AnyUnit]]:
         """Read, unless another part of the stream could not be read: one patience for all of them is enough."""
-        return iter(()) if unit.stream in self.plan.directory.failures.errors else reader()
+        return iter(()) if unit.stream in self.plan.catalog.failures.errors else reader()
 
     # state
 
@@ -376,31 +384,31 @@ class Walk:
 
     def save(self) -> None:
         """Keep in the state of the running load how far the pull is, and what is in doubt."""
-        self.pending.unproved |= self.plan.directory.doubts()
+        self.pending.unproved |= self.plan.catalog.doubts()
         self.pending.save()
 
     def _remarks(self) -> Iterator[str]:
         yield from self.pending.found_gone
-        for sender in sorted(self.plan.directory.skipped):
+        for sender in sorted(self.plan.catalog.skipped):
             yield f"Sender code {sender} is disabled at Listrak: only its own row was read."
         for unit, count in self.news.items():
             # Who said stop is looked up however many they are.
-            is_list = isinstance(unit, ContactUnit)
+            is_list = isinstance(unit, ContactPartition)
             if is_list and self.plan.finds_changes(unit) and count > MOST_LOOKED_UP:
                 yield f"Too many {unit.title} are new at once: nobody of them was looked up."
 
     def advance(self) -> None:
         """Move the watermarks: the walk is at its end, and all of its rows were taken."""
-        failures = self.plan.directory.failures
+        failures = self.plan.catalog.failures
         # Of what could not be read the watermarks stay.
         streams = {name: unit for name, unit in self.plan.streams.items() if name not in failures.errors}
-        self.pending.unproved |= self.plan.directory.doubts()
+        self.pending.unproved |= self.plan.catalog.doubts()
         read = {stream for stream, unit in streams.items() if self.plan.readers_of(unit)}
         watermarks.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
         watermarks.note_remarks(self._remarks())
-        watermarks.note_clocks(self.plan.directory.now, self.plan.directory.our_now or self.plan.directory.now)
+        watermarks.note_clocks(self.plan.catalog.now, self.plan.catalog.our_now or self.plan.catalog.now)
         for stream, unit in streams.items():
-            doubtful = isinstance(unit, OptOutUnit) or self.rows.once.is_empty(stream)
+            doubtful = isinstance(unit, OptOutPartition) or self.rows.once.is_empty(stream)
             watermarks.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:
                 # What changes from now on is looked up when lookups are on again.

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from listrak_source.api import ListrakClient
 from listrak_source.push.diff import desired_state
-from listrak_source.push.sync.canonical import of_table, same
+from listrak_source.push.sync.canonical import compare_form, of_table
 from listrak_source.push.sync.config import CREATE, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.sync.field_mapping import Target, clears
 from listrak_source.push.validate import at_listrak
@@ -97,7 +97,7 @@ def _compared(store: Store, ours: Sync, theirs: Sync, both: Shared) -> Iterator[
 
 def _wanted(sync: Sync, target: Target, said: str) -> str:
     """SQL for what a row wants, for comparing; null where it wants nothing, empty where it empties the field."""
-    value = same(of_table(said, target.kind), target.kind)
+    value = compare_form(of_table(said, target.kind), target.kind)
     if target.is_list:
         wants = [one for one, modes in (("1", {CREATE, SUBSCRIBE}), ("0", {UNSUBSCRIBE})) if modes & sync.modes]
         return f"CASE WHEN {value} IN ({', '.join(map(repr, wants))}) THEN {value} END"

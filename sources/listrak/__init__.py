@@ -13,9 +13,9 @@ import dlt
 from dlt.extract import DltResource
 
 import listrak_source
-from listrak_source import contact_import, load, where
+from listrak_source import contact_import, pull, where
 
-__all__ = ["contact_import", "listrak_sms", "load", "where"]
+__all__ = ["contact_import", "listrak_sms", "pull", "where"]
 
 
 @dlt.source(name="listrak_sms", section="listrak", max_table_nesting=0)

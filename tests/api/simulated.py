@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import ceil
 
-from listrak_source.api.rate_limit import LearnedRate, Sent
+from listrak_source.api.rate_limit import AdaptiveRateLimit, Sent
 
 Judge = Callable[[float], float]
 """Told the moment of a request, answers the seconds until one would be let through: zero if this one is."""
@@ -19,7 +19,7 @@ Judge = Callable[[float], float]
 class Run:
     """What came of it: for each request when it arrived, and whether it was let through."""
 
-    rate: LearnedRate
+    rate: AdaptiveRateLimit
     verdicts: list[tuple[float, bool]] = field(default_factory=list)
 
     def refused(self, since: float, until: float = float("inf")) -> float:
@@ -37,7 +37,7 @@ def simulate(
 ) -> Run:
     """Let ``workers`` send requests for so long. Latencies vary by a factor of two or so, timers by milliseconds."""
     chance = random.Random(seed)
-    run = Run(LearnedRate(1.0, 60.0, random.Random(seed)))
+    run = Run(AdaptiveRateLimit(1.0, 60.0, random.Random(seed)))
     numbers, now, free = count(), 0.0, workers
     events: list[tuple[float, int, Sent | None, float]] = []
     held, woken_at = False, 0.0

@@ -125,13 +125,13 @@ def test_a_401_in_the_body_is_a_token_to_renew(server: Scripted, client: Listrak
 
 
 def test_a_429_in_the_body_is_waited_out(server: Scripted, client_of: Callable[..., ListrakClient]) -> None:
-    client = client_of(server, max_refused=60)
+    client = client_of(server, max_rate_limited_seconds=60)
     server.replies(*[enveloped(429, "")] * 6, Reply())
     client.update_contact(1, {"phoneNumber": PHONE})
     assert len(server.seen) == 7
     server.replies(enveloped(429, ""))
     with pytest.raises(RateLimitError, match="too many requests"):
-        client_of(server, max_refused=0.1).get_sender_code(1)
+        client_of(server, max_rate_limited_seconds=0.1).get_sender_code(1)
 
 
 def test_a_limit_that_refuses_in_the_body_alone_is_kept_to_as_well() -> None:

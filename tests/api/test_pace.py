@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from listrak_source.api import ListrakClient, RateLimitError
-from listrak_source.api.latency_signal import Latency, Verdict
-from listrak_source.api.room import Room
-from listrak_source.api.throttle import Pace
+from listrak_source.api.latency_signal import LatencySignal, Verdict
+from listrak_source.api.room import ConcurrencyLimit
+from listrak_source.api.throttle import Throttle
 
 from .conftest import PHONE
 from .scripted import Reply, Scripted
@@ -29,11 +29,11 @@ class Clock:
         return self.now
 
 
-def send(pace: Pace, clock: Clock, seconds: float, status: int = 200, retry_after: float | None = None) -> None:
+def send(throttle: Throttle, clock: Clock, seconds: float, status: int = 200, retry_after: float | None = None) -> None:
     """One request that takes so long, while nobody else is there."""
-    with pace.turn(pace.number()) as turn:
+    with throttle.slot(throttle.number()) as slot:
         clock.now += seconds
-        turn.answered(status, retry_after, ("read", 1))
+        slot.answered(status, retry_after, ("read", 1))
 
 
 # -- how many at once -------------------------------------------------------------------------------------------------
@@ -42,11 +42,11 @@ def send(pace: Pace, clock: Clock, seconds: float, status: int = 200, retry_afte
 @pytest.mark.parametrize("workers", [1, 2, 8, 32, 64])
 def test_it_starts_small_and_grows_with_each_quick_answer_up_to_workers(workers: int) -> None:
     clock = Clock()
-    pace = Pace(workers, clock=clock)
+    throttle = Throttle(workers, clock=clock)
     places = []
     for _ in range(workers + 10):
-        places.append(pace.places)
-        send(pace, clock, 0.1)
+        places.append(throttle.places)
+        send(throttle, clock, 0.1)
     assert places[0] == min(4, workers)
     assert places == sorted(places)
     assert max(places) == workers
@@ -56,16 +56,16 @@ def test_it_starts_small_and_grows_with_each_quick_answer_up_to_workers(workers:
 @pytest.mark.parametrize("status", [429, 503])
 def test_it_halves_on_refusals_and_comes_back(status: int) -> None:
     clock = Clock()
-    pace = Pace(16, clock=clock)
+    throttle = Throttle(16, clock=clock)
     for _ in range(12):
-        send(pace, clock, 0.1)
-    assert pace.places == 16
-    send(pace, clock, 0.1, status, 1.0 if status == 429 else None)
-    assert pace.places == 8
+        send(throttle, clock, 0.1)
+    assert throttle.places == 16
+    send(throttle, clock, 0.1, status, 1.0 if status == 429 else None)
+    assert throttle.places == 8
     answers = 0
     clock.now += 2
-    while pace.places < 16:
-        send(pace, clock, 0.1)
+    while throttle.places < 16:
+        send(throttle, clock, 0.1)
         clock.now += 2
         answers += 1
     # What 429 says of the rate is kept by the rate; what 503 says is about how many at once.
@@ -73,7 +73,7 @@ def test_it_halves_on_refusals_and_comes_back(status: int) -> None:
 
 
 def test_trouble_of_many_at_once_is_one_trouble() -> None:
-    room = Room(32)
+    room = ConcurrencyLimit(32)
     for _ in range(28):
         room.grow()
     assert [room.halve(5.0, 6.0 + late, careful=True) for late in range(32)] == [True] + [False] * 31
@@ -84,24 +84,24 @@ def test_trouble_of_many_at_once_is_one_trouble() -> None:
 
 def test_other_errors_say_nothing_about_the_pace() -> None:
     clock = Clock()
-    pace = Pace(16, clock=clock)
+    throttle = Throttle(16, clock=clock)
     for status in (500, 502, 504):
-        send(pace, clock, 0.1, status)
-    assert (pace.places, pace.per_second) == (4, math.inf)
+        send(throttle, clock, 0.1, status)
+    assert (throttle.places, throttle.per_second) == (4, math.inf)
 
 
 def test_never_more_than_workers_at_once() -> None:
-    pace = Pace(6)
+    throttle = Throttle(6)
     lock, under_way, most = threading.Lock(), 0, 0
 
     def work(number: int) -> None:
         nonlocal under_way, most
-        with pace.turn(pace.number()) as turn:
+        with throttle.slot(throttle.number()) as slot:
             with lock:
                 under_way += 1
                 most = max(most, under_way)
             time.sleep(0.001)
-            turn.answered(200, None, ("read", 1))
+            slot.answered(200, None, ("read", 1))
             with lock:
                 under_way -= 1
 
@@ -114,22 +114,22 @@ def test_never_more_than_workers_at_once() -> None:
 
 
 def test_who_came_first_goes_first_also_when_it_comes_again() -> None:
-    pace = Pace(1)
-    early, late = pace.number(), [pace.number() for _ in range(5)]
+    throttle = Throttle(1)
+    early, late = throttle.number(), [throttle.number() for _ in range(5)]
     order = []
 
     def wait(number: int) -> None:
-        with pace.turn(number) as turn:
+        with throttle.slot(number) as slot:
             order.append(number)
-            turn.answered(200, None, None)
+            slot.answered(200, None, None)
 
     with ThreadPoolExecutor(8) as pool:
-        with pace.turn(pace.number()) as turn:
+        with throttle.slot(throttle.number()) as slot:
             waiting = [pool.submit(wait, number) for number in reversed(late)]
-            until(lambda: len(pace._waiting) == 5)
+            until(lambda: len(throttle._waiting) == 5)
             waiting.append(pool.submit(wait, early))
-            until(lambda: len(pace._waiting) == 6)
-            turn.answered(200, None, None)
+            until(lambda: len(throttle._waiting) == 6)
+            slot.answered(200, None, None)
         for one in waiting:
             one.result(timeout=5)
     assert order == [early, *late]
@@ -137,16 +137,16 @@ def test_who_came_first_goes_first_also_when_it_comes_again() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_holds_up_everybody(status: int) -> None:
-    pace = Pace(4)
-    with pace.turn(pace.number()) as turn:
-        turn.answered(status, 0.3, None)
+    throttle = Throttle(4)
+    with throttle.slot(throttle.number()) as slot:
+        slot.answered(status, 0.3, None)
     asked = time.monotonic()
     sent = []
 
     def work(_: int) -> None:
-        with pace.turn(pace.number()) as turn:
+        with throttle.slot(throttle.number()) as slot:
             sent.append(time.monotonic() - asked)
-            turn.answered(200, None, None)
+            slot.answered(200, None, None)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
@@ -154,43 +154,43 @@ def test_retry_after_holds_up_everybody(status: int) -> None:
 
 
 def test_a_request_that_breaks_off_leaves_its_place_and_its_question() -> None:
-    pace = Pace(1, unit=0.01, max_wait=0.1)
-    with pace.turn(pace.number()) as turn:
-        turn.answered(429, None, None)
+    throttle = Throttle(1, unit=0.01, max_wait=0.1)
+    with throttle.slot(throttle.number()) as slot:
+        slot.answered(429, None, None)
     for _ in range(3):
-        with pytest.raises(ConnectionError), pace.turn(pace.number()):
+        with pytest.raises(ConnectionError), throttle.slot(throttle.number()):
             raise ConnectionError
-    with pace.turn(pace.number()) as turn:
-        turn.answered(200, None, None)
-    assert pace.per_second < math.inf
+    with throttle.slot(throttle.number()) as slot:
+        slot.answered(200, None, None)
+    assert throttle.per_second < math.inf
 
 
 def test_where_one_gives_up_the_others_do_not_wait_any_longer() -> None:
-    pace = Pace(1)
+    throttle = Throttle(1)
     with ThreadPoolExecutor(4) as pool:
-        with pace.turn(pace.number()) as turn:
-            turn.answered(429, 30.0, None)
+        with throttle.slot(throttle.number()) as slot:
+            slot.answered(429, 30.0, None)
         begun = time.monotonic()
-        waiting = [pool.submit(send, pace, Clock(), 0.0) for _ in range(4)]
-        until(lambda: len(pace._waiting) == 4)
-        pace.give_up()
+        waiting = [pool.submit(send, throttle, Clock(), 0.0) for _ in range(4)]
+        until(lambda: len(throttle._waiting) == 4)
+        throttle.give_up()
         for one in waiting:
             with pytest.raises(RateLimitError, match="another request"):
                 one.result(timeout=5)
     assert time.monotonic() - begun < 10
-    assert not pace._waiting
+    assert not throttle._waiting
 
 
 def test_who_is_interrupted_while_it_waits_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    pace = Pace(1)
-    with pace.turn(pace.number()) as turn:
+    throttle = Throttle(1)
+    with throttle.slot(throttle.number()) as slot:
         monkeypatch.setattr(threading.Condition, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt), pace.turn(pace.number()):
+        with pytest.raises(KeyboardInterrupt), throttle.slot(throttle.number()):
             pass
         monkeypatch.undo()
-        turn.answered(200, None, None)
-    with pace.turn(pace.number()) as turn:
-        turn.answered(200, None, None)
+        slot.answered(200, None, None)
+    with throttle.slot(throttle.number()) as slot:
+        slot.answered(200, None, None)
 
 
 def interrupted(self: threading.Condition, timeout: float | None = None) -> bool:
@@ -200,7 +200,7 @@ def interrupted(self: threading.Condition, timeout: float | None = None) -> bool
 # -- latency ----------------------------------------------------------------------------------------------------------
 
 
-def judged(latency: Latency, seconds: Callable[[int], float], answers: int, at_once: int = 8) -> list[Verdict]:
+def judged(latency: LatencySignal, seconds: Callable[[int], float], answers: int, at_once: int = 8) -> list[Verdict]:
     """Verdicts on answers of one kind, each sent when the one before it was there."""
     now, found = latency_now(latency), []
     for number in range(answers):
@@ -211,7 +211,7 @@ def judged(latency: Latency, seconds: Callable[[int], float], answers: int, at_o
     return [verdict for verdict in found if verdict is not Verdict.NOTHING]
 
 
-def latency_now(latency: Latency) -> float:
+def latency_now(latency: LatencySignal) -> float:
     return max(latency._judged_at, 0.0)
 
 
@@ -224,44 +224,44 @@ def test_noise_is_no_rise(base: float, seed: int) -> None:
     def noisy(_: int) -> float:
         return base * chance.lognormvariate(0, 0.4) * (10 if chance.random() < 0.05 else 1)
 
-    assert judged(Latency(), noisy, 5000) == []
+    assert judged(LatencySignal(), noisy, 5000) == []
 
 
 @pytest.mark.parametrize("base", [0.1, 0.2, 2.0])
 def test_a_rise_that_is_our_doing_is_told(base: float) -> None:
-    latency = Latency()
+    latency = LatencySignal()
     assert judged(latency, lambda _: base, 50) == []
     assert judged(latency, lambda _: base * 8, 9) == [Verdict.RISING]
     assert judged(latency, lambda _: base * 4, 9, 4) == [], "half as many were quicker"
 
 
 def test_a_rise_that_is_not_our_doing_becomes_normal() -> None:
-    latency = Latency()
+    latency = LatencySignal()
     judged(latency, lambda _: 0.2, 50)
     assert judged(latency, lambda _: 2.0, 500) == [Verdict.RISING, Verdict.NOT_OURS]
 
 
 def test_one_at_a_time_cannot_be_too_many() -> None:
-    latency = Latency()
+    latency = LatencySignal()
     judged(latency, lambda _: 0.2, 50)
     assert judged(latency, lambda _: 2.0, 500, at_once=1) == []
 
 
 def test_a_rise_of_milliseconds_harms_nobody() -> None:
-    latency = Latency()
+    latency = LatencySignal()
     judged(latency, lambda _: 0.002, 50)
     assert judged(latency, lambda _: 0.2, 500) == []
 
 
 def test_a_slow_rise_does_not_become_normal_unnoticed() -> None:
-    latency = Latency()
+    latency = LatencySignal()
     judged(latency, lambda _: 0.2, 50)
     assert Verdict.RISING in judged(latency, lambda number: 0.2 + 0.01 * number, 200)
 
 
 def test_each_kind_of_answer_has_its_own_normal() -> None:
     """Long pages after short ones, and calls in between."""
-    latency, now = Latency(), 0.0
+    latency, now = LatencySignal(), 0.0
     for number in range(600):
         kind, took = [("page", 2.0), ("short page", 0.1), ("call", 0.01)][number % 3 if number > 300 else 2]
         assert not latency.note(kind, now, now + took)

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from listrak_source.api.rate_limit import LearnedRate
+from listrak_source.api.rate_limit import AdaptiveRateLimit
 from listrak_source.sandbox import RateLimit
 
 from .simulated import Judge, simulate
@@ -93,14 +93,14 @@ def test_a_long_closing_is_soon_forgotten(before: int) -> None:
 
 
 def test_retry_after_of_one_request_is_not_cut_short_by_another() -> None:
-    rate = LearnedRate(1.0, 60.0)
+    rate = AdaptiveRateLimit(1.0, 60.0)
     rate.hold(30.0)
     rate.refused(rate.sent(0.0, False), 0.1, None)
     assert rate.wait(0.1) == pytest.approx(29.9)
 
 
 def test_retry_after_is_waited_for_and_nobody_asks_before() -> None:
-    rate = LearnedRate(1.0, 60.0)
+    rate = AdaptiveRateLimit(1.0, 60.0)
     first, second = rate.sent(0.0, False), rate.sent(0.0, False)
     assert rate.refused(first, 0.1, 30.0)
     assert not rate.refused(second, 0.2, 40.0), "the same closing"
@@ -110,13 +110,13 @@ def test_retry_after_is_waited_for_and_nobody_asks_before() -> None:
 
 
 def test_retry_after_is_waited_for_no_longer_than_the_longest_wait() -> None:
-    rate = LearnedRate(1.0, 60.0)
+    rate = AdaptiveRateLimit(1.0, 60.0)
     rate.refused(rate.sent(0.0, False), 0.0, 3600.0)
     assert 60.0 <= (rate.wait(0.0) or 0) <= 61.3
 
 
 def test_who_asks_and_hears_nothing_lets_the_next_one_ask() -> None:
-    rate = LearnedRate(1.0, 60.0)
+    rate = AdaptiveRateLimit(1.0, 60.0)
     rate.refused(rate.sent(0.0, False), 0.0, None)
     asking = rate.sent(2.0, True)
     assert rate.wait(2.1) is None
@@ -125,7 +125,7 @@ def test_who_asks_and_hears_nothing_lets_the_next_one_ask() -> None:
 
 
 def test_answers_from_before_a_closing_do_not_open_the_way() -> None:
-    rate = LearnedRate(1.0, 60.0)
+    rate = AdaptiveRateLimit(1.0, 60.0)
     early, refused = rate.sent(0.0, False), rate.sent(0.0, False)
     rate.refused(refused, 0.1, None)
     assert not rate.passed(early)

@@ -16,7 +16,7 @@ import requests
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, RateLimitError
 from listrak_source.api.connections import Limits
 from listrak_source.api.operations import OPERATIONS, Repeat
-from listrak_source.api.retry import Patience, connection_failure, retry_after
+from listrak_source.api.retry import RetryPolicy, connection_failure, retry_after
 
 from .calls_of_all import CALLS
 from .conftest import PHONE
@@ -92,7 +92,7 @@ def test_haste_is_no_failed_attempt(
     server: Scripted, client_of: Callable[..., ListrakClient], name: str, failure: str
 ) -> None:
     """Reads and writes alike: a request that was refused for haste has not acted."""
-    client = client_of(server, max_attempts=ATTEMPTS, max_refused=60)
+    client = client_of(server, max_attempts=ATTEMPTS, max_rate_limited_seconds=60)
     server.replies(*[TOO_HASTY[failure]] * (ATTEMPTS + 4), Reply())
     CALLS[name](client, WORLD)
     assert len(server.seen) == ATTEMPTS + 5
@@ -104,7 +104,7 @@ def test_haste_is_no_failed_attempt(
 def test_haste_without_end_is_an_error(
     server: Scripted, client_of: Callable[..., ListrakClient], name: str, failure: str
 ) -> None:
-    client = client_of(server, max_attempts=ATTEMPTS, max_refused=0.1)
+    client = client_of(server, max_attempts=ATTEMPTS, max_rate_limited_seconds=0.1)
     server.replies(TOO_HASTY[failure])
     start = time.monotonic()
     with pytest.raises(RateLimitError, match="because of too many requests") as caught:
@@ -119,7 +119,7 @@ def test_haste_without_end_is_an_error(
 def test_other_failures_count_as_before_between_refusals(
     server: Scripted, client_of: Callable[..., ListrakClient], name: str, seen: int
 ) -> None:
-    client = client_of(server, max_attempts=ATTEMPTS, max_refused=60)
+    client = client_of(server, max_attempts=ATTEMPTS, max_rate_limited_seconds=60)
     server.replies(*[TOO_HASTY["429"], FAILURES["500"][0]] * 10)
     with pytest.raises(ListrakError) as caught:
         CALLS[name](client, WORLD)
@@ -184,11 +184,11 @@ def test_retry_after_is_waited_for_up_to_the_limit(server: Scripted, client_of: 
 
 
 def test_the_wait_grows_varies_and_is_longer_for_haste() -> None:
-    patience = Patience(max_attempts=9, first_wait=1.0, max_wait=60.0)
+    retry_policy = RetryPolicy(max_attempts=9, first_wait=1.0, max_wait=60.0)
 
     def waits(error: ListrakError, attempt: int) -> list[float]:
         state = SimpleNamespace(outcome=SimpleNamespace(exception=lambda: error), attempt_number=attempt)
-        return [patience._wait(state) for _ in range(50)]  # type: ignore[arg-type]
+        return [retry_policy._wait(state) for _ in range(50)]  # type: ignore[arg-type]
 
     broken, haste = ConnectionFailed("x"), RateLimitError("x")
     for attempt, most in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (900, 60)]:
@@ -233,7 +233,7 @@ def test_a_wait_beyond_all_reason_is_not_asked_for(
     if not asked.isascii():
         return
     server.replies(Reply(429, b"", {"Retry-After": asked}), Reply(503, b"", {"Retry-After": asked}), Reply())
-    client = client_of(server, max_wait=0.01, max_refused=60)
+    client = client_of(server, max_wait=0.01, max_rate_limited_seconds=60)
     client.get_sender_code(1)
     assert len(server.seen) == 3
     server.replies(Reply(200, headers={"Date": asked}))

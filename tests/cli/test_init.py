@@ -12,7 +12,7 @@ import tomlkit
 
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.init import destinations
-from listrak_source.push import load
+from listrak_source.push import load_syncs
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
 
@@ -27,7 +27,7 @@ def test_each_destination_has_its_files(listrak: Listrak, destination: str) -> N
     assert destination in config.get("destination", {}) | secrets.get("destination", {})
     assert secrets["sources"]["listrak"].keys() == {"client_id", "client_secret"}
     assert not {"client_secret", "password"} & set(config["sources"]["listrak"])
-    assert load("listrak_push.toml") == {}
+    assert load_syncs("listrak_push.toml") == {}
     assert f"listrak pull -d {destination}" in out
     assert ("pip install" in out) is (destination != "duckdb")
 

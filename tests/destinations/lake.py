@@ -13,7 +13,7 @@ import dlt
 import pyarrow as pa
 from dlt.pipeline.pipeline import Pipeline
 
-from listrak_source.pull.load.write_disposition import Dispositions, chosen
+from listrak_source.pull.load.write_disposition import WriteDispositions, chosen
 from listrak_source.pull.schema import CONSENT_EVENTS, CONTACT_PROFILE_VALUES, CONTACTS, Table
 from listrak_source.settings import Settings
 from tests.destinations.places import DATASET, Place
@@ -111,7 +111,7 @@ def _records(dataset: Any, table: Table) -> list[dict[str, Any]]:
     return found
 
 
-def _resource(table: Table, batch: pa.Table, written: Dispositions) -> Any:
+def _resource(table: Table, batch: pa.Table, written: WriteDispositions) -> Any:
     def read() -> Iterator[pa.Table]:
         fitted = written.fitted(batch, table)
         if fitted.num_rows:

@@ -13,7 +13,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.load.parquet_compaction import settle
+from listrak_source.pull.load.parquet_compaction import compact
 from listrak_source.pull.schema import CONTACTS, TABLES
 from tests.destinations.lake import Lake, history
 from tests.destinations.places import PLACES, Place
@@ -67,9 +67,9 @@ def test_same_rows_as_a_merge(place: Place, tmp_path: Path, seed: int) -> None:
         lake.load(load)
         twin.load(load)
         if number != 2:  # two loads at once too
-            settle(lake.pipeline())
+            compact(lake.pipeline())
             assert lake.held() == twin.held(), f"load {number}"
-    assert settle(lake.pipeline()) == [], "nothing to do"
+    assert compact(lake.pipeline()) == [], "nothing to do"
 
 
 @pytest.mark.full
@@ -83,7 +83,7 @@ def test_killed_at_any_step_it_ends_with_the_same_rows(
         lake.load(load)
         twin.load(load)
         if number == 0:
-            settle(lake.pipeline())
+            compact(lake.pipeline())
     split(lake)
     expected, kills = twin.held(), 0
     for step in range(1, 100):
@@ -91,12 +91,12 @@ def test_killed_at_any_step_it_ends_with_the_same_rows(
         with monkeypatch.context() as patch:
             killed_at(step, patch)
             try:
-                settle(again.pipeline())
+                compact(again.pipeline())
                 break
             except Killed:
                 kills += 1
         assert {row[:2] for row in again.held()["contacts"]} >= {row[:2] for row in expected["contacts"]}, "none lost"
-        settle(again.pipeline())
+        compact(again.pipeline())
         assert again.held() == expected, f"killed at step {step}"
         assert len(again.files()) == 1
         shutil.rmtree(again.folder)
@@ -109,12 +109,12 @@ def test_files_of_a_load_that_never_ended_go(place: Place, tmp_path: Path) -> No
     lake = Lake(place, tmp_path / "lake")
     first, second = history(1, 2)
     lake.load(first)
-    settle(lake.pipeline())
+    compact(lake.pipeline())
     before = lake.held()
     folder = lake.files()[0].parent
     pq.write_table(second["contacts"], folder / "1999999999.5.0123456789.parquet")
     (folder / "1999999998.5.0123456789.parquet").write_bytes(b"PAR1 and then nothing")
-    settle(lake.pipeline())
+    compact(lake.pipeline())
     assert lake.held() == before
     assert len(lake.files()) == 1
 
@@ -125,7 +125,7 @@ def test_files_of_a_load_that_never_ended_go(place: Place, tmp_path: Path) -> No
     (load_id,) = pipeline.list_normalized_load_packages()
     kept = folder / f"{load_id}.0123456789.parquet"
     pq.write_table(second["contacts"], kept)
-    settle(pipeline)
+    compact(pipeline)
     assert kept.exists()
 
 
@@ -136,7 +136,7 @@ def test_a_layout_without_load_ids_is_one_clear_sentence(place: Place, tmp_path:
     destination = dlt.destinations.filesystem(str(lake.folder / "files"), layout="{table_name}/{file_id}.{ext}")
     other = dlt.pipeline("compact", destination=destination, dataset_name="listrak_sms")
     with pytest.raises(ConfigurationError, match=r"layout must hold \{load_id\}"):
-        settle(other)
+        compact(other)
 
 
 @pytest.mark.cases(1)
@@ -146,7 +146,7 @@ def test_where_dlt_merges_there_is_nothing_to_do(place: Place, tmp_path: Path) -
     for load in history(2, 2):
         lake.load({name: rows.slice(0, 1) for name, rows in load.items()})
     before = lake.held()
-    assert settle(lake.pipeline()) == []
+    assert compact(lake.pipeline()) == []
     shutil.rmtree(lake.folder / "pipelines")
-    assert settle(lake.pipeline()) == [], "nor where dlt knows of no table"
+    assert compact(lake.pipeline()) == [], "nor where dlt knows of no table"
     assert lake.held() == before

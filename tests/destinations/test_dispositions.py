@@ -12,7 +12,7 @@ from dlt.destinations.sql_jobs import SqlMergeFollowupJob
 
 from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.load.write_disposition import Dispositions, chosen, merge_strategies
+from listrak_source.pull.load.write_disposition import WriteDispositions, chosen, merge_strategies
 from listrak_source.pull.schema import TABLES
 from listrak_source.settings import Settings
 from tests.destinations.lake import Lake, history
@@ -37,12 +37,12 @@ def of_dlt(name: str) -> Destination[Any, Any]:
     return factory
 
 
-def choice(name: str, **options: object) -> Dispositions:
+def choice(name: str, **options: object) -> WriteDispositions:
     factory = of_dlt(name)
     return chosen(factory.capabilities(), factory.destination_type, settings(**options))
 
 
-def strategies(written: Dispositions) -> dict[str, str]:
+def strategies(written: WriteDispositions) -> dict[str, str]:
     """By table: the merge strategy, or the plain disposition."""
     found = {name: written.hints(table)["write_disposition"] for name, table in TABLES.items()}
     return {name: how if isinstance(how, str) else how["strategy"] for name, how in found.items()}

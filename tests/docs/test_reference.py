@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 import pytest
 
-from listrak_source import load
+from listrak_source import pull
 from listrak_source.sandbox import Sandbox, World
 from tools.reference import PARTS, ROOT, made, state, used
 
@@ -33,7 +33,7 @@ def test_the_state_holds_what_the_reference_names() -> None:
         names: set[str] = set()
         of_tables: set[str] = set()
         for full in (False, False, True):
-            for _ in load(pipeline, full=full, chunk_rows=60, **options):
+            for _ in pull(pipeline, full=full, chunk_rows=60, **options):
                 kept = pipeline.state["sources"]["listrak_sms"]
                 names |= kept.keys()
                 of_tables |= {name for of_table in kept["resources"].values() for name in of_table}

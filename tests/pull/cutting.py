@@ -8,7 +8,7 @@ from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
-from listrak_source import load
+from listrak_source import pull
 from tests.pull.warehouse import Rows, Warehouse
 
 TABLES = (
@@ -21,7 +21,7 @@ SMALL_LOADS = {"chunk_rows": 15, "page_size": 5}
 def loads(warehouse: Warehouse, *tables: str, **options: Any) -> Generator[dict[str, Any] | None]:
     """Pull load by load. After each: what the state in the warehouse says is left to do (see ``pull.pending``)."""
     pipeline = warehouse.pipeline()
-    for _ in load(pipeline, *tables, **warehouse.options() | options):
+    for _ in pull(pipeline, *tables, **warehouse.options() | options):
         yield pipeline.state.get("sources", {}).get("listrak_sms", {}).get("pending")
 
 

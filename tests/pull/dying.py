@@ -14,8 +14,8 @@ from typing import Any
 import dlt
 from dlt.common.runtime.collector_base import Collector
 
-from listrak_source import load
 from listrak_source.cli.warehouse import is_empty
+from listrak_source.pull.runner import pull as run_pull
 from tests.destinations.places import PLACES
 from tests.pull.warehouse import Warehouse
 
@@ -91,7 +91,7 @@ def _pull(
     )
     if options.get("into_empty"):
         options["into_empty"] = is_empty(pipeline)  # as ``listrak pull`` does
-    for number, _ in enumerate(load(pipeline, **options), 1):
+    for number, _ in enumerate(run_pull(pipeline, **options), 1):
         if number == moment.loads:
             _die()
     told.send(progress.told)

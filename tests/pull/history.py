@@ -17,7 +17,7 @@ from dlt.pipeline.pipeline import Pipeline
 from listrak_source import listrak_sms
 from listrak_source.api import FullPage, ListrakError
 from listrak_source.pull import chunks
-from listrak_source.pull.runner import load
+from listrak_source.pull.runner import pull as run_pull
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.checkpoint import is_unfinished, task_of
 from listrak_source.sandbox import Fault, Sandbox
@@ -252,7 +252,7 @@ class History(Life):
                 pipeline.extract(listrak_sms(**options))
                 pipeline.normalize()
                 return False, False
-            for number, _ in enumerate(load(pipeline, **options), 1):
+            for number, _ in enumerate(run_pull(pipeline, **options), 1):
                 if number == pull.loads and is_unfinished(pipeline):
                     return False, self._hit(pull)
         except (PipelineStepFailed, ListrakError) as error:

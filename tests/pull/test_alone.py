@@ -13,7 +13,7 @@ import dlt
 import pytest
 from dlt.pipeline.pipeline import Pipeline
 
-from listrak_source import lease, load
+from listrak_source import lease, pull
 from listrak_source.lease import FileLease, LostError, Owner, TakenError
 from listrak_source.sandbox import Sandbox
 from listrak_source.sql import opened
@@ -62,7 +62,7 @@ class Another(Second):
 @pytest.mark.cases(0, 1)
 def test_a_second_pull_is_told_who_has_it_and_since_when(warehouse: Warehouse) -> None:
     """Without a lease both ended well, and the events stood there twice."""
-    first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
+    first = pull(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)
     us = Owner.ourselves()
     with pytest.raises(TakenError, match=f"on {us.host}, process {us.process}, since 20.* UTC"):
@@ -90,7 +90,7 @@ def test_who_begins_in_the_same_moment_is_told_who_has_it_too(tmp_path: Path, mo
 @pytest.mark.full
 @pytest.mark.cases(0, 1)
 def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
-    first = load(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
+    first = pull(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)
     with pytest.raises(KeyboardInterrupt):
         first.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
@@ -101,13 +101,13 @@ def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
 @pytest.mark.full
 def test_other_sender_codes_by_another_pipeline_go_side_by_side(in_postgres: Warehouse) -> None:
     (sender,) = in_postgres.sandbox.world.sender_codes
-    first = load(in_postgres.pipeline(), "opt_outs", chunk_rows=1, **in_postgres.options())
+    first = pull(in_postgres.pipeline(), "opt_outs", chunk_rows=1, **in_postgres.options())
     next(first)
     another = Another(in_postgres)
     with pytest.raises(TakenError):  # all of them, or one
         another.pull("opt_outs", sender_codes=[sender])
     first.close()  # type: ignore[attr-defined]
-    first = load(in_postgres.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **in_postgres.options())
+    first = pull(in_postgres.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **in_postgres.options())
     next(first)
     with pytest.raises(TakenError):  # the state is one row for all of a pipeline's sender codes
         Second(in_postgres).pull("opt_outs", sender_codes=[424242])
@@ -133,7 +133,7 @@ def test_an_owner_on_another_machine_counts_as_gone_after_a_minute_and_loads_not
     monkeypatch.setattr(lease, "BEAT", 1000.0)
     with monkeypatch.context() as elsewhere_:
         pretend(elsewhere_, OTHER)
-        first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
+        first = pull(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
         next(first)
     other = Second(in_postgres)
     silence(in_postgres, 50)
@@ -156,7 +156,7 @@ def test_an_owner_on_another_machine_counts_as_gone_after_a_minute_and_loads_not
 @pytest.mark.full
 def test_a_heart_beats_by_the_clock_of_the_database(in_postgres: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.1)
-    first = load(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
+    first = pull(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
     next(first)
     silence(in_postgres, 1000)
     query = f"SELECT EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) - heartbeat FROM {lease.TABLE}"

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from listrak_source import listrak_sms, load, where
+from listrak_source import listrak_sms, pull, where
 from listrak_source.api import ConfigurationError
 from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox, World
@@ -495,7 +495,7 @@ def test_dev_mode_log_and_a_schema_that_is_exported(few: Warehouse, capsys: pyte
             progress="log",
             dev_mode=True,
         )
-        for done in load(pipeline, "lists", "opt_outs", **few.options()):
+        for done in pull(pipeline, "lists", "opt_outs", **few.options()):
             assert done.dataset_name == pipeline.dataset_name
         datasets.append(pipeline.dataset_name)
         time.sleep(1 - time.time() % 1)  # dlt names a dataset by the second

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.keys.dedupe import Dedupe
 from listrak_source.pull.keys.seen_keys import packed, unpacked
 from listrak_source.pull.records.row_keys import KEY, keys_of
 
@@ -26,7 +26,7 @@ def phones(*numbers: str | None) -> pa.Table:
 
 
 def test_each_phone_is_itself() -> None:
-    once = Once()
+    once = Dedupe()
     assert once.first("a list", phones(*PHONES))["phoneNumber"].to_pylist() == PHONES
     assert once.first("a list", phones(*PHONES)).num_rows == 0
     assert once.first("another", phones(*PHONES)).num_rows == len(PHONES)
@@ -34,7 +34,7 @@ def test_each_phone_is_itself() -> None:
 
 @pytest.mark.parametrize("phone", PHONES)
 def test_no_phone_hides_another(phone: str) -> None:
-    once = Once()
+    once = Dedupe()
     others = [other for other in PHONES if other != phone]
     for other in others:
         once.first("a list", phones(other))
@@ -44,7 +44,7 @@ def test_no_phone_hides_another(phone: str) -> None:
 
 @given(st.lists(st.lists(st.sampled_from(PHONES[:16]) | st.text("0123456789+", max_size=17), max_size=8), max_size=6))
 def test_as_a_set_of_text_would_have_it(batches: list[list[str]]) -> None:
-    once, written = Once(), set()
+    once, written = Dedupe(), set()
     for batch in batches:
         unique = list(dict.fromkeys(batch))
         fresh = once.first("a list", phones(*unique))["phoneNumber"].to_pylist()
@@ -53,7 +53,7 @@ def test_as_a_set_of_text_would_have_it(batches: list[list[str]]) -> None:
 
 
 def test_rows_keep_their_order_and_columns() -> None:
-    once = Once()
+    once = Dedupe()
     once.first("a list", phones("2", "4"))
     assert once.first("a list", phones("1", "2", "3", "4", "5")).to_pydict() == {
         "phoneNumber": ["1", "3", "5"],
@@ -62,7 +62,7 @@ def test_rows_keep_their_order_and_columns() -> None:
 
 
 def test_nothing_and_null() -> None:
-    once = Once()
+    once = Dedupe()
     assert once.first("a list", phones()).num_rows == 0
     assert once.first("a list", phones(None, "1")).num_rows == 2
     assert once.first("a list", phones("1")).num_rows == 0
@@ -70,7 +70,7 @@ def test_nothing_and_null() -> None:
 
 
 def test_pages_in_several_chunks() -> None:
-    once = Once()
+    once = Dedupe()
     chunked = pa.concat_tables([phones("1", "2"), phones(), phones("3")])
     assert once.first("a list", chunked).num_rows == 3
     assert once.first("a list", pa.concat_tables([phones("3", "4"), phones("2", "5")]))["phoneNumber"].to_pylist() == [

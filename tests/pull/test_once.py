@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.keys.dedupe import Dedupe
 
 
 def page(*phones: str) -> pa.Table:
@@ -25,7 +25,7 @@ def page(*phones: str) -> pa.Table:
 )
 def test_what_comes_again_is_left_out(before: tuple[str, ...], now: tuple[str, ...], fresh: tuple[str, ...]) -> None:
     """On one page or on two, in the order in which they came."""
-    once = Once()
+    once = Dedupe()
     once.first("group", page(*before))
     assert once.first("group", page(*now))["phoneNumber"].to_pylist() == list(fresh)
     assert once.first("group", page(*now)).num_rows == 0
@@ -35,7 +35,7 @@ def test_what_comes_again_is_left_out(before: tuple[str, ...], now: tuple[str, .
 
 def test_several_tables_are_told_apart_as_if_one_came_after_the_other() -> None:
     parts = [("1", "2"), (), ("2", "3", "1"), ("4", "4", "0")]
-    together, alone = Once(), Once()
+    together, alone = Dedupe(), Dedupe()
     for once in (together, alone):
         once.first("group", page("0"))
     found = together.first_of_each("group", [page(*part) for part in parts])
@@ -45,7 +45,7 @@ def test_several_tables_are_told_apart_as_if_one_came_after_the_other() -> None:
 
 
 def test_who_was_seen() -> None:
-    once = Once()
+    once = Dedupe()
     rows = pa.table({"phone_number": ["1", "2", "3"]})
     assert once.unseen("group", rows) == rows
     assert once.seen("group", rows).num_rows == 0

@@ -82,7 +82,7 @@ def test_a_hidden_limit_is_learned_at_its_real_size(
 
 
 def test_a_limit_that_is_used_up_ends_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = partial(ListrakClient, first_wait=0.05, max_refused=0.5)
+    quick = partial(ListrakClient, first_wait=0.05, max_rate_limited_seconds=0.5)
     monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
     with Sandbox(World(seed=3, contacts=100, sender_codes=1, lists=3), rate_limit=RateLimit(12, 3600)) as sandbox:
         with pytest.raises(Exception, match="too many requests") as caught:

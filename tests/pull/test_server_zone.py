@@ -13,7 +13,7 @@ import pytest
 
 from listrak_source.cli import reports
 from listrak_source.pull.records.normalize import NO_DATE
-from listrak_source.push import load, sync_session
+from listrak_source.push import load_syncs, sync_session
 from tests.pull.asking import somebody
 from tests.pull.proxy import proxy
 from tests.pull.setting_aside import only
@@ -78,7 +78,7 @@ def test_a_stop_without_a_date_where_the_server_has_a_zone(warehouse: Warehouse,
         f'[tiers.columns]\ntier = {{ contact = "first_name" }}\n'
     )
     options = {name: value for name, value in warehouse.options().items() if name in SANDBOX}
-    with sync_session(pipeline, load(sync)["tiers"], **options) as session:
+    with sync_session(pipeline, load_syncs(sync)["tiers"], **options) as session:
         ((told_zone,),) = session.store.rows("SELECT current_setting('TimeZone')")
         assert told_zone == "UTC"
         (streamed,) = session.store.stream("SELECT current_setting('TimeZone') AS zone", "zone", 10)

@@ -19,7 +19,7 @@ from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.pipeline.pipeline import Pipeline
 
-from listrak_source import load
+from listrak_source import pull
 from listrak_source.cli.warehouse import loaded_rows
 from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox
@@ -72,7 +72,7 @@ class Warehouse:
         """Pull, and return how many rows were loaded by table (before the merge)."""
         pipeline, counts = self.pipeline(), Counter[str]()
         with self.open():
-            for info in load(pipeline, *resources, **self.options() | options):
+            for info in pull(pipeline, *resources, **self.options() | options):
                 if info.loads_ids:
                     counts.update(loaded_rows(pipeline))
         return dict(counts)

@@ -10,7 +10,7 @@ from typing import Any
 import tomlkit
 from dlt.pipeline.pipeline import Pipeline
 
-from listrak_source.push import Session, Sync, load, sync_session
+from listrak_source.push import Session, Sync, load_syncs, sync_session
 from listrak_source.push.apply.run import Outcome
 from listrak_source.push.diff.plan import Plan
 from listrak_source.push.sync.config import BUDGET
@@ -72,7 +72,7 @@ class Pushing:
         } | also  # fmt: skip
         path = self.warehouse.folder / "push.toml"
         path.write_text(tomlkit.dumps({name: {key: value for key, value in settings.items() if value is not None}}))
-        return load(path)[name]
+        return load_syncs(path)[name]
 
     @cached_property
     def _pipeline(self) -> Pipeline:

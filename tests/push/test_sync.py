@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from listrak_source.api import ConfigurationError
-from listrak_source.push.sync.config import BUDGET, Column, Limit, load
+from listrak_source.push.sync.config import BUDGET, Column, Limit, load_syncs
 
 GOOD = """
 [loyalty]
@@ -28,7 +28,7 @@ imports = { rows = 5, percent = 1.5 }
 def test_a_sync(tmp_path: Path) -> None:
     path = tmp_path / "push.toml"
     path.write_text(GOOD)
-    sync = load(path)["loyalty"]
+    sync = load_syncs(path)["loyalty"]
     assert (sync.relation, sync.phone, sync.key, sync.sender_code_id) == ("marts.customers", "mobile", "mobile", 1015)
     assert sync.columns == (
         Column("tier", "Loyalty tier"),
@@ -44,7 +44,7 @@ def test_a_sync(tmp_path: Path) -> None:
 def test_a_query_is_read_in_parentheses(tmp_path: Path) -> None:
     path = tmp_path / "push.toml"
     path.write_text(GOOD.replace('table = "marts.customers"', 'query = "SELECT * FROM a WHERE b ;"\nread_back = "all"'))
-    sync = load(path)["loyalty"]
+    sync = load_syncs(path)["loyalty"]
     assert sync.relation == "(SELECT * FROM a WHERE b \n)"
     assert sync.read_back is None
 
@@ -75,7 +75,7 @@ def test_everything_that_is_wrong_is_said(tmp_path: Path) -> None:
         """
     )
     with pytest.raises(ConfigurationError) as error:
-        load(path)
+        load_syncs(path)
     for part in (
         "[Loyalty] is no name for a sync", "[Loyalty] needs phone", "[Loyalty] needs sender_code", "needs columns",
         "[other] needs a table or a query, one of them", "has no setting colour", "read_back must be",
@@ -95,4 +95,4 @@ def test_what_is_no_file_of_syncs(tmp_path: Path, content: bytes | None, what: s
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=what):
-        load(path)
+        load_syncs(path)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from listrak_source.push.sync import phone_numbers
-from listrak_source.push.sync.canonical import Kind, canonical, sent
+from listrak_source.push.sync.canonical import Kind, canonical, wire_form
 from listrak_source.push.warehouse.sql_client import text
 from tests.push.pushing import Pushing
 
@@ -57,7 +57,7 @@ def test_columns_of_other_types_have_the_same_forms(pushing: Pushing) -> None:
 
 
 def test_dates_are_sent_as_listrak_writes_them(pushing: Pushing) -> None:
-    assert pushing.rows(f"SELECT {sent(text('2020-02-09'), Kind.DATE)}") == [("02/09/2020",)]
+    assert pushing.rows(f"SELECT {wire_form(text('2020-02-09'), Kind.DATE)}") == [("02/09/2020",)]
 
 
 @pytest.mark.parametrize(

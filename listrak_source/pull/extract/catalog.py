@@ -26,7 +26,7 @@ from listrak_source.pull.records.coerce import with_keys
 from listrak_source.pull.records.masking import NO_MASKS, Masks
 from listrak_source.pull.records.quarantine import Rejects
 from listrak_source.pull.schema import LISTS, OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
-from listrak_source.pull.state.unread import Failures
+from listrak_source.pull.state.unread import Unread
 from listrak_source.settings import Settings
 
 _SMALL = (PROFILE_FIELDS.name, TRANSACTIONAL_MESSAGES.name)
@@ -35,7 +35,7 @@ Keyed = tuple[int, list[Record]]
 
 
 @dataclass
-class Directory:
+class Catalog:
     """One look at the account at the start of a pull; each part is asked for once, and only when it is needed."""
 
     client: ListrakClient
@@ -52,7 +52,7 @@ class Directory:
     """What our own clock said when :attr:`now` was asked for."""
 
     def __post_init__(self) -> None:
-        self.failures: Failures = Failures(self.client)
+        self.failures: Unread = Unread(self.client)
         """What else could not be read."""
         self.hasher: Hasher = Hasher(self.masks.salt)
         """By what a record is known again."""

@@ -24,7 +24,7 @@ from listrak_source.api import (
     json_elements,
 )
 from listrak_source.api.phones import canonical, forms
-from listrak_source.pull.extract.catalog import Directory
+from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.coerce import as_phone, from_groups, from_records
@@ -95,7 +95,7 @@ def asked_for(tables: frozenset[str]) -> tuple[bool, bool]:
 
 
 def look_up(
-    people: Iterable[Person], directory: Directory, tables: frozenset[str], count: Callable[[int], None]
+    people: Iterable[Person], catalog: Catalog, tables: frozenset[str], count: Callable[[int], None]
 ) -> Iterator[Answers]:
     """Yield rows for the wanted ``tables`` about ``people``, read side by side.
 
@@ -105,34 +105,34 @@ def look_up(
     details, subscriptions = asked_for(tables)
 
     def reader(person: Person) -> Callable[[], Iterator[LookedUp]]:
-        return lambda: _ask_unless_broken(directory, person, details, subscriptions)
+        return lambda: _ask_unless_broken(catalog, person, details, subscriptions)
 
     if not details and not subscriptions:
         return
     everyone = iter(people)
     while some := list(islice(everyone, AT_ONCE)):
         found = []
-        for one in side_by_side([reader(person) for person in some], directory.settings.workers):
+        for one in side_by_side([reader(person) for person in some], catalog.settings.workers):
             found.append(one)
             count(1)
             for table, why in one.refused:
                 who = {PHONE_FIELD: one.person.ask_by, "sender_code_id": one.person.sender_code_id}
-                directory.rejects.add(table, who, f"lookup: {why}")
+                catalog.rejects.add(table, who, f"lookup: {why}")
         told = [one for one in found if one.contact is not None or (one.is_known and not details and not one.failed)]
         again = [one.person for one in found if not one.is_whole]
-        yield Answers(_rows(told, directory, tables), some, [one.person for one in told], again)
+        yield Answers(_rows(told, catalog, tables), some, [one.person for one in told], again)
 
 
-def _ask_unless_broken(directory: Directory, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
+def _ask_unless_broken(catalog: Catalog, person: Person, details: bool, subscriptions: bool) -> Iterator[LookedUp]:
     """Look up, and let one contact's failure be its own. After some, nobody else is asked in this pull."""
     unanswered = LookedUp(person, None, [], [], failed=True)
-    if directory.failures.lookups >= MOST_FAILURES:
+    if catalog.failures.lookups >= MOST_FAILURES:
         yield unanswered
         return
     try:
-        yield from list(_ask(directory.client, person, details, subscriptions))
+        yield from list(_ask(catalog.client, person, details, subscriptions))
     except ListrakError as error:
-        if not directory.failures.skips_lookup(person.sender_code_id, error):
+        if not catalog.failures.skips_lookup(person.sender_code_id, error):
             raise
         yield unanswered
 
@@ -186,15 +186,15 @@ def _why(error: ListrakError) -> str:
     return error.code or f"HTTP {error.status}"
 
 
-def _rows(found: list[LookedUp], directory: Directory, wanted: frozenset[str]) -> Batch:
-    settings, masks, rejects = directory.settings, directory.masks, directory.rejects
+def _rows(found: list[LookedUp], catalog: Catalog, wanted: frozenset[str]) -> Batch:
+    settings, masks, rejects = catalog.settings, catalog.masks, catalog.rejects
     contacts, values = [], []
     for sender in sorted({one.person.sender_code_id for one in found}):
         details = [one.contact for one in found if one.contact is not None and one.person.sender_code_id == sender]
         given = {"sender_code_id": sender}
         records = masks.records(in_one_form(from_records(details, CONTACTS, rejects, given)))
         with_values = CONTACT_PROFILE_VALUES.name in wanted
-        hashes = {VALUES_HASH.name: directory.hasher.of_values(sender, records) if with_values else None}
+        hashes = {VALUES_HASH.name: catalog.hasher.of_values(sender, records) if with_values else None}
         contacts.append(shape(records, masks.table(CONTACTS), settings.timezone, given | hashes, rejects))
         values.append(profile_values(records, sender, into_empty=settings.into_empty, rejects=rejects))
     groups = [

@@ -36,7 +36,7 @@ PAGES = 2
 
 
 @dataclass(frozen=True)
-class Reading(Generic[AnyUnit]):
+class PartitionReading(Generic[AnyUnit]):
     """Some records of a unit."""
 
     unit: AnyUnit
@@ -60,7 +60,7 @@ def read(
     masks: Masks = NO_MASKS,
     together: int = PAGES,
     pages: int | None = None,
-) -> Callable[[], Iterator[Reading[AnyUnit]]]:
+) -> Callable[[], Iterator[PartitionReading[AnyUnit]]]:
     """A reader for ``side_by_side`` of what is left of ``unit`` from ``position`` on, ``together`` pages at a time.
 
     With ``pages`` it reads so many at the most, as one reading. Else the last reading has the position :data:`DONE`,
@@ -70,7 +70,7 @@ def read(
     :class:`FullPage` for a second that no page holds.
     """
 
-    def run() -> Iterator[Reading[AnyUnit]]:
+    def run() -> Iterator[PartitionReading[AnyUnit]]:
         if position == DONE:
             return
         place = _Place.at(unit, position)
@@ -84,7 +84,7 @@ def read(
                     records = masks.records(in_one_form(records))
                     if rejects is not None:
                         records = folded(records, unit.table, rejects.bounds)
-                    yield Reading(unit, records, place.position(unit), place.proved and not place.windows)
+                    yield PartitionReading(unit, records, place.position(unit), place.proved and not place.windows)
                     tables = []
         except ListrakError as error:
             if not skips(unit, error):

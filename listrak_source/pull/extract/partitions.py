@@ -17,7 +17,7 @@ from listrak_source.pull.schema import CONTACTS, OPT_OUTS, Table
 
 
 @dataclass(frozen=True)
-class ContactUnit:
+class ContactPartition:
     """The contacts of one list, in one opt-out state, who subscribed within one window."""
 
     sender_code_id: int
@@ -67,7 +67,7 @@ class ContactUnit:
 
 
 @dataclass(frozen=True)
-class OptOutUnit:
+class OptOutPartition:
     """The opt-outs of one sender code within one window."""
 
     sender_code_id: int
@@ -108,8 +108,8 @@ class OptOutUnit:
         )
 
 
-Unit = ContactUnit | OptOutUnit
-AnyUnit = TypeVar("AnyUnit", ContactUnit, OptOutUnit)
+Unit = ContactPartition | OptOutPartition
+AnyUnit = TypeVar("AnyUnit", ContactPartition, OptOutPartition)
 
 
 def place_of(unit: Unit) -> str:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from listrak_source.pull.records.row_keys import KEY, keys_of, phone_keys
 
 
-class Once:
+class Dedupe:
     """What was written, by group (a table of a sender code, a list): to leave out what comes again."""
 
     def __init__(self) -> None:

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from dlt.common import logger
 from dlt.destinations.exceptions import DatabaseException
 
-from listrak_source.pull.keys.dedupe import Once
-from listrak_source.pull.load.warehouse import columns_of, held, running, texts
+from listrak_source.pull.keys.dedupe import Dedupe
+from listrak_source.pull.load.warehouse import columns_of, running, select, sql_list
 from listrak_source.pull.load.write_disposition import FILESYSTEM
 from listrak_source.pull.records.row_keys import KEY
 from listrak_source.pull.schema import SEEN_KEYS
@@ -35,12 +35,12 @@ UNMARKED = "unmarked by "
 """How the task begins of what the complete walks of a pipeline leave; its name follows."""
 
 
-def added(once: Once, task: str, load_id: str) -> pa.Table:
+def added(once: Dedupe, task: str, load_id: str) -> pa.Table:
     """Rows with the keys that ``once`` has seen since it was asked last."""
     return _rows(task, load_id, once.new())
 
 
-def recall(once: Once, task: str, loads: Collection[str]) -> int:
+def recall(once: Dedupe, task: str, loads: Collection[str]) -> int:
     """Have ``once`` know what earlier loads of a pull have seen; returns how many keys that were."""
     count = 0
     for group, keys in _kept(task, loads):
@@ -78,9 +78,9 @@ def _kept(task: str, loads: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
     """The keys of each load and group."""
     parts: dict[tuple[str, str], dict[int, str]] = {}
     if columns_of(SEEN_KEYS) and loads:
-        of_it = f"task = {texts([task])} AND load_id IN ({texts(list(loads))})"
+        of_it = f"task = {sql_list([task])} AND load_id IN ({sql_list(list(loads))})"
         query = f"SELECT load_id, seen_in, part, keys FROM seen_keys WHERE {of_it}"  # noqa: S608 - our own names
-        for rows in held(query):
+        for rows in select(query):
             for row in rows.to_pylist():
                 parts.setdefault((row["load_id"], row["seen_in"]), {})[int(row["part"])] = row["keys"]
     for (_, group), texts_of in parts.items():
@@ -96,9 +96,9 @@ def emptied(tasks: Collection[str], but: str = "") -> Iterator[pa.Table]:
     """Rows that take away what pulls have kept, ``but`` for one load."""
     if not columns_of(SEEN_KEYS) or not tasks:
         return
-    of_them = f"task IN ({texts(list(tasks))}) AND load_id <> {texts([but])}"
+    of_them = f"task IN ({sql_list(list(tasks))}) AND load_id <> {sql_list([but])}"
     query = f"SELECT task, load_id, seen_in, part FROM seen_keys WHERE {of_them}"  # noqa: S608 - our own names
-    for rows in held(query):
+    for rows in select(query):
         if rows.num_rows:
             yield _table([(*row.values(), None, True) for row in rows.select(SEEN_KEYS.key).to_pylist()])
 
@@ -114,9 +114,9 @@ def clear(pipeline: dlt.Pipeline, *, after_walk: bool) -> None:
     if pipeline.destination.destination_type == FILESYSTEM:
         # Files go as a whole, with what others have left: the next pull takes away its own.
         return
-    done = f"task IN ({texts([*tasks, ''])})"
+    done = f"task IN ({sql_list([*tasks, ''])})"
     if left_by is not None:
-        done += f" OR (task = {texts([UNMARKED + pipeline.pipeline_name])} AND load_id <> {texts([left_by])})"
+        done += f" OR (task = {sql_list([UNMARKED + pipeline.pipeline_name])} AND load_id <> {sql_list([left_by])})"
     try:
         with pipeline.sql_client() as client:
             name = client.make_qualified_table_name(SEEN_KEYS.name)

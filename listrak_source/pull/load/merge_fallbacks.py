@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.load.warehouse import columns_of, held, texts
+from listrak_source.pull.load.warehouse import columns_of, select, sql_list
 from listrak_source.pull.schema import TEXT, Table
 
 _NAMED = 5_000
@@ -33,9 +33,9 @@ def _among(name: str, rows: pa.Table) -> str:
     """The condition for rows whose text in a column is one of those that ``rows`` have, or lies between them."""
     values = pc.unique(rows[name])
     if len(values) <= _NAMED:
-        return f"{name} IN ({texts(values.to_pylist())})"
+        return f"{name} IN ({sql_list(values.to_pylist())})"
     bounds = pc.min_max(values).as_py()
-    return f"{name} BETWEEN {texts([bounds['min']])} AND {texts([bounds['max']])}"
+    return f"{name} BETWEEN {sql_list([bounds['min']])} AND {sql_list([bounds['max']])}"
 
 
 def replacing(rows: pa.Table, table: Table) -> pa.Table:
@@ -65,5 +65,5 @@ def _keys(table: Table, condition: str) -> Iterator[pa.Table]:
     if columns_of(table):
         schema = pa.schema([table.schema.field(name) for name in table.key])
         query = f"SELECT {', '.join(table.key)} FROM {table.name} WHERE {condition}"  # noqa: S608 - our own names
-        for rows in held(query):
+        for rows in select(query):
             yield rows.select(table.key).cast(schema)

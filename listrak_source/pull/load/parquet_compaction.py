@@ -36,7 +36,7 @@ _UNDER_WAY = "_compacting"
 """Where a file is written on this machine's disk before it is moved into its table in one step."""
 
 
-def settle(pipeline: dlt.Pipeline) -> list[str]:
+def compact(pipeline: dlt.Pipeline) -> list[str]:
     """Merge what loads have added to plain Parquet files; the names of the tables that were rewritten.
 
     Call it after each load, and once before the first, for what an earlier run left when it was killed. It does nothing

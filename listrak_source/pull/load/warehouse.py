@@ -183,7 +183,7 @@ def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
     asked = _this_load().asked
     if running().destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
         return {}
-    where = f"table_schema = {texts([asked.client.dataset_name])} AND table_name IN ({texts(names)})"
+    where = f"table_schema = {sql_list([asked.client.dataset_name])} AND table_name IN ({sql_list(names)})"
     query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
 
     def told(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
@@ -224,12 +224,12 @@ def one_connection() -> Iterator[None]:
         asked.close()
 
 
-def alive(table: Table) -> str:
+def not_removed(table: Table) -> str:
     """The condition for rows that no complete walk has found gone."""
     return f"{REMOVED_AT.name} IS NULL" if REMOVED_AT.name in columns_of(table) else "TRUE"
 
 
-def held(query: str) -> Iterator[pa.Table]:
+def select(query: str) -> Iterator[pa.Table]:
     """The rows that ``query`` finds, about :data:`ROWS` at a time; nothing where a table is not there yet.
 
     ``query`` is in DuckDB's dialect and becomes the destination's.
@@ -304,7 +304,7 @@ def whole(rows: pa.Table, table: Table, **instead: pa.Scalar) -> pa.Table:
     )
 
 
-def texts(values: Sequence[str]) -> str:
+def sql_list(values: Sequence[str]) -> str:
     """A list of SQL literals."""
     return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
@@ -313,7 +313,7 @@ def among(phones: Iterable[str], column: str = "phone_number") -> Iterator[str]:
     """Conditions that together are about some people, or other texts of a column: one query names a thousand."""
     numbers = iter(phones)
     while some := list(islice(numbers, _AT_ONCE)):
-        yield f"{column} IN ({texts(some)})"
+        yield f"{column} IN ({sql_list(some)})"
 
 
 def not_held(rows: pa.Table, table: Table) -> pa.Table:
@@ -322,7 +322,7 @@ def not_held(rows: pa.Table, table: Table) -> pa.Table:
     there = set[str]()
     if is_ours(table):
         for some in among(rows[key].to_pylist(), key):
-            for found in held(f"SELECT {key} FROM {table.name} WHERE {some}"):  # noqa: S608 - our own names
+            for found in select(f"SELECT {key} FROM {table.name} WHERE {some}"):  # noqa: S608 - our own names
                 there.update(found[key].to_pylist())
     return rows.filter(pc.invert(pc.is_in(rows[key], value_set=pa.array(sorted(there), TEXT))))
 

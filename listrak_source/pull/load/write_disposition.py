@@ -42,7 +42,7 @@ _DUCKDB = "duckdb"
 
 
 @dataclass(frozen=True)
-class Dispositions:
+class WriteDispositions:
     """What the destination can, and what follows for each table."""
 
     strategies: frozenset[str] = frozenset({"delete-insert", "insert-only"})
@@ -55,7 +55,7 @@ class Dispositions:
     dialect: str | None = None
     """The destination's SQL, by sqlglot's name."""
 
-    def as_called(self, resource: DltResource) -> Dispositions:
+    def as_called(self, resource: DltResource) -> WriteDispositions:
         """The same for one selected ``resource``, with the file format that the caller of the run chose for it."""
         chosen = self.file_format and self.strategies and resource.compute_table_schema().get("file_format")
         return replace(self, file_format=None) if chosen else self
@@ -102,13 +102,13 @@ class Dispositions:
         return next((strategy for strategy in wanted if strategy in self.strategies), None)
 
 
-def of_running_pipeline(settings: Settings) -> Dispositions:
+def of_running_pipeline(settings: Settings) -> WriteDispositions:
     """What fits the destination that the running extract is for; where there is none, what most destinations can.
 
     Raises :class:`ConfigurationError` where rows would come twice.
     """
     if not is_loading():
-        return Dispositions(into_empty=settings.into_empty)
+        return WriteDispositions(into_empty=settings.into_empty)
     capabilities, destination = Container()[DestinationCapabilitiesContext], running().destination
     merge_in_transactions(destination)
     found = chosen(capabilities, destination.destination_type, settings)
@@ -135,7 +135,9 @@ def merge_in_transactions(destination: AnyDestination) -> None:
         destination.caps_params["supports_transactions"] = True
 
 
-def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings) -> Dispositions:
+def chosen(
+    capabilities: DestinationCapabilitiesContext, destination_type: str, settings: Settings
+) -> WriteDispositions:
     """What fits a destination with these capabilities.
 
     Raises :class:`ConfigurationError` where nothing does, and dlt's ``MissingDependencyException`` where a package for
@@ -149,7 +151,7 @@ def chosen(capabilities: DestinationCapabilitiesContext, destination_type: str, 
         )
     strategies = frozenset(merge_strategies(capabilities, table_format))
     file_format, dialect = _file_format(capabilities, destination_type), capabilities.sqlglot_dialect
-    ours = Dispositions(strategies, settings.into_empty, table_format, file_format, dialect)
+    ours = WriteDispositions(strategies, settings.into_empty, table_format, file_format, dialect)
     if "delete-insert" in strategies or (destination_type == FILESYSTEM and table_format == "delta"):
         if destination_type == FILESYSTEM and table_format:
             import_module(_PACKAGES[table_format])

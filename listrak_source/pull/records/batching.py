@@ -14,7 +14,7 @@ ROWS = 100_000
 """Rows that are handed over at once: larger ones load no faster, and only take memory."""
 
 
-def gathered(batches: Iterable[Batch]) -> Iterator[Batch]:
+def batched(batches: Iterable[Batch]) -> Iterator[Batch]:
     """The same rows in batches of about :data:`ROWS` of one table each; columns that only some have become null."""
     waiting: dict[str, list[pa.Table]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)

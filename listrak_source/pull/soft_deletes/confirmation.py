@@ -18,9 +18,9 @@ import pyarrow as pa
 from listrak_source.api import ContactValueError, ListrakError, NotFoundError, each_record, json_elements
 from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.phones import forms
-from listrak_source.pull.extract.catalog import Directory
+from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.parallel import side_by_side
-from listrak_source.pull.load.warehouse import among, columns_of, held
+from listrak_source.pull.load.warehouse import among, columns_of, select
 from listrak_source.pull.records.masking import PHONE
 from listrak_source.pull.schema import (
     BOOLEAN,
@@ -80,13 +80,13 @@ class _Asked(Generic[K, V]):
         return lambda: iter([(key, self.ask(key))])
 
 
-class Absence:
+class Confirmation:
     """The questions of one walk: so many at the most."""
 
-    def __init__(self, directory: Directory, most: int) -> None:
-        self._directory, self._client, self._left = directory, directory.client, most
+    def __init__(self, catalog: Catalog, most: int) -> None:
+        self._catalog, self._client, self._left = catalog, catalog.client, most
         # Who is written as a hash cannot be asked for: nobody knows the number any more.
-        self._knows_people = PHONE not in directory.masks.hashed
+        self._knows_people = PHONE not in catalog.masks.hashed
         self._things: dict[str, _Asked[Key, bool]] = {
             SENDER_CODES.name: _Asked(self._by(self._client.get_sender_code)),
             LISTS.name: _Asked(self._by(self._client.get_phone_list)),
@@ -136,7 +136,7 @@ class Absence:
         self._left -= len(new)
         if about_people:
             self._find_raw(new)
-        workers = self._directory.settings.workers
+        workers = self._catalog.settings.workers
         for key, answer in side_by_side([asked.reader(key) for key in new], workers):
             asked.answers[key] = answer
 
@@ -171,7 +171,7 @@ class Absence:
         for some in among(str(phone) for _, phone in people):
             written = f"{PHONE_RAW.name} IS NOT NULL AND {some}"
             names = f"sender_code_id, {PHONE}, {PHONE_RAW.name}"
-            for rows in held(f"SELECT {names} FROM {CONTACTS.name} WHERE {written}"):  # noqa: S608 - our own names
+            for rows in select(f"SELECT {names} FROM {CONTACTS.name} WHERE {written}"):  # noqa: S608 - our own names
                 known = zip(rows["sender_code_id"].to_pylist(), rows[PHONE].to_pylist(), strict=True)
                 self._note_raw(known, rows[PHONE_RAW.name])
 

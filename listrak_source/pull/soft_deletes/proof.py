@@ -23,7 +23,7 @@ from listrak_source.pull.schema import (
     TABLES,
     TRANSACTIONAL_MESSAGES,
 )
-from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.transform.reference_tables import SMALL
 from listrak_source.settings import Settings
 
@@ -40,10 +40,10 @@ _BELOW = {
 class Proof:
     """Of one complete walk."""
 
-    def __init__(self, plan: Plan, pending: Pending) -> None:
+    def __init__(self, plan: Plan, pending: Checkpoint) -> None:
         self.plan = plan
         self.pending = pending
-        self.settings: Settings = plan.directory.settings
+        self.settings: Settings = plan.catalog.settings
         self.doubts: dict[str, str] = self._doubts()
         """Streams and tables of which nothing is marked, and why."""
 
@@ -73,7 +73,7 @@ class Proof:
         return {name: scope for name, scope in scopes.items() if name in self.plan.wanted - doubted}
 
     def _doubts(self) -> dict[str, str]:
-        return self.pending.unproved | self.plan.directory.doubts()
+        return self.pending.unproved | self.plan.catalog.doubts()
 
     def _of_account(self) -> str:
         """Sender codes; none of them where not one was known before: other credentials show another account."""

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.keys import seen_keys
-from listrak_source.pull.load.warehouse import alive, held, load_id
+from listrak_source.pull.load.warehouse import load_id, not_removed, select
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.row_keys import KEY, keys_of
 from listrak_source.pull.schema import TABLES, Table
-from listrak_source.pull.soft_deletes.confirmation import Absence
+from listrak_source.pull.soft_deletes.confirmation import Confirmation
 from listrak_source.pull.state import watermarks
 from listrak_source.pull.state.watermarks import Unmarked
 
@@ -33,12 +33,12 @@ FEW = 10
 """So many rows may always be marked, whatever share of a table they are."""
 
 
-class Removals:
+class RemovalBudget:
     """What one walk marks."""
 
     def __init__(self, plan: Plan) -> None:
-        self._settings = plan.directory.settings
-        self._absence = Absence(plan.directory, self._settings.confirmations)
+        self._settings = plan.catalog.settings
+        self._absence = Confirmation(plan.catalog, self._settings.confirmations)
         self._before = watermarks.unmarked()
         """What the last walk did not find and did not mark."""
         self._gone: dict[str, list[pa.Array]] = defaultdict(list)
@@ -133,7 +133,7 @@ _NONE = pa.array([], KEY)
 
 
 def _living(name: str) -> int:
-    found = list(held(f"SELECT count(*) AS rows FROM {name} WHERE {alive(TABLES[name])}"))  # noqa: S608 - our own names
+    found = list(select(f"SELECT count(*) AS rows FROM {name} WHERE {not_removed(TABLES[name])}"))  # noqa: S608 - our own names
     return int(found[0]["rows"][0].as_py()) if found else 0
 
 

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from listrak_source.pull.extract.date_windows import EVERYTHING, Window, since
 from listrak_source.pull.extract.pages import read
 from listrak_source.pull.extract.parallel import side_by_side
-from listrak_source.pull.extract.partitions import AnyUnit, ContactUnit, OptOutUnit, Unit
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.extract.partitions import AnyUnit, ContactPartition, OptOutPartition, Unit
+from listrak_source.pull.keys.dedupe import Dedupe
 from listrak_source.pull.keys.key_groups import (
     contacts_of,
     opt_outs_of,
@@ -29,7 +29,7 @@ from listrak_source.pull.keys.key_groups import (
     stops_of,
     subscriptions_of,
 )
-from listrak_source.pull.load.warehouse import among, at_once, by_group, columns_of, held, whole
+from listrak_source.pull.load.warehouse import among, at_once, by_group, columns_of, select, whole
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.row_keys import keys_of, one_array, phone_keys
@@ -51,10 +51,10 @@ from listrak_source.pull.schema import (
 )
 from listrak_source.pull.soft_deletes.legacy_phone_numbers import replaced
 from listrak_source.pull.soft_deletes.proof import PEOPLE, Proof
-from listrak_source.pull.soft_deletes.removal_budget import Removals
+from listrak_source.pull.soft_deletes.removal_budget import RemovalBudget
 from listrak_source.pull.state import checkpoint as pendings
 from listrak_source.pull.state import watermarks
-from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.transform import consent_events
 from listrak_source.pull.transform.reference_tables import SMALL
 from listrak_source.pull.transform.rows import OPT_OUT_KEY, STANDING, Rows
@@ -82,24 +82,24 @@ subquery to the rows around it; and one that finds nothing gives empty texts in 
 class Sweep:
     """The last load of a complete walk."""
 
-    def __init__(self, plan: Plan, pending: Pending, rows: Rows) -> None:
+    def __init__(self, plan: Plan, pending: Checkpoint, rows: Rows) -> None:
         """``rows`` know what the walk has seen."""
         self.plan = plan
         self.pending = pending
         self._rows = rows
         self._once = rows.once
-        self.settings: Settings = plan.directory.settings
-        self.moved: Once = Once()
+        self.settings: Settings = plan.catalog.settings
+        self.moved: Dedupe = Dedupe()
         """Who moved since the walk began, by sender code."""
         self._unproved: dict[str, str] = {}
         """Streams and tables of which nothing is marked, and why."""
         self._streams: list[str] = []
         """Those that are gone."""
-        self._unlisted = Once()
+        self._unlisted = Dedupe()
         """People whom the walk has seen on no list, by sender code: lookups brought them. They are gone."""
         self._gone_people: dict[str, set[str]] = defaultdict(set)
         """By table: phone numbers of rows that are gone."""
-        self._removals = Removals(plan)
+        self._removals = RemovalBudget(plan)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows that are gone, marked."""
@@ -142,7 +142,7 @@ class Sweep:
     def _untold(self) -> Iterator[Batch]:
         """Events of memberships that were marked before, and of which none tells."""
         if {LIST_MEMBERSHIPS.name, CONSENT_EVENTS.name} <= self.plan.wanted and columns_of(CONSENT_EVENTS):
-            for rows in held(_UNTOLD) if REMOVED_AT.name in columns_of(LIST_MEMBERSHIPS) else ():
+            for rows in select(_UNTOLD) if REMOVED_AT.name in columns_of(LIST_MEMBERSHIPS) else ():
                 marked = whole(rows, LIST_MEMBERSHIPS)
                 yield {CONSENT_EVENTS.name: consent_events.of_removed(LIST_MEMBERSHIPS, marked, self.plan.now)}
 
@@ -169,7 +169,7 @@ class Sweep:
         opt_outs, contacts = [], []
         # A list that was deleted since the walk cannot be asked.
         for unit in (self.plan.streams[stream] for stream in self.pending.swept or () if stream in self.plan.streams):
-            if isinstance(unit, OptOutUnit):
+            if isinstance(unit, OptOutPartition):
                 opt_outs.append(replace(unit, window=window))
             else:
                 contacts += [replace(unit, opted_out=out, window=window) for out in (False, True)]
@@ -184,13 +184,13 @@ class Sweep:
         The setting may name another time zone than the account's, and then dates do not tell who moved.
         """
         shown = [unit for unit in self._rows.shown if self.plan.is_read_again(unit)]
-        opt_outs = [unit for unit in shown if isinstance(unit, OptOutUnit)]
-        contacts = [unit for unit in shown if isinstance(unit, ContactUnit)]
+        opt_outs = [unit for unit in shown if isinstance(unit, OptOutPartition)]
+        contacts = [unit for unit in shown if isinstance(unit, ContactPartition)]
         for unit, records in chain(self._read(opt_outs), self._read(contacts)):
             yield unit, self._rows.moved_since(unit, records)
 
     def _read(self, units: list[AnyUnit]) -> Iterator[tuple[Unit, pa.Table]]:
-        found, count = self.plan.directory, self.settings.page_size
+        found, count = self.plan.catalog, self.settings.page_size
         readers = [
             read(unit, found.client, count, skips=found.skips, rejects=found.rejects, masks=found.masks)
             for unit in units
@@ -206,7 +206,7 @@ class Sweep:
         alive = f"({scope}) AND removed_at IS NULL"
         # Values are gone with their contacts: people are fewer.
         wheres = self._of_unseen(table, alive) if table is CONTACT_PROFILE_VALUES else (alive,)
-        for known in chain.from_iterable(held(f"SELECT {names} FROM {table.name} WHERE {one}") for one in wheres):  # noqa: S608
+        for known in chain.from_iterable(select(f"SELECT {names} FROM {table.name} WHERE {one}") for one in wheres):  # noqa: S608
             rows = known.filter(pc.invert(self._seen(table, known)))
             if rows.num_rows == 0:
                 continue
@@ -219,7 +219,7 @@ class Sweep:
     def _of_unseen(self, table: Table, alive: str) -> Iterator[str]:
         """Conditions for rows of people whom the walk has not seen."""
         unseen: set[str] = set()
-        for people in held(f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name} WHERE {alive}"):  # noqa: S608
+        for people in select(f"SELECT DISTINCT sender_code_id, phone_number FROM {table.name} WHERE {alive}"):  # noqa: S608
             unseen.update(people["phone_number"].filter(pc.invert(self._seen(table, people))).to_pylist())
         yield from (f"{alive}{some}" for some in _among(unseen) if unseen)
 
@@ -254,7 +254,7 @@ class Sweep:
 
     def _is_on_list(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
         sender, phone_list = key
-        return self._once.has(ContactUnit(sender, phone_list, False, EVERYTHING).stream, rows["phone_number"])
+        return self._once.has(ContactPartition(sender, phone_list, False, EVERYTHING).stream, rows["phone_number"])
 
     def _is_listed_stop(self, key: tuple[int, ...], rows: pa.Table) -> pa.Array:
         return self._once.has_keys(opt_outs_of(*key), keys_of(rows.select(OPT_OUT_KEY)))
@@ -275,7 +275,7 @@ class Sweep:
             return handed
         listed = pa.repeat(pa.scalar(False), len(phones))
         for unit in self.plan.streams.values():
-            if isinstance(unit, ContactUnit) and unit.sender_code_id == key[0]:
+            if isinstance(unit, ContactPartition) and unit.sender_code_id == key[0]:
                 listed = pc.or_(listed, self._once.has(unit.stream, phones))
         return pc.replace_with_mask(one_array(handed), doubtful, one_array(listed))
 
@@ -292,7 +292,7 @@ class Sweep:
         # Of a few, once more what an earlier sweep has marked: it may have been cut short before its state was kept.
         condition = scope if table in SMALL else f"({scope}) AND {table.name}.removed_at IS NULL"
         parts: Iterable[pa.Table] = chain.from_iterable(
-            held(f"SELECT * FROM {table.name} WHERE ({condition}){some}")  # noqa: S608 - our own names
+            select(f"SELECT * FROM {table.name} WHERE ({condition}){some}")  # noqa: S608 - our own names
             for some in _among(self._gone_people.get(table.name, ()))
         )
         if table.merge_key:
@@ -317,7 +317,7 @@ class Sweep:
 
     def _walks(self) -> pa.Table:
         """Rows of ``walks``."""
-        ended = self.plan.directory.client.server_time or self.plan.now
+        ended = self.plan.catalog.client.server_time or self.plan.now
         tables = ",".join(sorted(self.plan.wanted))
         rows = []
         tried = {*(self.pending.swept or ()), *self._unproved}
@@ -325,7 +325,7 @@ class Sweep:
             if stream not in tried or not self.plan.tables_of(unit):
                 continue
             why = self._unproved.get(stream) or self._unproved.get(f"contacts/{unit.sender_code_id}/")
-            phone_list = unit.phone_list_id if isinstance(unit, ContactUnit) else 0
+            phone_list = unit.phone_list_id if isinstance(unit, ContactPartition) else 0
             for opted_out, count in self._rows.seen(unit).items():
                 key = (unit.sender_code_id, phone_list, opted_out, self.plan.now)
                 rows.append((*key, max(ended, self.plan.now), count, why is None, why, tables))
@@ -345,6 +345,6 @@ def _among(people: Collection[str]) -> Iterator[str]:
 def _streams_of(table: Table, rows: pa.Table) -> list[str]:
     """The streams that are gone with lists or sender codes."""
     if table is SENDER_CODES:
-        return [OptOutUnit(sender, Window()).stream for sender in rows["sender_code_id"].to_pylist()]
+        return [OptOutPartition(sender, Window()).stream for sender in rows["sender_code_id"].to_pylist()]
     keys = rows.select(table.key).to_pylist() if table is LISTS else []
-    return [ContactUnit(key["sender_code_id"], key["phone_list_id"], False, Window()).stream for key in keys]
+    return [ContactPartition(key["sender_code_id"], key["phone_list_id"], False, Window()).stream for key in keys]

@@ -24,7 +24,7 @@ _HAS_SEEN = "has_seen"
 
 
 @dataclass
-class Pending:
+class Checkpoint:
     """A pull that is not at its end. Its fields are plain values, for the state is JSON."""
 
     now: str
@@ -60,7 +60,7 @@ class Pending:
     """Once the walk is at its end: its streams, for the sweep that is left to do."""
 
     @classmethod
-    def of(cls, state: dict[str, Any]) -> Pending:
+    def of(cls, state: dict[str, Any]) -> Checkpoint:
         """From JSON, of an older version too."""
         known = {one.name for one in fields(cls)}
         return cls(**{name: value for name, value in state.items() if name in known})
@@ -77,13 +77,13 @@ class Pending:
         dlt.current.source_state()[_NAME] = asdict(self)
 
 
-def pending() -> Pending | None:
+def pending() -> Checkpoint | None:
     """The pull that an earlier load has begun, None when the last one came to its end."""
     state = dlt.current.source_state().get(_NAME)
-    return Pending.of(state) if state else None
+    return Checkpoint.of(state) if state else None
 
 
-def forget(pull: Pending) -> None:
+def forget(pull: Checkpoint) -> None:
     """The pull is at its end."""
     state = dlt.current.source_state()
     state.pop(_NAME, None)

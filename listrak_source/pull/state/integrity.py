@@ -50,7 +50,7 @@ _MADE_AGAIN = "x-listrak-made-again"
 _DROPPED = ("dropped_tables", "truncated_tables")
 
 
-class Vouched:
+class Integrity:
     """The rows that a pull found when it began, and those that it has handed over since."""
 
     def __init__(self, wanted: frozenset[str], changed: frozenset[str] = frozenset()) -> None:

@@ -23,7 +23,7 @@ from dlt.pipeline.state_sync import (
 
 from listrak_source.errors import StoppedError
 from listrak_source.pull.load.write_disposition import FILESYSTEM
-from listrak_source.pull.state.checkpoint import Pending
+from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.state.watermarks import MARKS
 
 SOURCE = "listrak_sms"
@@ -64,7 +64,7 @@ def check() -> None:
             for moment in of_resource.get("watermarks", {}).values():
                 datetime.fromisoformat(moment)
         if pending := state.get("pending"):
-            Pending.of(pending).began  # noqa: B018 - that it can be read
+            Checkpoint.of(pending).began  # noqa: B018 - that it can be read
     except (AttributeError, TypeError, ValueError) as error:
         raise StateError(f"{type(error).__name__}, {error}") from error
 

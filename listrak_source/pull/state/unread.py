@@ -11,7 +11,7 @@ from listrak_source.api.failing import is_of_the_unit
 
 
 @dataclass
-class Failures:
+class Unread:
     """What one pull could not read. Threads share it."""
 
     client: ListrakClient

@@ -199,7 +199,7 @@ def note_remarks(remarks: Iterable[str]) -> None:
 
 
 def note_unread(told: Mapping[str, Any], *, attempted: Iterable[str], partial: bool) -> None:
-    """Record what this pull could not read (see ``Failures.told``).
+    """Record what this pull could not read (see ``Unread.told``).
 
     What an earlier pull could not read stays noted where this one has not tried it, being ``partial``.
     """

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.extract.date_windows import EVERYTHING
-from listrak_source.pull.extract.partitions import ContactUnit
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.extract.partitions import ContactPartition
+from listrak_source.pull.keys.dedupe import Dedupe
 from listrak_source.pull.keys.key_groups import stops_of
 from listrak_source.pull.load.warehouse import by_group, columns_of
 from listrak_source.pull.plan import Plan
@@ -16,16 +16,16 @@ from listrak_source.pull.records.row_keys import keys_of, phone_keys
 from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, SUBSCRIPTIONS, TIMESTAMP
 from listrak_source.pull.state import watermarks
 from listrak_source.pull.transform import consent_events
-from listrak_source.pull.transform.known_consents import Consents, stops_among
+from listrak_source.pull.transform.known_consents import KnownConsents, stops_among
 
 _LOOKUPS = "consent events of lookups"
 """The group of the events that lookups have told."""
 
 
-class Telling:
+class ConsentChanges:
     """The consent events of one pull, of rows that are written."""
 
-    def __init__(self, plan: Plan, once: Once, consents: Consents) -> None:
+    def __init__(self, plan: Plan, once: Dedupe, consents: KnownConsents) -> None:
         self._plan = plan
         self._once = once
         self._consents = consents
@@ -43,7 +43,7 @@ class Telling:
         known = self._once.has_keys(_LOOKUPS, keys_of(told.select(CONSENT_EVENTS.key)))
         return told.filter(pc.invert(known))
 
-    def of_memberships(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
+    def of_memberships(self, unit: ContactPartition, rows: pa.Table) -> pa.Table:
         """Events of rows of ``list_memberships`` that nobody else tells of."""
         if not self._tells:
             return consent_events.none()
@@ -78,16 +78,16 @@ class Telling:
         # Two of them may be one fact: a contact subscribed just when the pull began.
         return self._once.first(_LOOKUPS, consent_events.together(told), CONSENT_EVENTS.key)
 
-    def _new_on_list(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
+    def _new_on_list(self, unit: ContactPartition, rows: pa.Table) -> pa.Table:
         """The memberships that no event tells of. A later window has only what is new in it."""
         if not self._has_events:
             return rows
-        if self._plan.directory.settings.full or unit.window.start is None:
+        if self._plan.catalog.settings.full or unit.window.start is None:
             known = self._consents.subscribed(unit.sender_code_id, unit.phone_list_id, rows["phone_number"])
             rows = rows.filter(pc.invert(known))
         return self._after_the_latest(unit, rows) if unit.window.start and rows.num_rows else rows
 
-    def _after_the_latest(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
+    def _after_the_latest(self, unit: ContactPartition, rows: pa.Table) -> pa.Table:
         """Memberships in a window, without those that a later event tells of already.
 
         Where a later event tells of an end, nobody knows when in the window they began anew: no start of it is told.
@@ -101,7 +101,7 @@ class Telling:
         joined = joined.set_column(joined.schema.get_field_index("subscribed_from"), "subscribed_from", start)
         return joined.filter(pc.invert(pc.fill_null(told, False))).select(rows.column_names)
 
-    def of_contacts(self, unit: ContactUnit, rows: pa.Table) -> pa.Table:
+    def of_contacts(self, unit: ContactPartition, rows: pa.Table) -> pa.Table:
         """Events of contacts that a list shows in another state than is known: nobody else tells of them."""
         if not self._tells or rows.num_rows == 0:
             return consent_events.none()
@@ -158,7 +158,7 @@ class Telling:
         on = pc.fill_null(pc.equal(both["event"], consent_events.SUBSCRIBED), False)
         parts = [both.slice(0, 0)]
         for (phone_list,), part in by_group(both.filter(pc.and_not(later, on)), ["phone_list_id"]):
-            stream = ContactUnit(sender_code_id, int(phone_list), False, EVERYTHING).stream
+            stream = ContactPartition(sender_code_id, int(phone_list), False, EVERYTHING).stream
             untold = self._once.unseen(_by_list(stream), part)
             parts.append(self._once.first(_by_lookup(stream), untold, ("phone_number",)))
         return consent_events.of_returns(pa.concat_tables(parts), self._plan.now)

@@ -22,13 +22,13 @@ from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, CONTACTS, INTEGER
 _HASH = RECORD_HASH.name
 
 
-class Shown:
+class ContactHashes:
     """What the lists of one pull show of contacts."""
 
     def __init__(self, plan: Plan) -> None:
-        self._directory = plan.directory
-        self._hasher = plan.directory.hasher
-        self._table = plan.directory.masks.table(CONTACTS)
+        self._catalog = plan.catalog
+        self._hasher = plan.catalog.hasher
+        self._table = plan.catalog.masks.table(CONTACTS)
         self._with_values = CONTACT_PROFILE_VALUES.name in plan.wanted
         self._noted: dict[tuple[int, str], int] = {}
         """By contact that is about to be looked up: the hash of the record on a list."""
@@ -37,13 +37,13 @@ class Shown:
         """Rows of ``contacts`` as a half of a list shows them."""
         values = self._hasher.of_values(sender_code_id, records) if self._with_values else None
         given = {"sender_code_id": sender_code_id, VALUES_HASH.name: values}
-        rows = shape(records, self._table, self._directory.settings.timezone, given, rejects)
+        rows = shape(records, self._table, self._catalog.settings.timezone, given, rejects)
         return _with(rows, _HASH, self._hasher.of_contacts(rows, self._table, opted_out))
 
     def note(self, sender_code_id: int, records: pa.Table, *, opted_out: bool) -> None:
         """Remember how a list shows people. What does not fit is set aside where it is written, if it is."""
         if records.num_rows:
-            aside = Rejects(bounds=self._directory.rejects.bounds)
+            aside = Rejects(bounds=self._catalog.rejects.bounds)
             rows = self.rows(sender_code_id, records, aside, opted_out=opted_out)
             people = ((sender_code_id, phone) for phone in rows["phone_number"].to_pylist())
             self._noted |= zip(people, rows[_HASH].to_pylist(), strict=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from listrak_source.pull.keys.dedupe import Once
-from listrak_source.pull.load.warehouse import among, by_group, columns_of, held
+from listrak_source.pull.keys.dedupe import Dedupe
+from listrak_source.pull.load.warehouse import among, by_group, columns_of, select
 from listrak_source.pull.records.row_keys import one_array, phone_keys
 from listrak_source.pull.schema import CONSENT_EVENTS, INTEGER, TEXT, TIMESTAMP
 from listrak_source.pull.transform.consent_events import OPTED_OUT, SUBSCRIBED, WHOLE_SENDER_CODE
@@ -26,11 +26,11 @@ _FEW = 20_000
 """Of so many people the events are asked for by their numbers; of more, all are read."""
 
 
-class Consents:
+class KnownConsents:
     """The latest events in the warehouse; of all people read once, when they are needed."""
 
     def __init__(self) -> None:
-        self._known = Once()
+        self._known = Dedupe()
         self._read: set[str] = set()
 
     def subscribed(self, sender_code_id: int, phone_list_id: int, phones: pa.ChunkedArray) -> pa.Array:
@@ -50,7 +50,7 @@ class Consents:
         parts: list[pa.Table] = []
         if columns_of(CONSENT_EVENTS):
             for some in among(pc.unique(phones).to_pylist()):
-                parts += held(LATEST.format(among=f"WHERE sender_code_id = {sender_code_id} AND {some}"))
+                parts += select(LATEST.format(among=f"WHERE sender_code_id = {sender_code_id} AND {some}"))
         names = [("phone_list_id", INTEGER), ("phone_number", TEXT), ("event", TEXT), ("event_at", TIMESTAMP)]
         schema = pa.schema(names)
         return pa.concat_tables([schema.empty_table(), *(part.select(schema.names).cast(schema) for part in parts)])
@@ -59,13 +59,13 @@ class Consents:
         """Those of some people who are known to have said stop: ``phone_number``, and since when (``event_at``)."""
         return stops_among(self.latest_among(sender_code_id, phones))
 
-    def _all(self, event: str) -> Once:
+    def _all(self, event: str) -> Dedupe:
         """What is known where the latest event is this one."""
         if event not in self._read:
             self._read.add(event)
             of_whole = "=" if event == OPTED_OUT else "<>"
             query = LATEST.format(among=f"WHERE phone_list_id {of_whole} {WHOLE_SENDER_CODE}")
-            for rows in held(f"{query} AND event = '{event}'") if columns_of(CONSENT_EVENTS) else ():
+            for rows in select(f"{query} AND event = '{event}'") if columns_of(CONSENT_EVENTS) else ():
                 for key, part in by_group(rows, ["event", "sender_code_id", "phone_list_id"]):
                     self._known.add(_group(*key), phone_keys(part["phone_number"]))
         return self._known

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.extract.lookups import Answers, Person
-from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit, Unit, place_of
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition, Unit, place_of
+from listrak_source.pull.keys.dedupe import Dedupe
 from listrak_source.pull.keys.key_groups import (
     asked_of,
     contacts_of,
@@ -25,7 +25,7 @@ from listrak_source.pull.keys.key_groups import (
     told_of,
     written_of,
 )
-from listrak_source.pull.load.warehouse import alive, at_once, by_group, columns_of, held, texts, whole
+from listrak_source.pull.load.warehouse import at_once, by_group, columns_of, not_removed, select, sql_list, whole
 from listrak_source.pull.plan import LOOKED_UP, Plan
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.normalize import profile_values, shape
@@ -45,11 +45,11 @@ from listrak_source.pull.schema import (
 )
 from listrak_source.pull.state import watermarks
 from listrak_source.pull.transform import consent_events
-from listrak_source.pull.transform.carry_forward import AskedBefore, ContactDates, Placements
-from listrak_source.pull.transform.consent_changes import Telling
-from listrak_source.pull.transform.contact_hashes import Shown
-from listrak_source.pull.transform.known_consents import Consents
-from listrak_source.pull.transform.unchanged_rows import Unchanged
+from listrak_source.pull.transform.carry_forward import ContactDates, LookedUpBefore, Placements
+from listrak_source.pull.transform.consent_changes import ConsentChanges
+from listrak_source.pull.transform.contact_hashes import ContactHashes
+from listrak_source.pull.transform.known_consents import KnownConsents
+from listrak_source.pull.transform.unchanged_rows import UnchangedRows
 from listrak_source.settings import Settings
 
 OPT_OUT_KEY = ("phone_number", "opt_out_date")
@@ -62,30 +62,32 @@ class Rows:
     def __init__(self, plan: Plan, doubted: Collection[str] = (), loads: Sequence[str] = ()) -> None:
         """``doubted`` are tables of which rows are known to be gone, ``loads`` those that the pull has behind it."""
         self.plan = plan
-        self.settings: Settings = plan.directory.settings
-        self.once: Once = Once()
+        self.settings: Settings = plan.catalog.settings
+        self.once: Dedupe = Dedupe()
         """What this pull has seen, by group."""
-        self._asked = Once()
+        self._asked = Dedupe()
         """Who was looked up, or is about to be."""
-        self.again: Once = Once()
+        self.again: Dedupe = Dedupe()
         """Who is to be looked up by the next pull too, by sender code."""
         senders = sorted({unit.sender_code_id for unit in plan.streams.values()})
-        self.unchanged: Unchanged | None = None
+        self.unchanged: UnchangedRows | None = None
         """What is there as it is; None where nothing is."""
         if not self.settings.into_empty:
-            hasher, apart = plan.directory.hasher, watermarks.values_apart()
-            self.unchanged = Unchanged(senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole))
-        self._shown = Shown(plan)
+            hasher, apart = plan.catalog.hasher, watermarks.values_apart()
+            self.unchanged = UnchangedRows(
+                senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole)
+            )
+        self._shown = ContactHashes(plan)
         self.shown: dict[Unit, None] = {}
         """The windows of the last days that a complete walk has read, as it has read them."""
-        self._known_opt_outs = Once()
-        self._met = Once()
+        self._known_opt_outs = Dedupe()
+        self._met = Dedupe()
         """By list: whom its windows have shown so far, from the oldest on."""
         self._dates = ContactDates()
         self._placements = Placements()
-        self._consents = Consents()
-        self._telling = Telling(plan, self.once, self._consents)
-        self._asked_before = AskedBefore()
+        self._consents = KnownConsents()
+        self._telling = ConsentChanges(plan, self.once, self._consents)
+        self._asked_before = LookedUpBefore()
         self.doubted: list[tuple[int, pa.ChunkedArray]] = []
         """Sender codes and phone numbers of whom a lookup says something else than a collection of this pull."""
         self._unfit: Counter[int] = Counter()
@@ -109,7 +111,7 @@ class Rows:
         if records.num_rows == 0:
             self._note_shown_in(unit, pa.array([], INTEGER))
             return records
-        if isinstance(unit, OptOutUnit):
+        if isinstance(unit, OptOutPartition):
             rows, known = self._known_stops(unit, records)
         else:
             rows, known = self._known_contacts(unit, records)
@@ -121,7 +123,7 @@ class Rows:
         is_old = pc.and_not(pc.is_in(phones, value_set=one_array(old)), pc.is_in(phones, value_set=one_array(new)))
         return records.filter(pc.invert(is_old))
 
-    def _known_stops(self, unit: OptOutUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
+    def _known_stops(self, unit: OptOutPartition, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
         rows, hashes = self._in_window(unit, records)
         self._note_shown_in(unit, hashes)
         known = None
@@ -132,7 +134,7 @@ class Rows:
             known = stopped if known is None else pc.and_(known, stopped)
         return rows, known
 
-    def _known_contacts(self, unit: ContactUnit, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
+    def _known_contacts(self, unit: ContactPartition, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
         rows, hashes = self._in_window(unit, records)
         self._note_shown_in(unit, hashes)
         if self.unchanged is None:
@@ -157,7 +159,9 @@ class Rows:
             found.append(self.unchanged.values(rows, self._shown.values_of(rows, records)))
         return found
 
-    def newer(self, days: Sequence[ContactUnit], span: ContactUnit, records: pa.Table) -> Sequence[ContactUnit] | None:
+    def newer(
+        self, days: Sequence[ContactPartition], span: ContactPartition, records: pa.Table
+    ) -> Sequence[ContactPartition] | None:
         """What is still to be asked of a list's ``days``, after they were read as one.
 
         Those are the days that are newer than the oldest on which somebody is held whom they show, who may be back
@@ -174,14 +178,14 @@ class Rows:
             return None
         if not all(pc.all(same).as_py() for same in self._same_contacts(rows, records)):
             return None
-        held: list[pa.Array] = []
+        select: list[pa.Array] = []
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
             phones = pa.table({"phoneNumber": rows["phone_number"]})
-            held = [self.unchanged.on_list(day, self._on_list(day, phones)) for day in days]
-            if not pc.all(reduce(pc.or_, held)).as_py():
+            known = [self.unchanged.on_list(day, self._on_list(day, phones)) for day in days]
+            if not pc.all(reduce(pc.or_, known)).as_py():
                 return None
         self._note_shown_in(span, hashes)
-        oldest = next((at for at, on_day in enumerate(held) if pc.any(on_day).as_py()), len(days))
+        oldest = next((at for at, on_day in enumerate(select) if pc.any(on_day).as_py()), len(days))
         return days[oldest + 1 :]
 
     def _note_shown_in(self, unit: Unit, hashes: pa.Array) -> None:
@@ -197,15 +201,15 @@ class Rows:
 
     def _in_window(self, unit: Unit, records: pa.Table) -> tuple[pa.Table, pa.Array]:
         """Rows of what a window shows, and their hashes. What does not fit is set aside where it is written."""
-        aside, sender = Rejects(bounds=self.plan.directory.rejects.bounds), unit.sender_code_id
-        if isinstance(unit, ContactUnit):
+        aside, sender = Rejects(bounds=self.plan.catalog.rejects.bounds), unit.sender_code_id
+        if isinstance(unit, ContactPartition):
             rows = self._shown.rows(sender, records, aside, opted_out=unit.opted_out)
             return rows, one_array(rows[RECORD_HASH.name])
         table = self._table(OPT_OUTS)
         rows = shape(records, table, self.settings.timezone, {"sender_code_id": sender}, aside)
-        return rows, self.plan.directory.hasher.of(rows, table)
+        return rows, self.plan.catalog.hasher.of(rows, table)
 
-    def opt_outs(self, unit: OptOutUnit, records: pa.Table) -> Batch:
+    def opt_outs(self, unit: OptOutPartition, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
         if not records.num_rows:
             return {}
@@ -218,30 +222,30 @@ class Rows:
             told = told.filter(pc.invert(self.unchanged.events(told))) if told.num_rows else told
         return self._wanted({OPT_OUTS.name: rows, CONSENT_EVENTS.name: told})
 
-    def unknown_opt_outs(self, unit: OptOutUnit, records: pa.Table) -> pa.Table:
+    def unknown_opt_outs(self, unit: OptOutPartition, records: pa.Table) -> pa.Table:
         """The opt-outs of people of whom the warehouse lacks one of these."""
         sender, known = unit.sender_code_id, opt_outs_of(unit.sender_code_id)
         if self._known_opt_outs.is_empty(known) and columns_of(OPT_OUTS):
             names = ", ".join(OPT_OUT_KEY)
-            among = f"sender_code_id = {sender} AND {alive(OPT_OUTS)}"
-            for rows in held(f"SELECT {names} FROM opt_outs WHERE {among}"):  # noqa: S608 - our own names
+            among = f"sender_code_id = {sender} AND {not_removed(OPT_OUTS)}"
+            for rows in select(f"SELECT {names} FROM opt_outs WHERE {among}"):  # noqa: S608 - our own names
                 self._known_opt_outs.add(known, keys_of(rows))
         found = self._shape(records, OPT_OUTS, {"sender_code_id": sender})
         lacking = found.filter(pc.invert(self._known_opt_outs.has_keys(known, keys_of(found.select(OPT_OUT_KEY)))))
         people = pc.unique(lacking["phone_number"])
         return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
 
-    def note_stops(self, unit: OptOutUnit, records: pa.Table) -> None:
+    def note_stops(self, unit: OptOutPartition, records: pa.Table) -> None:
         """Remember who is among the opt-outs."""
         self.once.add(stops_of(unit.sender_code_id), phone_keys(records["phoneNumber"]))
 
-    def memberships(self, unit: ContactUnit, records: pa.Table, *, tell: bool = True) -> Batch:
+    def memberships(self, unit: ContactPartition, records: pa.Table, *, tell: bool = True) -> Batch:
         """Rows of who is on a list; ``tell`` where nobody else tells what they consented to."""
         if not records.num_rows:
             return {}
         return self._memberships(unit, self.once.first(unit.stream, records.select(["phoneNumber"])), tell=tell)
 
-    def memberships_of_each(self, read: Sequence[tuple[ContactUnit, pa.Table]]) -> Iterator[tuple[Batch, int]]:
+    def memberships_of_each(self, read: Sequence[tuple[ContactPartition, pa.Table]]) -> Iterator[tuple[Batch, int]]:
         """The same of several units' records, and of each how many are new."""
         by_stream: dict[str, list[int]] = defaultdict(list)
         for at, (unit, _) in enumerate(read):
@@ -253,7 +257,7 @@ class Rows:
         for at, (unit, _) in enumerate(read):
             yield self._memberships(unit, new[at], tell=True), new[at].num_rows
 
-    def _memberships(self, unit: ContactUnit, phones: pa.Table, *, tell: bool) -> Batch:
+    def _memberships(self, unit: ContactPartition, phones: pa.Table, *, tell: bool) -> Batch:
         rows = self._on_list(unit, phones)
         if self.settings.full and unit.opted_out:
             self.once.add(out_of(unit.stream), phone_keys(phones["phoneNumber"]))
@@ -268,7 +272,7 @@ class Rows:
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
 
-    def untold(self, unit: ContactUnit, records: pa.Table) -> Batch:
+    def untold(self, unit: ContactPartition, records: pa.Table) -> Batch:
         """Events of those on a list who were to be looked up, and of whom no lookup has told what they are to it."""
         if not records.num_rows:
             return {}
@@ -279,7 +283,7 @@ class Rows:
             return {}
         return self._wanted({CONSENT_EVENTS.name: self._telling.of_memberships(unit, self._on_list(unit, untold))})
 
-    def contacts(self, unit: ContactUnit, records: pa.Table) -> Batch:
+    def contacts(self, unit: ContactPartition, records: pa.Table) -> Batch:
         """Rows of contacts and of their profile values, as a list shows them."""
         if not records.num_rows:
             return {}
@@ -287,7 +291,7 @@ class Rows:
         sender = unit.sender_code_id
         if not self.plan.wanted & {CONTACTS.name, CONTACT_PROFILE_VALUES.name, CONSENT_EVENTS.name}:
             return {}
-        rows = self._shown.rows(sender, fresh, self.plan.directory.rejects, opted_out=unit.opted_out)
+        rows = self._shown.rows(sender, fresh, self.plan.catalog.rejects, opted_out=unit.opted_out)
         self._left_out[sender] += fresh.num_rows - rows.num_rows
         told = self._telling.of_contacts(unit, rows)
         rows = self._shown.without_hash(rows, self.again.has(str(sender), rows["phone_number"]))
@@ -295,7 +299,7 @@ class Rows:
         batch = {
             CONTACTS.name: self._dates.fill(rows, sender) if watermarks.looked_up() else rows,
             CONTACT_PROFILE_VALUES.name: profile_values(
-                fresh, sender, into_empty=self.settings.into_empty, rejects=self.plan.directory.rejects
+                fresh, sender, into_empty=self.settings.into_empty, rejects=self.plan.catalog.rejects
             ),
             CONSENT_EVENTS.name: told,
         }
@@ -318,7 +322,7 @@ class Rows:
         self.once.add(written_of(sender), phone_keys(rows["phone_number"]))
         return rows, records
 
-    def note_shown(self, unit: ContactUnit, records: pa.Table) -> None:
+    def note_shown(self, unit: ContactPartition, records: pa.Table) -> None:
         """Remember what a list tells of people who are about to be looked up."""
         if CONTACTS.name in self.plan.wanted:
             self._shown.note(unit.sender_code_id, records, opted_out=unit.opted_out)
@@ -396,7 +400,7 @@ class Rows:
         here = rows.filter(pc.equal(rows["sender_code_id"], sender))["phone_number"].combine_chunks()
         on_a_list = pa.repeat(pa.scalar(False), len(phones))
         for unit in self.plan.streams.values():
-            if isinstance(unit, ContactUnit) and unit.sender_code_id == sender:
+            if isinstance(unit, ContactPartition) and unit.sender_code_id == sender:
                 on_a_list = pc.or_(on_a_list, self.once.has(unit.stream, phones))
         doubted = pc.and_not(on_a_list, pc.is_in(phones, value_set=here))
         self._doubt(sender, phones.filter(doubted))
@@ -414,9 +418,9 @@ class Rows:
             phones = _phones(some)
             phones = phones.filter(self.once.has(stops_of(sender), phones))
             if len(phones) and columns_of(CONTACTS):
-                among = f"sender_code_id = {sender} AND phone_number IN ({texts(phones.to_pylist())})"
-                query = f"SELECT * FROM contacts WHERE {among} AND NOT opted_out AND {alive(CONTACTS)}"  # noqa: S608
-                for rows in held(query):
+                among = f"sender_code_id = {sender} AND phone_number IN ({sql_list(phones.to_pylist())})"
+                query = f"SELECT * FROM contacts WHERE {among} AND NOT opted_out AND {not_removed(CONTACTS)}"  # noqa: S608
+                for rows in select(query):
                     self._count_as_written(sender, rows["phone_number"])
                     table = self._table(CONTACTS)
                     self.once.add(written_of(sender), phone_keys(rows["phone_number"]))
@@ -425,7 +429,7 @@ class Rows:
                     parts.append(self._shown.without_hash(known, pa.repeat(True, known.num_rows)))
         return self._wanted({CONTACTS.name: pa.concat_tables(parts)}) if parts else {}
 
-    def to_ask(self, unit: ContactUnit, records: pa.Table) -> pa.Table:
+    def to_ask(self, unit: ContactPartition, records: pa.Table) -> pa.Table:
         """Who of a list must be asked one by one.
 
         That is everyone. Or it is those of whom a complete walk finds dates and subscriptions in the warehouse, and
@@ -465,24 +469,24 @@ class Rows:
             # Who is asked for again counts once.
             self.once.add(group, keys.filter(pc.invert(self.once.has_keys(group, keys))))
 
-    def _on_list(self, unit: ContactUnit, phones: pa.Table) -> pa.Table:
+    def _on_list(self, unit: ContactPartition, phones: pa.Table) -> pa.Table:
         start, end = unit.window.placed(self.plan.zone)
         place = {"sender_code_id": unit.sender_code_id, "phone_list_id": unit.phone_list_id}
         return self._shape(phones, LIST_MEMBERSHIPS, place | {"subscribed_from": start, "subscribed_before": end})
 
     def _table(self, table: Table) -> Table:
-        return self.plan.directory.masks.table(table)
+        return self.plan.catalog.masks.table(table)
 
     def _shape(self, records: pa.Table, table: Table, given: dict[str, Any]) -> pa.Table:
-        directory = self.plan.directory
-        return shape(records, self._table(table), self.settings.timezone, given, directory.rejects)
+        catalog = self.plan.catalog
+        return shape(records, self._table(table), self.settings.timezone, given, catalog.rejects)
 
     def _wanted(self, batch: Batch) -> Batch:
         return {name: rows for name, rows in batch.items() if name in self.plan.wanted}
 
     def seen(self, unit: Unit) -> dict[bool, int]:
         """How many different rows of a unit's stream this pull has seen: by the half, of a list."""
-        if isinstance(unit, OptOutUnit):
+        if isinstance(unit, OptOutPartition):
             return {True: self.once.count(opt_outs_of(unit.sender_code_id))}
         every, stopped = self.once.count(unit.stream), self.once.count(out_of(unit.stream))
         return {False: every - stopped, True: stopped}
@@ -497,7 +501,7 @@ class Rows:
             for sender in senders
         }
 
-    def _contacts_group(self, unit: ContactUnit) -> str:
+    def _contacts_group(self, unit: ContactPartition) -> str:
         """Whose contacts are written once.
 
         Who was written as reachable and then stopped is written again: the merge lets the stop win. Without such a

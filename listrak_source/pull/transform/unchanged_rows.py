@@ -19,10 +19,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.extract.date_windows import EVERYTHING
-from listrak_source.pull.extract.partitions import ContactUnit
-from listrak_source.pull.keys.dedupe import Once
+from listrak_source.pull.extract.partitions import ContactPartition
+from listrak_source.pull.keys.dedupe import Dedupe
 from listrak_source.pull.keys.record_hash import Hasher
-from listrak_source.pull.load.warehouse import alive, among, by_group, columns_of, held, is_ours, raw, texts, whole
+from listrak_source.pull.load.warehouse import (
+    among,
+    by_group,
+    columns_of,
+    is_ours,
+    not_removed,
+    raw,
+    select,
+    sql_list,
+    whole,
+)
 from listrak_source.pull.records.row_keys import keys_of, one_array, phone_keys
 from listrak_source.pull.schema import (
     CONSENT_EVENTS,
@@ -57,7 +67,7 @@ WHERE coalesce(told_phone, '') = ''
 """The memberships of which the latest event does not say that they are there."""
 
 
-class Unchanged:
+class UnchangedRows:
     """Of some sender codes, the rows of the running pipeline's warehouse."""
 
     def __init__(
@@ -83,7 +93,7 @@ class Unchanged:
         self._loads = loads
         self._values_from = values_from
         self._everybody = everybody
-        self._once = Once()
+        self._once = Dedupe()
         self._read: set[str] = set()
 
     def look_at(self, phones: pa.ChunkedArray, tables: Collection[str]) -> None:
@@ -120,7 +130,7 @@ class Unchanged:
             self._read_stopped(where)
         return self._unless_due(rows, self._once.has_keys("stopped", keys_of(rows.select(_PERSON))))
 
-    def on_list(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
+    def on_list(self, unit: ContactPartition, rows: pa.Table) -> pa.Array:
         """Which memberships are there, as booleans: placed in this window, if it is one."""
         self._know_memberships(rows)
         stream = unit.stream
@@ -128,7 +138,7 @@ class Unchanged:
             return self._unless_due(rows, self._once.has(stream, rows["phone_number"]))
         return self._unless_due(rows, self._once.has_keys(_placed(stream), keys_of(rows.select(_PLACED))))
 
-    def told(self, unit: ContactUnit, rows: pa.Table) -> pa.Array:
+    def told(self, unit: ContactPartition, rows: pa.Table) -> pa.Array:
         """Of which memberships, of those that are there, the latest consent event tells the same, as booleans.
 
         None where only some people are asked about.
@@ -137,17 +147,17 @@ class Unchanged:
             return pa.repeat(pa.scalar(False), rows.num_rows)
         for where in self._wheres("untold", rows) if self._is_there(LIST_MEMBERSHIPS) else ():
             latest = LATEST.format(among=f"WHERE {where} AND phone_list_id <> 0")
-            query = _UNTOLD.format(where=f"{where} AND {alive(LIST_MEMBERSHIPS)}", latest=latest)
-            for found in held(query):
+            query = _UNTOLD.format(where=f"{where} AND {not_removed(LIST_MEMBERSHIPS)}", latest=latest)
+            for found in select(query):
                 for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
-                    stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
+                    stream = ContactPartition(int(sender), int(phone_list), False, EVERYTHING).stream
                     self._once.add(_untold(stream), phone_keys(part["phone_number"]))
         return pc.invert(self._once.has(_untold(unit.stream), rows["phone_number"]))
 
     def rows(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which rows of a table are there, the same in each column, as booleans."""
         for where in self._wheres(table.name, rows) if self._is_there(table) else ():
-            for found in held(f"SELECT * FROM {table.name} WHERE {where} AND {_there(table)}"):  # noqa: S608
+            for found in select(f"SELECT * FROM {table.name} WHERE {where} AND {_there(table)}"):  # noqa: S608
                 self._once.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
         return self._once.has_keys(table.name, self._hasher.of(rows, table))
 
@@ -156,20 +166,20 @@ class Unchanged:
         key = CONSENT_EVENTS.key
         for where in self._wheres(CONSENT_EVENTS.name, rows) if self._is_there(CONSENT_EVENTS) else ():
             some = f"{where} AND phone_list_id = 0 AND event = 'opted_out'"
-            for found in held(f"SELECT {', '.join(key)} FROM consent_events WHERE {some}"):  # noqa: S608
+            for found in select(f"SELECT {', '.join(key)} FROM consent_events WHERE {some}"):  # noqa: S608
                 self._once.add(CONSENT_EVENTS.name, keys_of(found.select(key)))
         return self._once.has_keys(CONSENT_EVENTS.name, keys_of(rows.select(key)))
 
     def events_among(self, rows: pa.Table) -> pa.Array:
         """Which of a few consent events are there, as booleans."""
-        key, known = CONSENT_EVENTS.key, Once()
+        key, known = CONSENT_EVENTS.key, Dedupe()
         for found in self._among(CONSENT_EVENTS, ", ".join(key), rows):
             known.add("events", keys_of(found.select(key)))
         return known.has_keys("events", keys_of(rows.select(key)))
 
     def among(self, table: Table, rows: pa.Table) -> pa.Array:
         """Which of a few rows of people are there, the same in each column, as booleans."""
-        known = Once()
+        known = Dedupe()
         for found in self._among(table, "*", rows):
             known.add(table.name, self._hasher.of(_complete(whole(found, table), table), table))
         return self._unless_due(rows, known.has_keys(table.name, self._hasher.of(rows, table)))
@@ -177,8 +187,8 @@ class Unchanged:
     def _among(self, table: Table, columns: str, rows: pa.Table) -> Iterator[pa.Table]:
         """What is there of the people of some rows."""
         for where in self._of(rows["phone_number"]) if self._is_there(table) else ():
-            there = alive(table) if table.append_only else _there(table)
-            yield from held(f"SELECT {columns} FROM {table.name} WHERE {where} AND {there}")  # noqa: S608
+            there = not_removed(table) if table.append_only else _there(table)
+            yield from select(f"SELECT {columns} FROM {table.name} WHERE {where} AND {there}")  # noqa: S608
 
     # what is there
 
@@ -216,7 +226,7 @@ class Unchanged:
         which = ", ".join(sorted(names - {VALUES_HASH.name}))
         for where in self._wheres(CONTACTS.name, rows):
             query = f"SELECT {which} FROM contacts WHERE {where} AND {_there(CONTACTS)}"  # noqa: S608 - our own names
-            for found in held(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
+            for found in select(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
                 keys, hashes = _record_keys(found), one_array(found[RECORD_HASH.name].cast(INTEGER))
                 self._once.add("records", keys)
                 if keys is not hashes:
@@ -235,16 +245,16 @@ class Unchanged:
             f"SELECT {VALUES_HASH.name} AS hash, coalesce(found, 0) AS found FROM contacts "  # noqa: S608
             f"LEFT JOIN ({counted}) AS counted ON of_sender = sender_code_id AND of_phone = phone_number "
             f"WHERE {where} AND {_there(CONTACTS)} AND {VALUES_HASH.name} IS NOT NULL"
-            f" AND _dlt_load_id > {texts([self._values_from])}"
+            f" AND _dlt_load_id > {sql_list([self._values_from])}"
         )
-        for rows in held(query):
+        for rows in select(query):
             hashes, counts = (one_array(rows[name].cast(INTEGER)) for name in ("hash", "found"))
             self._once.add("values", _values_keys(hashes, counts))
 
     def _read_stopped(self, where: str) -> None:
         if RECORD_HASH.name in columns_of(CONTACTS) and self._is_there(CONTACTS):
             some = f"opted_out AND {RECORD_HASH.name} IS NOT NULL AND {_there(CONTACTS)}"
-            for rows in held(f"SELECT {', '.join(_PERSON)} FROM contacts WHERE {where} AND {some}"):  # noqa: S608
+            for rows in select(f"SELECT {', '.join(_PERSON)} FROM contacts WHERE {where} AND {some}"):  # noqa: S608
                 self._once.add("stopped", keys_of(rows.select(_PERSON)))
 
     def _know_memberships(self, rows: pa.Table) -> None:
@@ -252,11 +262,11 @@ class Unchanged:
             return
         names = ", ".join(("sender_code_id", "phone_list_id", *_PLACED))
         for where in self._wheres(LIST_MEMBERSHIPS.name, rows):
-            before = f" AND _dlt_load_id NOT IN ({texts(self._loads)})" if self._loads else ""
+            before = f" AND _dlt_load_id NOT IN ({sql_list(self._loads)})" if self._loads else ""
             query = f"SELECT {names} FROM list_memberships WHERE {where} AND {_there(LIST_MEMBERSHIPS)}"  # noqa: S608
-            for found in held(query + before):
+            for found in select(query + before):
                 for (sender, phone_list), part in by_group(found, ["sender_code_id", "phone_list_id"]):
-                    stream = ContactUnit(int(sender), int(phone_list), False, EVERYTHING).stream
+                    stream = ContactPartition(int(sender), int(phone_list), False, EVERYTHING).stream
                     self._once.add(stream, phone_keys(part["phone_number"]))
                     placed = pc.or_(part["subscribed_from"].is_valid(), part["subscribed_before"].is_valid())
                     self._once.add(_placed(stream), keys_of(part.filter(placed).select(_PLACED)))
@@ -282,7 +292,7 @@ def _there(table: Table) -> str:
 
     Of one that was killed some tables may be there, and others, with the events that go with them, not.
     """
-    return f"{alive(table)} AND _dlt_load_id IN (SELECT load_id FROM _dlt_loads WHERE status = 0)"  # noqa: S608
+    return f"{not_removed(table)} AND _dlt_load_id IN (SELECT load_id FROM _dlt_loads WHERE status = 0)"  # noqa: S608
 
 
 def _untold(stream: str) -> str:

@@ -16,7 +16,7 @@ from listrak_source.api.dates import date_of
 from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.models import ImportContactFileStatus
 from listrak_source.push.apply.context import Work
-from listrak_source.push.apply.readback import TOGETHER, keep, read_back
+from listrak_source.push.apply.readback import TOGETHER, read_back, record_confirmed
 from listrak_source.push.apply.step_progress import Steps
 from listrak_source.push.diff.import_files import Written, of_run, why_refused, write, write_body
 from listrak_source.push.sync.field_mapping import Target, of_description
@@ -180,7 +180,7 @@ def check(work: Work, file: File, targets: list[Target]) -> None:
     known = store.one(f"SELECT COUNT(*) FROM push_changes WHERE {read_so_far} ('{CONFIRMED}')")
     untold = store.one(f"SELECT COUNT(*) FROM push_changes WHERE {read_so_far} ('{SKIPPED}')")
     ledger.mark_changes(store, run.run_id, ASSUMED if known or not untold else SKIPPED, where)
-    keep(store, run)
+    record_confirmed(store, run)
     ledger.mark_file(store, run.run_id, file, SETTLED)
 
 

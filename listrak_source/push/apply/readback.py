@@ -25,7 +25,7 @@ from listrak_source.api.failing import is_of_the_unit
 from listrak_source.api.models import ContactListSubscription
 from listrak_source.api.phones import forms
 from listrak_source.push.apply.context import Work
-from listrak_source.push.sync.canonical import canonical, same
+from listrak_source.push.sync.canonical import canonical, compare_form
 from listrak_source.push.sync.field_mapping import CREATED, LIST, Target
 from listrak_source.push.warehouse import ledger
 from listrak_source.push.warehouse.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING, SKIPPED, STOP
@@ -118,7 +118,7 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
             else:
                 rows += [(run.run_id, phone, one.id, value_of(contact, lists, one)) for one in targets]
         store.insert("push_read", _READ, rows)
-        settle(store, run, targets, where)
+        compare(store, run, targets, where)
         # Of whom Listrak tells nothing it is not known that they are gone: what was sent is sent again. A stop among it
         # is told by each run until then.
         for why, those in untold.items():
@@ -131,7 +131,7 @@ def read_back(work: Work, targets: list[Target], phones: Sequence[str], where: s
         store.run(f"DELETE FROM push_confirmed WHERE sender_code_id = {run.sender_code_id} AND {gone}")
 
 
-def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
+def compare(store: Store, run: ledger.Run, targets: list[Target], where: str) -> None:
     """Compare what was read with what was sent, and keep what is confirmed for the next diff."""
     each = " ".join(
         f"WHEN r.target = {text(one.id)} THEN {holds(one, 'r.read_value', 'push_changes.after_value')}"
@@ -150,7 +150,7 @@ def settle(store: Store, run: ledger.Run, targets: list[Target], where: str) -> 
     ledger.mark_changes(store, run.run_id, PENDING, f"({where}) AND status <> '{CONFIRMED}' AND {waits})")
     ledger.mark_changes(store, run.run_id, MISMATCHED, f"({where}) AND status <> '{CONFIRMED}' AND {met})")
     store.run(f"DELETE FROM push_read WHERE run_id = {text(run.run_id)}")
-    keep(store, run)
+    record_confirmed(store, run)
 
 
 def holds(target: Target, read: str, wanted: str) -> str:
@@ -158,11 +158,11 @@ def holds(target: Target, read: str, wanted: str) -> str:
 
     What an earlier version has planned may be in an older form.
     """
-    forms = (f"COALESCE({same(canonical(one, target.kind), target.kind)}, '')" for one in (read, wanted))
+    forms = (f"COALESCE({compare_form(canonical(one, target.kind), target.kind)}, '')" for one in (read, wanted))
     return " = ".join(forms)
 
 
-def keep(store: Store, run: ledger.Run) -> None:
+def record_confirmed(store: Store, run: ledger.Run) -> None:
     """Make what a run has confirmed the base of the next diff."""
     known = f"run_id = {text(run.run_id)} AND status IN ('{CONFIRMED}', '{ledger.ASSUMED}') AND note IS NULL"
     store.run(

@@ -9,7 +9,7 @@ from uuid import uuid4
 from listrak_source.api import each_record
 from listrak_source.push.apply import contact_updates, import_jobs, list_membership, stops
 from listrak_source.push.apply.context import Work
-from listrak_source.push.apply.readback import keep
+from listrak_source.push.apply.readback import record_confirmed
 from listrak_source.push.apply.single_writes import carry_out
 from listrak_source.push.diff import comparison, refused_stops, rejects
 from listrak_source.push.diff.plan import Plan
@@ -129,7 +129,7 @@ def finish(work: Work) -> Outcome:
     for file in ledger.files(store, run.run_id):
         finished &= import_jobs.carry_out(work, file)
     # Also what was confirmed right before the process was killed: or the next plan would have it once more.
-    keep(store, run)
+    record_confirmed(store, run)
     if finished:
         rejects.remember(store, run.run_id)
         ledger.end(store, run.run_id)

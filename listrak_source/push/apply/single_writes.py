@@ -22,7 +22,7 @@ from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import read_back
 from listrak_source.push.apply.step_progress import Steps
 from listrak_source.push.diff.known_state import brought
-from listrak_source.push.sync.canonical import sent
+from listrak_source.push.sync.canonical import wire_form
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.warehouse import ledger
 from listrak_source.push.warehouse.leases import TURN
@@ -172,5 +172,7 @@ def _status_of(error: ListrakError, operation: str) -> str | None:  # noqa: PLR0
 
 def _as_sent(targets: list[Target]) -> str:
     """SQL for ``after_value`` as Listrak writes values of a profile field; what it holds besides is sent as it is."""
-    forms = " ".join(f"WHEN {text(one.id)} THEN {sent('after_value', one.kind)}" for one in targets if one.is_profile)
+    forms = " ".join(
+        f"WHEN {text(one.id)} THEN {wire_form('after_value', one.kind)}" for one in targets if one.is_profile
+    )
     return f"CASE target {forms} ELSE after_value END" if forms else "after_value"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from listrak_source.api import ConfigurationError
 from listrak_source.push.diff import desired_state, known_state, refused_stops, rejects
 from listrak_source.push.sync import phone_numbers
-from listrak_source.push.sync.canonical import canonical, is_said, of_table, same, usual
+from listrak_source.push.sync.canonical import canonical, compare_form, fast_form, is_said, of_table
 from listrak_source.push.sync.config import CREATE, OPTED_OUT, SUBSCRIBE, UNSUBSCRIBE, Sync
 from listrak_source.push.sync.field_mapping import Target, clears
 from listrak_source.push.warehouse import ledger
@@ -189,7 +189,7 @@ def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
 
 def _differs(target: Target, index: int) -> str:
     """Whether the texts differ of what the column says, as Listrak would write it, and what is held."""
-    said = usual(f"said_{index}", target.kind) if target.is_profile else f"said_{index}"
+    said = fast_form(f"said_{index}", target.kind) if target.is_profile else f"said_{index}"
     return f"{said} IS DISTINCT FROM held_{index}"
 
 
@@ -216,7 +216,8 @@ def _after(sync: Sync, target: Target, index: int) -> str:
         }
         return f"CASE {' '.join(way for mode, way in ways.items() if mode in sync.modes)} END"
     new = f"COALESCE({value}, '')" if clears(target) else value
-    return f"CASE WHEN {same(value, target.kind)} IS DISTINCT FROM {same(before, target.kind)} THEN {new} END"
+    wanted, held = compare_form(value, target.kind), compare_form(before, target.kind)
+    return f"CASE WHEN {wanted} IS DISTINCT FROM {held} THEN {new} END"
 
 
 def _or(conditions: Iterable[str]) -> str:

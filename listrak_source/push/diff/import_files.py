@@ -21,7 +21,7 @@ import pyarrow.csv as pa_csv
 from listrak_source.api import ListrakError
 from listrak_source.push.diff.comparison import changes_of
 from listrak_source.push.diff.import_groups import Group
-from listrak_source.push.sync.canonical import sent
+from listrak_source.push.sync.canonical import wire_form
 from listrak_source.push.sync.config import Sync
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.warehouse.sql_client import Store, text
@@ -50,7 +50,7 @@ def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> I
 
     Each is the phone number, as Listrak writes it, and what is sent for each of its fields.
     """
-    cells = ", ".join(f"{sent(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
+    cells = ", ".join(f"{wire_form(f'after_{index}', targets[index].kind)} AS c_{index}" for index in group.targets)
     query = f"SELECT phone_number, phone_number_raw, {cells} FROM {changes_of(sync)} WHERE {group.condition}"
     return _as_written(by_key(store, query))
 
@@ -58,7 +58,7 @@ def of_group(store: Store, sync: Sync, targets: list[Target], group: Group) -> I
 def of_run(store: Store, run_id: str, number: int, targets: list[Target]) -> Iterator[pa.Table]:
     """The same rows from the ledger, where the plan's own tables may be gone."""
     cells = ", ".join(
-        f"MAX(CASE WHEN target = {text(one.id)} THEN {sent('after_value', one.kind)} END) AS c_{index}"
+        f"MAX(CASE WHEN target = {text(one.id)} THEN {wire_form('after_value', one.kind)} END) AS c_{index}"
         for index, one in enumerate(targets)
     )
     query = (

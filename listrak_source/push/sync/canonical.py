@@ -146,25 +146,25 @@ def is_said(text: str) -> str:
     return f"COALESCE({trimmed(text)}, '') <> ''"
 
 
-def same(value: str, kind: Kind) -> str:
+def compare_form(value: str, kind: Kind) -> str:
     """SQL for what is compared of the canonical ``value``: an email address is the same in small letters."""
     return f"LOWER({value})" if kind is Kind.EMAIL else value
 
 
-def sent(value: str, kind: Kind) -> str:
+def wire_form(value: str, kind: Kind) -> str:
     """SQL for what is sent for the canonical ``value``, an SQL expression."""
     if kind in (Kind.DATE, Kind.BIRTHDAY):
         return f"SUBSTRING({value}, 6, 2) || '/' || SUBSTRING({value}, 9, 2) || '/' || SUBSTRING({value}, 1, 4)"
     return value
 
 
-def usual(text: str, kind: Kind) -> str:
+def fast_form(text: str, kind: Kind) -> str:
     """SQL for how Listrak would write the SQL expression ``text``, if it is as databases write such values.
 
     So nearly all that is the same is found to be so without its canonical form.
     """
     if kind in (Kind.DATE, Kind.BIRTHDAY):
-        return sent(text, kind)
+        return wire_form(text, kind)
     if kind is Kind.CHECKBOX:
         return f"CASE {text} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE {text} END"
     return text

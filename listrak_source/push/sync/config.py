@@ -110,7 +110,7 @@ class Sync:
     """Contacts of each file that are read back first; None for all of them."""
 
 
-def load(path: Path | str) -> dict[str, Sync]:
+def load_syncs(path: Path | str) -> dict[str, Sync]:
     """The syncs of a TOML file, by name. Raises :class:`ConfigurationError` with everything that is wrong in it."""
     try:
         found = tomlkit.parse(Path(path).read_text(encoding="utf-8")).unwrap()

@@ -8,7 +8,7 @@ import pytest
 
 from listrak_source.api import ListrakClient
 from listrak_source.pull.extract.date_windows import EVERYTHING
-from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit
+from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition
 from listrak_source.sandbox import Sandbox
 from tests.api.conftest import client_of_sandbox
 from tests.pull.asking import somebody
@@ -29,29 +29,29 @@ def client(sandbox: Sandbox) -> Iterator[ListrakClient]:
 
 
 @pytest.fixture
-def contacts(sandbox: Sandbox) -> ContactUnit:
+def contacts(sandbox: Sandbox) -> ContactPartition:
     """The reachable contacts of the largest list."""
     place = somebody(sandbox)
-    return ContactUnit(place.sender_code_id, place.phone_list_id, False, EVERYTHING)
+    return ContactPartition(place.sender_code_id, place.phone_list_id, False, EVERYTHING)
 
 
 @pytest.fixture
-def opt_outs(sandbox: Sandbox) -> OptOutUnit:
+def opt_outs(sandbox: Sandbox) -> OptOutPartition:
     """The opt-outs, with forty more of the last minutes: two in a second, here and there."""
     world, place = sandbox.world, somebody(sandbox)
     people = [world.phone(person) for person in list_of(sandbox).reachable.members][:40]
     for turn, phone in enumerate(people):
         world.opt_out(place.sender_code_id, phone, "Import")
         world.clock.advance(SECOND * (turn % 4))
-    return OptOutUnit(place.sender_code_id, EVERYTHING)
+    return OptOutPartition(place.sender_code_id, EVERYTHING)
 
 
 @pytest.fixture
-def one_second(sandbox: Sandbox) -> OptOutUnit:
+def one_second(sandbox: Sandbox) -> OptOutPartition:
     """Six who opt out within one second, and one who does a minute before and one a minute after."""
     world, sender = sandbox.world, somebody(sandbox).sender_code_id
     for turn, phone in enumerate(listed(sandbox)[:8]):
         world.opt_out(sender, phone, "Import")
         if turn in (0, 6):
             world.clock.advance(minutes=1)
-    return OptOutUnit(sender, EVERYTHING)
+    return OptOutPartition(sender, EVERYTHING)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from listrak_source.api import ListrakClient, ListrakError
-from listrak_source.pull.extract.pages import DONE, Position, Reading, read
+from listrak_source.pull.extract.pages import DONE, PartitionReading, Position, read
 from listrak_source.pull.extract.partitions import AnyUnit, Unit
 from listrak_source.sandbox import Sandbox
 from listrak_source.sandbox.world.model import PhoneList
@@ -40,7 +40,7 @@ def nobody(unit: Unit, error: ListrakError) -> bool:
 
 def readings(
     unit: AnyUnit, client: ListrakClient, count: int, position: Position = None, *, together: int = 1
-) -> list[Reading[AnyUnit]]:
+) -> list[PartitionReading[AnyUnit]]:
     found = list(read(unit, client, count, position, skips=nobody, together=together)())
     assert [one.position == DONE for one in found] == [False] * (len(found) - 1) + [True]
     assert not any(one.proved for one in found[:-1])
@@ -48,7 +48,7 @@ def readings(
     return found
 
 
-def phones(found: list[Reading[Any]]) -> list[str]:
+def phones(found: list[PartitionReading[Any]]) -> list[str]:
     return [phone for one in found for phone in one.records["phoneNumber"].to_pylist()]
 
 

@@ -11,7 +11,7 @@ import pytest
 from listrak_source.api import FullPage, IncompletePage, ListrakClient
 from listrak_source.pull.extract.date_windows import EVERYTHING, Window
 from listrak_source.pull.extract.pages import read
-from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit
+from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition
 from listrak_source.sandbox import Fault, Quirks, Sandbox, World
 from tests.api.conftest import client_of_sandbox
 from tests.pull.reading.ended import NOON, SECOND, listed, nobody, phones, readings, stopped, warnings
@@ -32,9 +32,9 @@ WINDOWS = pytest.mark.parametrize(
 @BOUNDS
 @WINDOWS
 def test_opt_outs_without_pages_are_read_in_narrower_windows(
-    sandbox: Sandbox, client: ListrakClient, opt_outs: OptOutUnit, window: Window, bounds: Any
+    sandbox: Sandbox, client: ListrakClient, opt_outs: OptOutPartition, window: Window, bounds: Any
 ) -> None:
-    unit = OptOutUnit(opt_outs.sender_code_id, window)
+    unit = OptOutPartition(opt_outs.sender_code_id, window)
     sandbox.service.quirks = Quirks(bounds=bounds)
     expected = set(phones(readings(unit, client, 5000)))
     assert len(expected) > 40 or window.end == NOON + SECOND
@@ -50,9 +50,9 @@ def test_opt_outs_without_pages_are_read_in_narrower_windows(
 @BOUNDS
 @WINDOWS
 def test_contacts_whose_cursor_is_lost_are_read_in_narrower_windows(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, window: Window, bounds: Any
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, window: Window, bounds: Any
 ) -> None:
-    unit = ContactUnit(contacts.sender_code_id, contacts.phone_list_id, False, window)
+    unit = ContactPartition(contacts.sender_code_id, contacts.phone_list_id, False, window)
     sandbox.service.quirks = Quirks(bounds=bounds)
     expected = set(phones(readings(unit, client, 5000)))
     assert len(expected) > 50
@@ -63,7 +63,7 @@ def test_contacts_whose_cursor_is_lost_are_read_in_narrower_windows(
 
 
 def test_a_cursor_that_is_lost_on_the_way_loses_nobody(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those without a date are in no window, but on the pages that came before."""
     said = warnings(monkeypatch)
@@ -77,7 +77,7 @@ def test_a_cursor_that_is_lost_on_the_way_loses_nobody(
 
 
 def test_contacts_without_a_date_are_no_part_of_narrow_windows(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     for number in range(3):
         sandbox.world.import_undated(contacts.sender_code_id, contacts.phone_list_id, f"1212555000{number}")
@@ -92,7 +92,7 @@ def test_contacts_without_a_date_are_no_part_of_narrow_windows(
 
 @pytest.mark.full
 def test_goes_on_from_every_page_of_narrow_windows(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, opt_outs: OptOutUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, opt_outs: OptOutPartition
 ) -> None:
     sandbox.service.quirks = Quirks(opt_out_paging="unpaged")
     sandbox.faults.add(Fault("full_page_no_cursor", "list_contacts", times=None))
@@ -107,7 +107,7 @@ def test_goes_on_from_every_page_of_narrow_windows(
 
 
 def test_goes_on_by_cursor_within_a_narrow_window(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     sandbox.faults.add(Fault("full_page_no_cursor", times=2))
     whole = readings(contacts, client, 12)
@@ -128,7 +128,7 @@ def test_the_present_of_every_zone_can_be_narrowed(zone: str) -> None:
         world.opt_out(sender.sender_code_id, world.phone(person))
         world.clock.advance(seconds=5)
     with Sandbox(world, quirks=Quirks(opt_out_paging="unpaged")) as sandbox, client_of_sandbox(sandbox) as client:
-        found = readings(OptOutUnit(sender.sender_code_id, EVERYTHING), client, 6)
+        found = readings(OptOutPartition(sender.sender_code_id, EVERYTHING), client, 6)
         assert set(phones(found)) == set(stopped(sandbox))
         assert sandbox.traffic.counts["list_opt_outs"] < 150
 
@@ -138,14 +138,14 @@ def test_the_present_of_every_zone_can_be_narrowed(zone: str) -> None:
 @BOUNDS
 @WINDOWS
 def test_opt_outs_that_the_api_cuts_off_are_read_in_narrower_windows(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, window: Window, bounds: Any, taken: Any
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, window: Window, bounds: Any, taken: Any
 ) -> None:
     """13.A4. Whatever is asked for, no more than 50 come, and no cursor."""
     world, sender = sandbox.world, contacts.sender_code_id
     for phone in listed(sandbox)[:120]:
         world.opt_out(sender, phone, "Import")
         world.clock.advance(SECOND)
-    unit = OptOutUnit(sender, window)
+    unit = OptOutPartition(sender, window)
     sandbox.service.quirks = Quirks(bounds=bounds)
     expected = set(phones(readings(unit, client, 5000)))
     sandbox.service.quirks = Quirks(bounds=bounds, most_rows=50, count=taken)
@@ -155,14 +155,14 @@ def test_opt_outs_that_the_api_cuts_off_are_read_in_narrower_windows(
 
 
 def test_a_second_that_the_api_cuts_off_is_an_error_that_names_it(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     """13.A4. A larger page would not help."""
     for phone in listed(sandbox)[:60]:
         sandbox.world.opt_out(contacts.sender_code_id, phone, "Import")
     sandbox.service.quirks = Quirks(most_rows=50)
     with pytest.raises(FullPage, match="there are 50 or more at 2026-03-02T1") as caught:
-        list(read(OptOutUnit(contacts.sender_code_id, EVERYTHING), client, 100, skips=nobody)())
+        list(read(OptOutPartition(contacts.sender_code_id, EVERYTHING), client, 100, skips=nobody)())
     assert "Ask Listrak's support" in str(caught.value)
 
 
@@ -171,7 +171,7 @@ def test_a_second_that_the_api_cuts_off_is_an_error_that_names_it(
 
 @BOUNDS
 def test_a_second_that_fits_a_page_is_read(
-    sandbox: Sandbox, client: ListrakClient, one_second: OptOutUnit, bounds: Any
+    sandbox: Sandbox, client: ListrakClient, one_second: OptOutPartition, bounds: Any
 ) -> None:
     sandbox.service.quirks = Quirks(bounds=bounds, opt_out_paging="unpaged")
     assert set(phones(readings(one_second, client, 7))) == set(stopped(sandbox))
@@ -180,7 +180,7 @@ def test_a_second_that_fits_a_page_is_read(
 @BOUNDS
 @pytest.mark.parametrize("count", [5, 6])
 def test_a_second_that_fills_a_page_is_an_error_that_names_it(
-    sandbox: Sandbox, client: ListrakClient, one_second: OptOutUnit, bounds: Any, count: int
+    sandbox: Sandbox, client: ListrakClient, one_second: OptOutPartition, bounds: Any, count: int
 ) -> None:
     """Exactly full may hide more."""
     sandbox.service.quirks = Quirks(bounds=bounds, opt_out_paging="unpaged")
@@ -195,7 +195,7 @@ def test_a_second_that_fills_a_page_is_an_error_that_names_it(
 
 @pytest.mark.parametrize("opted_out", [False, True])
 def test_a_second_of_contacts_names_their_list(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, opted_out: bool
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, opted_out: bool
 ) -> None:
     world, sender, phone_list = sandbox.world, contacts.sender_code_id, contacts.phone_list_id
     for number in range(6):
@@ -203,7 +203,7 @@ def test_a_second_of_contacts_names_their_list(
         if opted_out:
             world.opt_out(sender, f"1212555000{number}")
     sandbox.faults.add(Fault("full_page_no_cursor", times=None))
-    unit = ContactUnit(sender, phone_list, opted_out, EVERYTHING)
+    unit = ContactPartition(sender, phone_list, opted_out, EVERYTHING)
     with pytest.raises(FullPage) as caught:
         list(read(unit, client, 6, skips=nobody)())
     said = str(caught.value)
@@ -216,7 +216,7 @@ def test_a_second_of_contacts_names_their_list(
 def test_records_before_the_first_window_can_be_too_many(sandbox: Sandbox, client: ListrakClient, bounds: Any) -> None:
     world = World(contacts=30, sender_codes=1, lists=1, start=datetime(1999, 1, 1))
     [sender] = world.sender_codes.values()
-    unit = OptOutUnit(sender.sender_code_id, EVERYTHING)
+    unit = OptOutPartition(sender.sender_code_id, EVERYTHING)
     for person in list(sender.since.people())[:20]:
         world.opt_out(sender.sender_code_id, world.phone(person))
         world.clock.advance(days=1)

@@ -11,7 +11,7 @@ import pytest
 from listrak_source.api import InactiveError, ListrakClient, ListrakError, RepeatedCursor
 from listrak_source.pull.extract.date_windows import EVERYTHING, Window
 from listrak_source.pull.extract.pages import DONE, Position, read
-from listrak_source.pull.extract.partitions import ContactUnit, OptOutUnit, Unit
+from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition, Unit
 from listrak_source.sandbox import Fault, Quirks, Sandbox
 from listrak_source.sandbox.http.query import encode_cursor
 from tests.pull.asking import on_request, somebody
@@ -26,7 +26,7 @@ REFUSED = '{"status": 404, "error": "ERROR_UNABLE_TO_LOCATE_RESOURCE", "message"
 @pytest.mark.parametrize("together", [1, 2, 1000])
 @pytest.mark.parametrize("count", [7, 100, 5000])
 def test_all_records_and_one_end(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, count: int, together: int
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, count: int, together: int
 ) -> None:
     found = readings(contacts, client, count, together=together)
     assert phones(found) == listed(sandbox)
@@ -38,8 +38,8 @@ def test_all_records_and_one_end(
 @pytest.mark.parametrize("faults", [0, 3])
 def test_what_has_no_records_ends_too(sandbox: Sandbox, client: ListrakClient, faults: int) -> None:
     sender = somebody(sandbox).sender_code_id
-    empty = ContactUnit(sender, sandbox.world.add_list(sender, "New"), False, EVERYTHING)
-    long_ago = OptOutUnit(sender, Window(datetime(2001, 1, 1), datetime(2001, 1, 2)))
+    empty = ContactPartition(sender, sandbox.world.add_list(sender, "New"), False, EVERYTHING)
+    long_ago = OptOutPartition(sender, Window(datetime(2001, 1, 1), datetime(2001, 1, 2)))
     units: list[Any] = [empty, long_ago]
     for unit in units:
         sandbox.faults.add(Fault("empty_page", times=faults)) if faults else None
@@ -50,7 +50,9 @@ def test_what_has_no_records_ends_too(sandbox: Sandbox, client: ListrakClient, f
         assert only.records.schema == unit.no_records.schema
 
 
-def test_last_pages_that_are_empty_end_it_too(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
+def test_last_pages_that_are_empty_end_it_too(
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
+) -> None:
     """The rest of the list vanishes while it is read."""
     everybody = listed(sandbox)
     reader = read(contacts, client, 10, skips=nobody, together=1)()
@@ -64,7 +66,9 @@ def test_last_pages_that_are_empty_end_it_too(sandbox: Sandbox, client: ListrakC
     assert (found[-1].position, found[-1].proved) == (DONE, True)
 
 
-def test_an_end_that_fills_its_page_is_proved(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
+def test_an_end_that_fills_its_page_is_proved(
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
+) -> None:
     everybody = listed(sandbox)
     for phone in everybody[30:]:
         sandbox.world.vanish(phone)
@@ -73,7 +77,9 @@ def test_an_end_that_fills_its_page_is_proved(sandbox: Sandbox, client: ListrakC
     assert found[-1].proved
 
 
-def test_what_is_refused_is_told_and_has_no_end(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
+def test_what_is_refused_is_told_and_has_no_end(
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
+) -> None:
     sandbox.service.quirks = Quirks(disabled_reads="refused")
     sandbox.world.disable_sender_code(contacts.sender_code_id)
     refused: list[Unit] = []
@@ -91,7 +97,7 @@ def test_what_is_refused_is_told_and_has_no_end(sandbox: Sandbox, client: Listra
 
 @pytest.mark.parametrize("together", [1, 3])
 def test_goes_on_from_every_page(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, opt_outs: OptOutUnit, together: int
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, opt_outs: OptOutPartition, together: int
 ) -> None:
     units: list[tuple[Any, list[str]]] = [(contacts, listed(sandbox)), (opt_outs, stopped(sandbox))]
     for unit, everybody in units:
@@ -119,7 +125,7 @@ def refuse(sandbox: Sandbox, how: str) -> Position:
 
 @pytest.mark.parametrize("how", ["400", "404", "empty"])
 def test_a_position_that_expired_is_no_end(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, monkeypatch: pytest.MonkeyPatch, how: str
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     said = warnings(monkeypatch)
     found = readings(contacts, client, 50, refuse(sandbox, how))
@@ -129,7 +135,7 @@ def test_a_position_that_expired_is_no_end(
 
 
 def test_a_cursor_that_expires_on_the_way_is_no_end(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     sandbox.faults.add(Fault("status", status=404, body=REFUSED, after=2))
     found = readings(contacts, client, 20)
@@ -137,7 +143,7 @@ def test_a_cursor_that_expires_on_the_way_is_no_end(
     assert found[-1].proved
 
 
-def test_a_list_that_is_gone_is_an_error(sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit) -> None:
+def test_a_list_that_is_gone_is_an_error(sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition) -> None:
     sandbox.faults.add(Fault("status", status=404, body=REFUSED, after=2, times=None))
     reader = read(contacts, client, 20, skips=nobody, together=1)()
     with pytest.raises(ListrakError, match=r"list_contacts.*404"):
@@ -146,7 +152,7 @@ def test_a_list_that_is_gone_is_an_error(sandbox: Sandbox, client: ListrakClient
 
 
 def test_cursors_that_are_never_taken_are_an_error(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     def act(operation: str, query: str) -> None:
         if "cursor=" in query:
@@ -161,7 +167,7 @@ def test_cursors_that_are_never_taken_are_an_error(
 
 @pytest.mark.parametrize("resumed", [False, True])
 def test_a_cursor_that_comes_twice_is_no_end_and_no_proof(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit, resumed: bool
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition, resumed: bool
 ) -> None:
     position = readings(contacts, client, 20)[1].position if resumed else None
     sandbox.faults.add(Fault("repeated_page", after=0 if resumed else 3))
@@ -173,7 +179,7 @@ def test_a_cursor_that_comes_twice_is_no_end_and_no_proof(
 
 
 def test_a_cursor_that_comes_twice_again_and_again_is_an_error(
-    sandbox: Sandbox, client: ListrakClient, contacts: ContactUnit
+    sandbox: Sandbox, client: ListrakClient, contacts: ContactPartition
 ) -> None:
     sandbox.faults.add(Fault("repeated_page", after=1, times=None))
     with pytest.raises(RepeatedCursor, match=str(contacts.phone_list_id)):

@@ -10,7 +10,7 @@ from typing import Any
 import dlt
 import pytest
 
-from listrak_source import load
+from listrak_source import pull
 from listrak_source.cli import reports
 from listrak_source.pull.keys import seen_keys
 from listrak_source.sandbox import Fault, Sandbox, World
@@ -197,7 +197,7 @@ def test_what_a_walk_left_is_its_pipelines(tmp_path: Path) -> None:
         for round_ in range(3):
             for sender in (first, second):
                 options = warehouse.options() | {"sender_codes": [sender], "full": round_ > 0, "confirmations": 0}
-                list(load(pipelines[sender], "contacts", "list_memberships", **options))
+                list(pull(pipelines[sender], "contacts", "list_memberships", **options))
             if round_ == 0:
                 people = list(truth(sandbox)["contacts"])
                 gone = people[:3] + people[-3:]
