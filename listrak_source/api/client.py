@@ -49,7 +49,7 @@ class ListrakClient(Reading, Writing):
         At most ``workers`` requests are under way at once, and fewer while Listrak is in trouble. In seconds:
         ``timeout`` is how long an answer may be silent, ``connect_timeout`` how long a connection may take,
         ``first_wait`` the pause after the first failed attempt, ``max_wait`` the longest pause after any. Refusals for
-        haste (429) do not count as attempts: ``max_refused`` is how long they may go on for one request.
+        haste (429) do not count as attempts: ``max_rate_limited_seconds`` is how long they may go on for one request.
         ``max_request_seconds`` is how long one request may take in all, ``max_answer_bytes`` how large its unpacked
         answer may be, ``max_idle_pages`` how many pages in a row may bring nothing new. Raises ``ConfigurationError``.
         """

@@ -46,7 +46,7 @@ class RetryPolicy:
         """Call ``attempt`` until it succeeds, fails with an error that is not ``retriable``, or patience ends.
 
         An error of another operation ends it too: the token's has had its own attempts. If ``attempt`` waits for its
-        turn by itself, a refusal for haste is no failed attempt; only ``max_refused`` seconds of them are an error.
+        turn by itself, a refusal for haste is no failed attempt; ``max_rate_limited_seconds`` of them are an error.
         """
 
         def again(error: BaseException) -> bool:

@@ -28,7 +28,13 @@ def client_of() -> Iterator[Callable[..., ListrakClient]]:
     made: list[ListrakClient] = []
 
     def make(server: Scripted, **settings: object) -> ListrakClient:
-        quick = {"timeout": 5.0, "first_wait": 0.001, "max_wait": 0.002, "max_attempts": 3, "max_refused": 0.05}
+        quick = {
+            "timeout": 5.0,
+            "first_wait": 0.001,
+            "max_wait": 0.002,
+            "max_attempts": 3,
+            "max_rate_limited_seconds": 0.05,
+        }
         client = ListrakClient(
             "the-client-id",
             SECRET,

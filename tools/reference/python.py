@@ -9,7 +9,9 @@ from tools.reference.markdown import cell, code
 from tools.reference.source import found, package, told
 
 MODULES = ("", "push", "api", "sandbox")
-ALSO = ("pull.compact.settle",)
+_ROOMS = {"pull": "pull.runner.pull"}
+"""Functions that are called by the name of their room."""
+ALSO = ("pull.load.parquet_compaction.compact",)
 """What a setting names beside the modules' own lists."""
 
 
@@ -19,6 +21,7 @@ def api() -> str:
     lines: list[str] = []
     for module in MODULES:
         exported = [f"{module}.{name}".lstrip(".") for name in _exported(module)]
+        exported = [_ROOMS.get(path, path) for path in exported]
         lines += [f"## listrak_source{'.' + module if module else ''}", ""]
         for path in exported:
             one = found(path)

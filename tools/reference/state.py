@@ -47,6 +47,7 @@ def state() -> str:
 def pending() -> str:
     """What is kept of a pull that is not at its end."""
     # What a property says is made of these, and not kept.
-    kept = {name: one for name, one in attributes("pull.pending.Pending").items() if "property" not in one.labels}
+    every = attributes("pull.state.checkpoint.Checkpoint")
+    kept = {name: one for name, one in every.items() if "property" not in one.labels}
     rows = [(code(name), told(one)) for name, one in kept.items() if told(one)]
     return table(["name", "meaning"], rows)

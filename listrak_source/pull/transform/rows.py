@@ -178,14 +178,14 @@ class Rows:
             return None
         if not all(pc.all(same).as_py() for same in self._same_contacts(rows, records)):
             return None
-        select: list[pa.Array] = []
+        known: list[pa.Array] = []
         if LIST_MEMBERSHIPS.name in self.plan.wanted:
             phones = pa.table({"phoneNumber": rows["phone_number"]})
             known = [self.unchanged.on_list(day, self._on_list(day, phones)) for day in days]
             if not pc.all(reduce(pc.or_, known)).as_py():
                 return None
         self._note_shown_in(span, hashes)
-        oldest = next((at for at, on_day in enumerate(select) if pc.any(on_day).as_py()), len(days))
+        oldest = next((at for at, on_day in enumerate(known) if pc.any(on_day).as_py()), len(days))
         return days[oldest + 1 :]
 
     def _note_shown_in(self, unit: Unit, hashes: pa.Array) -> None:
