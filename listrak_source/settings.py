@@ -15,8 +15,9 @@ from dlt.common.configuration.resolve import resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import TSecretStrValue
 
-from listrak_source.api.address import check_address
+from listrak_source.api import ListrakClient
 from listrak_source.api.client import BASE_URL, TOKEN_URL
+from listrak_source.api.connections import check_address
 from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.pagination import MAX_COUNT
 
@@ -196,3 +197,19 @@ def _within(name: str, value: float, low: float, high: float) -> None:
         raise ConfigurationError(f"sources.listrak.{name}: {value!r} is not a number")
     if not low <= value <= high:
         raise ConfigurationError(f"sources.listrak.{name}: {value:,} is not between {low:,} and {high:,}")
+
+
+def client_of(settings: Settings) -> ListrakClient:
+    """The client; whoever asks for it closes it."""
+    return ListrakClient(
+        settings.client_id,
+        settings.client_secret,
+        base_url=settings.base_url,
+        token_url=settings.token_url,
+        workers=settings.workers,
+        timeout=settings.timeout,
+        max_attempts=settings.max_attempts,
+        max_request_seconds=settings.max_request_seconds,
+        max_answer_bytes=settings.max_answer_bytes,
+        max_idle_pages=settings.max_idle_pages,
+    )

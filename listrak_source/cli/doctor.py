@@ -29,13 +29,12 @@ from listrak_source.cli.errors import Exit, explain
 from listrak_source.cli.output import cell
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
-from listrak_source.connect import client_of
 from listrak_source.pull.load.foreign_tables import check_format
 from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.watermarks import check_masks_of, check_zone_of
-from listrak_source.settings import Settings, resolve
+from listrak_source.settings import Settings, client_of, resolve
 from listrak_source.sql import one_connection
 
 _PATIENCE = {"max_attempts": 2, "timeout": 20.0, "max_request_seconds": 30.0}

@@ -7,7 +7,6 @@ from weakref import finalize
 
 import pyarrow as pa
 
-from listrak_source.connect import client_of
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.partitions import place_of
 from listrak_source.pull.keys import seen_keys
@@ -27,7 +26,7 @@ from listrak_source.pull.state import watermarks
 from listrak_source.pull.state.checkpoint import Checkpoint, pending
 from listrak_source.pull.state.integrity import Integrity
 from listrak_source.pull.walk import Step, Walk
-from listrak_source.settings import Settings
+from listrak_source.settings import Settings, client_of
 
 TASK = ("sender_codes", "lists", "start_date", "timezone", "slices", "lookups", "full")
 """The settings that say what a pull is to read: another one does not go on with it."""

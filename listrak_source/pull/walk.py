@@ -32,7 +32,7 @@ from listrak_source.pull.extract.pages import DONE, PartitionReading, Position, 
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.extract.partitions import AnyUnit, ContactPartition, OptOutPartition, Unit, place_of
 from listrak_source.pull.keys import seen_keys
-from listrak_source.pull.keys.key_groups import told_of
+from listrak_source.pull.keys.dedupe import told_of
 from listrak_source.pull.load.warehouse import load_id
 from listrak_source.pull.lookup_progress import LookupProgress
 from listrak_source.pull.plan import LOOKED_UP, Plan

@@ -18,14 +18,13 @@ from typing import Any
 import dlt
 
 from listrak_source.api import ConfigurationError, ListrakClient
-from listrak_source.connect import client_of
 from listrak_source.errors import StoppedError
 from listrak_source.push import conflicts
 from listrak_source.push.apply import run as applying
 from listrak_source.push.apply import skipped, undo
 from listrak_source.push.apply.context import Work
+from listrak_source.push.apply.readback import verify
 from listrak_source.push.apply.run import Outcome
-from listrak_source.push.apply.verify import verify
 from listrak_source.push.conflicts import Shared
 from listrak_source.push.diff import plan, refused_stops, rejects
 from listrak_source.push.diff.comparison import rejected_of, stops_of
@@ -38,7 +37,7 @@ from listrak_source.push.warehouse import ledger
 from listrak_source.push.warehouse.leases import Lock, Turn, prepare
 from listrak_source.push.warehouse.ledger import Run
 from listrak_source.push.warehouse.sql_client import Store
-from listrak_source.settings import resolve
+from listrak_source.settings import client_of, resolve
 
 Say = Callable[[str], None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from listrak_source.api import ConfigurationError, ListrakClient, UnsafeAddress
-from listrak_source.api.address import check_address, is_loopback
+from listrak_source.api.connections import check_address, is_loopback
 
 SAFE = [
     "https://api.listrak.com/sms/v1",

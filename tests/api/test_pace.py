@@ -13,8 +13,7 @@ import pytest
 
 from listrak_source.api import ListrakClient, RateLimitError
 from listrak_source.api.latency_signal import LatencySignal, Verdict
-from listrak_source.api.room import ConcurrencyLimit
-from listrak_source.api.throttle import Throttle
+from listrak_source.api.throttle import ConcurrencyLimit, Throttle
 
 from .conftest import PHONE
 from .scripted import Reply, Scripted

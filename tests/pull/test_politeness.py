@@ -62,7 +62,7 @@ def test_a_hidden_limit_is_learned(
 ) -> None:
     """The limit's windows, and the client's, a tenth as long."""
     quick = partial(ListrakClient, first_wait=1 / FASTER, max_wait=60 / FASTER)
-    monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
+    monkeypatch.setattr("listrak_source.settings.ListrakClient", quick)
     # A question that a busy machine asks late costs a whole fixed window: so there are more of them.
     refused, used, told = pull(LIMITS[name], FASTER, 220 if LIMITS[name].shape == "fixed" else 110, tmp_path)
     record_property(f"{name}, {FASTER} times as fast", told)
@@ -83,7 +83,7 @@ def test_a_hidden_limit_is_learned_at_its_real_size(
 
 def test_a_limit_that_is_used_up_ends_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = partial(ListrakClient, first_wait=0.05, max_rate_limited_seconds=0.5)
-    monkeypatch.setattr("listrak_source.connect.ListrakClient", quick)
+    monkeypatch.setattr("listrak_source.settings.ListrakClient", quick)
     with Sandbox(World(seed=3, contacts=100, sender_codes=1, lists=3), rate_limit=RateLimit(12, 3600)) as sandbox:
         with pytest.raises(Exception, match="too many requests") as caught:
             Warehouse(sandbox, tmp_path).pull()

@@ -28,14 +28,13 @@ def main(address: str, *, dataset: str, scratch: str, sender_code_id: int, field
     import dlt
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-    from listrak_source.connect import client_of
     from listrak_source.push.diff import import_files
-    from listrak_source.push.diff.import_groups import Group
+    from listrak_source.push.diff.import_files import Group
     from listrak_source.push.sync.canonical import Kind
     from listrak_source.push.sync.config import Column, Sync
     from listrak_source.push.sync.field_mapping import Target
     from listrak_source.push.warehouse.sql_client import Store
-    from listrak_source.settings import resolve
+    from listrak_source.settings import client_of, resolve
 
     kind, _, database = address.partition(":")
     destination: Any = (

@@ -22,7 +22,7 @@ from listrak_source.push.diff.import_files import Written, write
 from listrak_source.push.sync.canonical import Kind
 from listrak_source.push.sync.config import Column
 from listrak_source.push.sync.field_mapping import Target
-from listrak_source.push.warehouse import row_stream
+from listrak_source.push.warehouse import sql_client
 from listrak_source.sandbox import Sandbox
 from listrak_source.sandbox.service import MAX_BODY
 from tests.destinations import servers
@@ -227,15 +227,15 @@ def test_a_stream_leaves_duckdbs_settings_as_they_were(tmp_path: Path) -> None:
 def test_rows_too_wide_to_be_sorted_in_little_memory_come_by_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_stream, "_SPARING", {"threads": 1, "memory_limit": "20MB"})
+    monkeypatch.setattr(sql_client, "_SPARING", {"threads": 1, "memory_limit": "20MB"})
     with staging.opened(tmp_path) as store:
         store.make(
             "wide",
             "SELECT CAST(100000 + i AS TEXT) AS k, REPEAT(MD5(CAST(i AS TEXT)), 20) AS v FROM RANGE(50000) AS t(i)",
         )
-        stream = row_stream.stream_of(store._client)
+        stream = sql_client.stream_of(store._client)
         assert stream
-        with pytest.raises(row_stream.NO_MEMORY):
+        with pytest.raises(sql_client.NO_MEMORY):
             list(stream("SELECT k, v FROM wide ORDER BY k", 5000))
         keys = [key for some in store.stream("SELECT k, v FROM wide", "k", 5000) for key in some["k"].to_pylist()]
     assert keys == [str(100000 + number) for number in range(50000)]

@@ -18,7 +18,7 @@ from listrak_source.api import (
     each_record,
     json_elements,
 )
-from listrak_source.api.failing import is_of_the_unit
+from listrak_source.api.errors import is_of_the_unit
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.extract.partitions import Unit
 from listrak_source.pull.keys.record_hash import Hasher

@@ -20,8 +20,8 @@ from listrak_source.pull.extract.date_windows import EVERYTHING, Window, since
 from listrak_source.pull.extract.pages import read
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.extract.partitions import AnyUnit, ContactPartition, OptOutPartition, Unit
-from listrak_source.pull.keys.dedupe import Dedupe
-from listrak_source.pull.keys.key_groups import (
+from listrak_source.pull.keys.dedupe import (
+    Dedupe,
     contacts_of,
     opt_outs_of,
     rows_of,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, UnreadableAnswer
-from listrak_source.api.failing import is_of_the_unit
+from listrak_source.api.errors import is_of_the_unit
 
 
 @dataclass

@@ -7,8 +7,7 @@ import pyarrow.compute as pc
 
 from listrak_source.pull.extract.date_windows import EVERYTHING
 from listrak_source.pull.extract.partitions import ContactPartition
-from listrak_source.pull.keys.dedupe import Dedupe
-from listrak_source.pull.keys.key_groups import stops_of
+from listrak_source.pull.keys.dedupe import Dedupe, stops_of
 from listrak_source.pull.load.warehouse import by_group, columns_of
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.batching import Batch

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.pull.extract.catalog import Catalog, Record
-from listrak_source.pull.keys.dedupe import Dedupe
-from listrak_source.pull.keys.key_groups import rows_of
+from listrak_source.pull.keys.dedupe import Dedupe, rows_of
 from listrak_source.pull.load.warehouse import at_once
 from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.batching import Batch

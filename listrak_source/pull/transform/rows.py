@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from listrak_source.pull.extract.lookups import Answers, Person
 from listrak_source.pull.extract.partitions import ContactPartition, OptOutPartition, Unit, place_of
-from listrak_source.pull.keys.dedupe import Dedupe
-from listrak_source.pull.keys.key_groups import (
+from listrak_source.pull.keys.dedupe import (
+    Dedupe,
     asked_of,
     contacts_of,
     opt_outs_of,

@@ -13,7 +13,7 @@ from time import monotonic, sleep, time
 
 from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.api.dates import date_of
-from listrak_source.api.failing import is_of_the_unit
+from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.models import ImportContactFileStatus
 from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import TOGETHER, read_back, record_confirmed

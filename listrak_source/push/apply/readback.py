@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from time import time
 from typing import Any, NamedTuple, cast
+from uuid import uuid4
 
 from listrak_source.api import (
     ContactValueError,
@@ -21,14 +22,24 @@ from listrak_source.api import (
     each_record,
 )
 from listrak_source.api.dates import date_of
-from listrak_source.api.failing import is_of_the_unit
+from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.models import ContactListSubscription
 from listrak_source.api.phones import forms
 from listrak_source.push.apply.context import Work
 from listrak_source.push.sync.canonical import canonical, compare_form
-from listrak_source.push.sync.field_mapping import CREATED, LIST, Target
+from listrak_source.push.sync.field_mapping import CREATED, LIST, Target, of_ids
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.ledger import CONFIRMED, MISMATCHED, NOT_FOUND, PENDING, SKIPPED, STOP
+from listrak_source.push.warehouse.ledger import (
+    ASSUMED,
+    CLEAR,
+    CONFIRMED,
+    MISMATCHED,
+    NOT_FOUND,
+    PENDING,
+    SENT,
+    SKIPPED,
+    STOP,
+)
 from listrak_source.push.warehouse.sql_client import Store, text
 
 OWN = {
@@ -228,3 +239,38 @@ def looked_up(
     finally:
         # Who asks for no more waits for nobody: it may be the garbage collector (see pull.side_by_side).
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def verify(work: Work, sample: int | None) -> dict[tuple[str, str], int]:
+    """Look up a sample of a run's contacts, or all; what is not there any more is planned again next time.
+
+    Returns the run's changes by operation and status.
+    """
+    store, client, run = work.store, work.client, work.run
+    of_run = f"run_id = {text(run.run_id)}"
+    known = f"status IN ('{CONFIRMED}', '{ASSUMED}') AND operation <> '{CLEAR}'"
+    # Each verify draws another sample.
+    drawn = f" ORDER BY MD5(phone_number || {text(uuid4().hex)}) LIMIT {sample}" if sample is not None else ""
+    phones = [
+        str(row[0])
+        for row in store.rows(
+            f"SELECT phone_number FROM push_changes WHERE {of_run} AND {known} GROUP BY phone_number{drawn}"
+        )
+    ]
+    ids = [
+        str(row[0])
+        for row in store.rows(f"SELECT DISTINCT target FROM push_changes WHERE {of_run} AND {known} ORDER BY 1")
+    ]
+    targets = of_ids(ids, each_record(client.list_profile_fields(run.sender_code_id)))
+    for start in range(0, len(phones), TOGETHER):
+        some = ledger.among("phone_number", phones[start : start + TOGETHER])
+        # From here on nothing of these is known, until it is read.
+        store.run(
+            f"DELETE FROM push_confirmed WHERE {some} AND EXISTS (SELECT 1 FROM push_changes AS c WHERE c.{of_run} "
+            "AND c.sender_code_id = push_confirmed.sender_code_id AND c.phone_number = push_confirmed.phone_number "
+            "AND c.target = push_confirmed.target)"
+        )
+        store.run(f"UPDATE push_changes SET status = '{SENT}', note = NULL WHERE {of_run} AND {known} AND {some}")
+        these = phones[start : start + TOGETHER]
+        read_back(work, targets, these, f"status = '{SENT}'")
+    return ledger.outcomes(store, run.run_id)

@@ -16,7 +16,7 @@ from listrak_source.api import (
     NothingTold,
     ServerError,
 )
-from listrak_source.api.failing import is_of_the_unit
+from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import read_back

@@ -22,7 +22,6 @@ from dlt.common.schema import TTableSchema
 from dlt.common.storages.load_package import ParsedLoadJobFileName, commit_load_package_state
 
 from listrak_source.api import ConfigurationError, ListrakClient, ListrakError
-from listrak_source.connect import client_of
 from listrak_source.push.destination import staging
 from listrak_source.push.destination.delivery import UNCONFIRMED, Delivery
 from listrak_source.push.diff.comparison import rejected_of
@@ -32,7 +31,7 @@ from listrak_source.push.sync.config import Sync, parsed
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.validate import at_listrak, unfit, unfit_defaults
 from listrak_source.push.warehouse.sql_client import Store
-from listrak_source.settings import Settings, resolve
+from listrak_source.settings import Settings, client_of, resolve
 
 NAME = "contact_import"
 _WAITS = (

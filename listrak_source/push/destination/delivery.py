@@ -20,8 +20,7 @@ from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.push.apply import import_jobs
 from listrak_source.push.apply.readback import TOGETHER, holds, looked_up, value_of
 from listrak_source.push.diff.comparison import changes_of
-from listrak_source.push.diff.import_files import Written, by_key, of_group, write
-from listrak_source.push.diff.import_groups import grouped
+from listrak_source.push.diff.import_files import Written, by_key, grouped, of_group, write
 from listrak_source.push.sync.config import Sync
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.warehouse.sql_client import Store, text

@@ -11,8 +11,7 @@ from typing import Any
 
 from listrak_source.push.conflicts import Conflict
 from listrak_source.push.diff import comparison
-from listrak_source.push.diff.import_files import MAX_FILE, as_csv, by_key, of_group, write
-from listrak_source.push.diff.import_groups import Group, grouped
+from listrak_source.push.diff.import_files import MAX_FILE, Group, as_csv, by_key, grouped, of_group, write
 from listrak_source.push.diff.rejects import unread_stops
 from listrak_source.push.sync.config import Sync
 from listrak_source.push.sync.field_mapping import Target
