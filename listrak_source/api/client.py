@@ -13,7 +13,14 @@ from typing import Any, BinaryIO, Literal, TypeVar, cast, overload
 from listrak_source.api.auth import TokenSource
 from listrak_source.api.connections import Limits, check_address
 from listrak_source.api.envelope import Nothing, inner, read, without_envelope
-from listrak_source.api.errors import ConfigurationError, InvalidRequestError, ListrakError, NotFoundError
+from listrak_source.api.errors import (
+    ConfigurationError,
+    InactiveError,
+    InvalidRequestError,
+    ListrakError,
+    NotFoundError,
+    RateLimitError,
+)
 from listrak_source.api.models import (
     BroadcastMessage,
     ContactListSubscription,
@@ -128,6 +135,22 @@ class ListrakClient:
     def latency(self) -> float | None:
         """How long an answer took so far, in seconds, on average; None before the first."""
         return self._transport.latency
+
+    def fails_alone(self, error: ListrakError) -> bool:
+        """Whether ``error`` is about what was asked for and about nothing else: Listrak still answers another question.
+
+        A refusal for haste, a token that cannot be had and a wrong setting are never of one thing. An error that has
+        had its attempts is of one thing if the account's sender codes can be read right after it.
+        """
+        if isinstance(error, InactiveError):
+            return True
+        if isinstance(error, RateLimitError | ConfigurationError) or error.operation == "token":
+            return False
+        try:
+            next(self.list_sender_codes(), None)
+        except ListrakError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close all connections."""

@@ -105,7 +105,7 @@ class Pulled:
 
 
 def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
-    """Pull, with the arguments of :func:`~listrak_source.pull.runner.load`, and say what was done.
+    """Pull, with the arguments of :func:`~listrak_source.pull.runner.pull`, and say what was done.
 
     Where everybody is to be looked up and no list was ever read to its end, the lists come first, in a pull of their
     own: it is quick, and tells how many people there are to look up.

@@ -32,17 +32,18 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     :class:`~listrak_source.settings.Settings`. Cut short at any moment and called again with the same options, it goes
     on after the last load that was completed, and then reads what has happened since.
 
-    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``exclusive``).
+    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``leases``).
 
     Raises :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.
 
-    >>> for info in load(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
+    >>> for info in pull(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
     ...     print(info)
     """
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
     options |= {"chunk_rows": rows, "compacted": True}
+    settings = resolve(options)
     source = listrak_sms(**options)
-    with alone(pipeline, resolve(options).sender_codes, TABLES.keys() & set(tables) or TABLES):
+    with alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
             source = listrak_sms(**options | {"into_empty": False})
         for info, goes_on in _load(pipeline, source, tables, options):

@@ -30,7 +30,7 @@ class Column:
     source: str | None = None
     key: bool = False
     ends: bool = False
-    """It is a date that takes a consent back (see ``dates``)."""
+    """It is a date that takes a consent back (see ``timestamps``)."""
 
     @property
     def arrow(self) -> pa.Field:

@@ -7,7 +7,9 @@ from copy import deepcopy
 from typing import Any
 
 import dlt
+from dlt.common.configuration import configspec
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.configuration.specs.config_section_context import ConfigSectionContext
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
@@ -23,18 +25,60 @@ from listrak_source.pull.resources import Hints, Limits, TableResource
 from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
 from listrak_source.pull.state import stored_state, watermarks
 from listrak_source.pull.state.integrity import spare_consents
-from listrak_source.settings import resolve
+from listrak_source.settings import Lookups, resolve
 
 
-@dlt.source(name="listrak_sms", section="listrak", max_table_nesting=0)
-def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915 - dlt's resources share it
+@configspec
+class _NothingToLookUp(BaseConfiguration):
+    """dlt looks none of the arguments up by itself: :func:`~listrak_source.settings.resolve` does, once."""
+
+
+@dlt.source(name="listrak_sms", section="listrak", max_table_nesting=0, spec=_NothingToLookUp)
+def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's resources share them
+    *,
+    client_id: str | None = None,
+    client_secret: str | None = None,
+    base_url: str | None = None,
+    token_url: str | None = None,
+    timezone: str | None = None,
+    start_date: str | None = None,
+    overlap: float | None = None,
+    page_size: int | None = None,
+    workers: int | None = None,
+    sender_codes: list[int] | None = None,
+    lists: list[int] | None = None,
+    lookups: Lookups | None = None,
+    full: bool | None = None,
+    confirmations: int | None = None,
+    removal_rows: int | None = None,
+    removal_percent: float | None = None,
+    accept_removals: str | None = None,
+    into_empty: bool | None = None,
+    slices: int | None = None,
+    chunk_rows: int | None = None,
+    hash_columns: list[str] | None = None,
+    drop_columns: list[str] | None = None,
+    hash_key: str | None = None,
+    compacted: bool | None = None,
+    table_format: str | None = None,
+    max_depth: int | None = None,
+    max_record_bytes: int | None = None,
+    max_new_columns: int | None = None,
+    timeout: float | None = None,
+    max_attempts: int | None = None,
+    max_request_seconds: float | None = None,
+    max_answer_bytes: int | None = None,
+    max_import_bytes: int | None = None,
+    max_idle_pages: int | None = None,
+) -> Iterable[DltResource]:
     """Return the dlt source: Listrak SMS as tables.
 
     The tables are sender codes, lists, contacts, profile values, memberships, opt-outs, subscriptions, and the consent
     events that they tell of.
 
-    ``options`` are those of :class:`~listrak_source.settings.Settings`; what is not given comes from dlt's
-    configuration, under ``sources.listrak``, or another section: ``listrak_sms.clone(section="brand_a")``. Select some
+    The arguments are the fields of :class:`~listrak_source.settings.Settings`, which says what each means. What is not
+    given comes from dlt's configuration, under ``sources.listrak``, or another section:
+    ``listrak_sms.clone(section="brand_a")``, and else is that class's own default. Select some
     tables with ``with_resources``: only what they need is asked for. Credentials are looked for when it is read.
 
     Without a pipeline (``list(listrak_sms().lists)``) everything is read, and nothing remembered. The items are Arrow
@@ -42,11 +86,12 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
     :class:`~listrak_source.api.ListrakError`.
 
     With ``chunk_rows`` or ``full`` a pull may take several runs of the same source: see
-    :func:`~listrak_source.pull.runner.load`, which does them all.
+    :func:`~listrak_source.pull.runner.pull`, which does them all.
 
     >>> pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms")  # doctest: +SKIP
     >>> pipeline.run(listrak_sms())  # doctest: +SKIP
     """
+    options = {name: value for name, value in locals().items() if value is not None}
     section = Container()[ConfigSectionContext].sections[1]
     declared = resolve(_ANY | options, section)
     loads: list[Chunks] = []

@@ -1,7 +1,7 @@
 """From one time zone to another: what was stored of local times is moved, where the setting was wrong.
 
 The API's dates are local to the account and carry no offset, so every one that is stored was placed by the ``timezone``
-setting; parts of keys are among them. A dataset remembers the zone that it was placed in (see ``progress``), and
+setting; parts of keys are among them. A dataset remembers the zone that it was placed in (see ``watermarks``), and
 :func:`move` is the way to another one: tables, events and memory in one transaction.
 """
 

@@ -1,4 +1,4 @@
-"""Our statement of the contract (``operations.py``, ``records.py``) against the vendor's own.
+"""Our statement of the contract (``operations.py``, ``models.py``) against the vendor's own.
 
 The vendor's file is not ours to ship. Where it lies beside the repository it is compared, field by field; everywhere
 else the digest of what it said stands in for it, so that our statement cannot drift unseen.

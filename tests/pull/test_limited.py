@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from listrak_source import listrak_sms
@@ -14,7 +16,7 @@ TABLES = ("sender_codes", "lists", "profile_fields", "opt_outs", "contacts", "li
 @pytest.mark.parametrize("options", [{}, {"full": True}, {"chunk_rows": 50}], ids=["first", "full", "in loads"])
 @pytest.mark.parametrize("limit", [6, 1, 2, 5, 7])
 def test_a_pull_that_was_cut_by_add_limit_leaves_nothing_out(
-    warehouse: Warehouse, limit: int, options: dict[str, object]
+    warehouse: Warehouse, limit: int, options: dict[str, Any]
 ) -> None:
     """13.C16: the next pull brings what the limit cut off."""
     pipeline = warehouse.pipeline()

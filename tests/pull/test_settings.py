@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -12,6 +14,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from listrak_source import listrak_sms
 from listrak_source.api import ConfigurationError
 from listrak_source.sandbox import Sandbox
 from listrak_source.settings import Settings, resolve
@@ -129,3 +132,18 @@ def test_secret_is_not_shown(warehouse: Warehouse) -> None:
         ask(warehouse, "sender_codes", client_secret="a-wrong-secret-value")
     assert "a-wrong-secret-value" not in f"{failed.value!r} {failed.value}"
     assert "a-wrong-secret-value" not in repr(resolved(client_secret="a-wrong-secret-value"))
+
+
+def test_the_source_spells_out_each_setting() -> None:
+    """As an editor shows them: the same names, in the same order, of the same types; none has a default of its own."""
+    given = inspect.signature(listrak_sms).parameters
+    assert list(given) == list(Settings.get_resolvable_fields())
+    for name, one in given.items():
+        hint = re.sub(r"^Optional\[(.*)\]$", r"\1", Settings.__annotations__[name]).replace("TSecretStrValue", "str")
+        assert one.annotation == f"{hint} | None", name
+        assert (one.kind, one.default) == (one.KEYWORD_ONLY, None)
+
+
+def test_a_setting_that_does_not_exist_is_named(warehouse: Warehouse) -> None:
+    with pytest.raises(ConfigurationError, match="there is no option 'worker'; there are accept_removals,"):
+        warehouse.pull(worker=2)

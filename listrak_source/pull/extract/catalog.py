@@ -18,7 +18,6 @@ from listrak_source.api import (
     each_record,
     json_elements,
 )
-from listrak_source.api.errors import is_of_the_unit
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.extract.partitions import Unit
 from listrak_source.pull.keys.record_hash import Hasher
@@ -152,7 +151,7 @@ class Catalog:
 
     def answers(self, _: Unit, error: ListrakError) -> bool:
         """Whether Listrak answers other questions, so that another one may do."""
-        return is_of_the_unit(error, self.client)
+        return self.client.fails_alone(error)
 
     def doubts(self) -> dict[str, str]:
         """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""

@@ -1,6 +1,6 @@
 """Plain Parquet files with one row per key: after each load, what it added is merged into one file per table.
 
-dlt can only add to plain files. :func:`settle` does what the merge does elsewhere: of each key the row of the latest
+dlt can only add to plain files. :func:`compact` does what the merge does elsewhere: of each key the row of the latest
 load stays (for tables that rows are only added to, the first); rows that share a ``merge_key`` go when a later load
 mentions it; what is marked as removed goes.
 

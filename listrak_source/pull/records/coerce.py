@@ -145,7 +145,7 @@ class _Fitting:
         return row
 
     def _missing(self, row: Mapping[str, Any]) -> list[str]:
-        """The fields of the key that a row lacks; without rejects it goes on, and ``shape`` leaves it out."""
+        """The fields of the key that a row lacks; without rejects it goes on, and ``normalize`` leaves it out."""
         return [] if self._rejects is None else [name for name in self.keys if row[name] in (None, "")]
 
     def _fit_values(self, contact: dict[str, Any], given: Mapping[str, Any], fitting: _Fitting) -> None:

@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 
 from listrak_source.api import ContactValueError, ListrakError, NotFoundError, each_record, json_elements
-from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.parallel import side_by_side
@@ -192,7 +191,7 @@ class Confirmation:
         except NotFoundError:
             return gone
         except ListrakError as error:
-            if not is_of_the_unit(error, self._client):
+            if not self._client.fails_alone(error):
                 raise
             return None
 

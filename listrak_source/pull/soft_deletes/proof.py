@@ -2,7 +2,7 @@
 
 That is so of a list, an opt-out collection or a sender code only where
 
-- every unit was read to its end (see ``reading``),
+- every unit was read to its end (see ``pages``),
 - all that was seen of it is known, also where another process has gone on (see ``seen_keys``), and
 - these credentials have shown the sender code.
 """

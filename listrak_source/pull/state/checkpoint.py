@@ -37,7 +37,7 @@ class Checkpoint:
     loads: list[str] = field(default_factory=list)
     """The load packages that hold rows of it."""
     positions: dict[str, Any] = field(default_factory=dict)
-    """How far units were read, by their stream and name (see ``reading``)."""
+    """How far units were read, by their stream and name (see ``pages``)."""
     seen: int = 0
     """How many keys its loads have put into ``seen_keys``."""
     given_up: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Checkpoint:
     moved_over: bool = False
     """Whether another process went on with it: what the first saw of the last days is not known then."""
     handed: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By table and sender code: how many rows its loads have handed over (see ``vouched``)."""
+    """By table and sender code: how many rows its loads have handed over (see ``integrity``)."""
     found_gone: list[str] = field(default_factory=list)
     """What was not there any more when it began, in sentences."""
     asks_again: bool = False

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, UnreadableAnswer
-from listrak_source.api.errors import is_of_the_unit
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Unread:
 
         ``what`` says what Listrak did not let: the contacts of list 7 be read.
         """
-        if not is_of_the_unit(error, self.client):
+        if not self.client.fails_alone(error):
             return False
         with self._lock:
             self.errors.setdefault(name, error)

@@ -13,7 +13,6 @@ from time import monotonic, sleep, time
 
 from listrak_source.api import ListrakClient, ListrakError
 from listrak_source.api.dates import date_of
-from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.models import ImportContactFileStatus
 from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import TOGETHER, read_back, record_confirmed
@@ -136,7 +135,7 @@ def _ended(client: ListrakClient, sender_code_id: int, import_file_id: int, sent
     except ListrakError as error:
         if error.status == _NOT_THERE:
             return "Listrak knows the import no more"
-        if time() - sent_at <= GIVE_UP or not is_of_the_unit(error, client):
+        if time() - sent_at <= GIVE_UP or not client.fails_alone(error):
             raise
     return "given up: it has not ended" if time() - sent_at > GIVE_UP else ""
 

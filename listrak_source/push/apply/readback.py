@@ -22,7 +22,6 @@ from listrak_source.api import (
     each_record,
 )
 from listrak_source.api.dates import date_of
-from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.models import ContactListSubscription
 from listrak_source.api.phones import forms
 from listrak_source.push.apply.context import Work
@@ -228,7 +227,7 @@ def looked_up(
             except NothingTold as error:
                 why = str(error)
             except ListrakError as error:
-                if not is_of_the_unit(error, client):
+                if not client.fails_alone(error):
                     raise
                 return Found(phone, {}, why=str(error))
         return Found(phone, {} if why else None, why=why)

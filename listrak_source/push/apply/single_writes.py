@@ -16,7 +16,6 @@ from listrak_source.api import (
     NothingTold,
     ServerError,
 )
-from listrak_source.api.errors import is_of_the_unit
 from listrak_source.api.phones import forms
 from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import read_back
@@ -145,7 +144,7 @@ def _outcome(work: Work, act: Act, operation: str, phone: str, wanted: Mapping[s
 def _is_of_one(error: ListrakError, operation: str, work: Work) -> bool:
     """Whether an error is about one person. What is not let be written may be read: that is about the credentials."""
     is_locked = error.operation in _WRITES and error.status in (401, 403)
-    return (operation == STOP or not is_locked) and is_of_the_unit(error, work.client)
+    return (operation == STOP or not is_locked) and work.client.fails_alone(error)
 
 
 def _status_of(error: ListrakError, operation: str) -> str | None:  # noqa: PLR0911 - an outcome for each kind

@@ -2,7 +2,7 @@
 
 What was handed in is kept by its SHA-256, so another process goes on waiting where one was killed. A file whose answer
 never came is sent again: it sets values, so twice is as once. Imports are handed in, waited for and read back as those
-of a sync are (``imports``, ``reading_back``).
+of a sync are (``import_jobs``, ``readback``).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class NotTakenError(ListrakError):
 
 @dataclass(frozen=True)
 class Delivery:
-    """Rows of one load, as ``landing`` has left them, and where they go."""
+    """Rows of one load, as ``staging`` has left them, and where they go."""
 
     store: Store
     client: ListrakClient

@@ -51,7 +51,7 @@ def relation(file: Path, others: Sequence[Path], phone: str) -> str:
 
 
 def land(store: Store, sync: Sync, targets: list[Target]) -> None:
-    """Make two tables of the sync's rows, by the names that ``diff`` gives them: changes and rejected rows."""
+    """Make two tables of the sync's rows, by the names that ``comparison`` gives them: changes and rejected rows."""
     rows, twins = desired_state.make(store, sync, targets)
     indexes = range(len(targets))
     values = "".join(

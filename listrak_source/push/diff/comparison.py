@@ -138,7 +138,7 @@ def _wanted_anew(target: Target, index: int) -> str:
 def _compare(store: Store, sync: Sync, targets: list[Target]) -> str:
     """The table of all rows with which something is to be done, by name.
 
-    It has rows as ``wanted`` tells them, who they are at Listrak (``phone_number``, ``phone_number_raw``,
+    It has rows as ``desired_state`` tells them, who they are at Listrak (``phone_number``, ``phone_number_raw``,
     ``opted_out``; null where nobody is), ``says_stop``, for each target ``n`` whether what it says does not fit
     (``bad_n``), and ``before_n`` and ``after_n`` where they differ.
     """

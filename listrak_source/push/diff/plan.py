@@ -111,7 +111,7 @@ def make(store: Store, sync: Sync, targets: list[Target], max_import_bytes: int 
 
 
 def of_tables(store: Store, sync: Sync, targets: list[Target], max_import_bytes: int = MAX_FILE) -> Plan:
-    """The plan for the tables that :func:`diff.run` has left."""
+    """The plan for the tables that :func:`comparison.run` has left."""
     changes, creates, stops = comparison.changes_of(sync), comparison.creates_of(sync), comparison.stops_of(sync)
     own = comparison.any_of(targets, "is_own")
     fields = {}

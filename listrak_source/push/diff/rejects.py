@@ -25,7 +25,7 @@ TWIN = f"{text(ledger.SAME)} || CASE WHEN row_key = first_key THEN last_key ELSE
 
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
-    """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``diff`` has compared."""
+    """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``comparison`` has compared."""
     stops = any(one.is_stop for one in targets)
     unread_who = f"says_stop AND {phone_numbers.may_be_one('odd')}" if stops else "FALSE"
     unknown = f"CASE WHEN {phone_numbers.is_nobodys('phone')} THEN {text(NO_PHONE)} ELSE {text(UNKNOWN)} END"
@@ -211,7 +211,7 @@ def _asked_or(table: str, sync: Sync) -> str:
 def let_ask_again(store: Store, sync: Sync, targets: list[Target], rows: str) -> None:
     """Let those be asked again to confirm whose row does not want it any more, and may want it anew some day.
 
-    It looks at the table ``rows``, as ``wanted`` makes it. A row that is gone lets nobody be asked.
+    It looks at the table ``rows``, as ``desired_state`` makes it. A row that is gone lets nobody be asked.
     """
     of_sender = f"push_tried.sender_code_id = {sync.sender_code_id} AND push_tried.status = '{ledger.PENDING}'"
     if not store.one(f"SELECT COUNT(*) FROM push_tried WHERE {of_sender}"):

@@ -1,7 +1,7 @@
 """Values in canonical form, as SQL: so that what means the same compares as the same, in the warehouse.
 
 Listrak keeps every profile value as text: a checkbox reads ``1`` or ``0`` and may be written ``on`` or ``true``, a date
-is American, a number has up to two decimals (BEHAVIOUR: profile values). All of it is DuckDB's SQL; see ``store``.
+is American, a number has up to two decimals (BEHAVIOUR: profile values). All of it is DuckDB's SQL; see ``sql_client``.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def of_table(text: str, kind: Kind) -> str:
     What Listrak holds keeps its blanks, so that they are seen.
     """
     if kind in (Kind.DATE, Kind.BIRTHDAY):
-        return _date(trimmed(text), _LOCAL)  # of a moment the day depends on the zone: see ``wanted``
+        return _date(trimmed(text), _LOCAL)  # of a moment the day depends on the zone: see ``desired_state``
     return f"NULLIF({trimmed(text)}, '')" if kind in (Kind.TEXT, Kind.POSTAL_CODE) else canonical(text, kind)
 
 

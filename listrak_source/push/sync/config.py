@@ -1,6 +1,6 @@
 """A sync: which columns of which table go to which fields of Listrak's contacts. Read from TOML, checked for its form.
 
-What Listrak and the warehouse say of it is another matter: see ``targets`` and ``check``.
+What Listrak and the warehouse say of it is another matter: see ``field_mapping`` and ``validate``.
 """
 
 from __future__ import annotations
