@@ -1,7 +1,8 @@
 """The pace of a client: when each request of its threads may be sent.
 
-No rate limit is published, so the pace is learned from the answers: how many requests at once (:class:`ConcurrencyLimit`) from how quick
-they are (``latency_signal``), from 429 and from 503; how many a second (``rate_limit``) from 429. ``Retry-After`` holds up all.
+No rate limit is published, so the pace is learned from the answers: how many requests at once
+(:class:`ConcurrencyLimit`) from how quick they are (``latency_signal``), from 429 and from 503; how many a second
+(``rate_limit``) from 429. ``Retry-After`` holds up all.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class Throttle:
     def __init__(
         self, workers: int, *, unit: float = 1.0, max_wait: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """At most ``workers`` requests are under way at once; ``unit`` and ``max_wait`` (seconds) as in ``rate_limit``."""
+        """At most ``workers`` requests are under way at once; ``unit`` and ``max_wait`` are seconds (see ``rate_limit``)."""
         self._rate = AdaptiveRateLimit(unit, max_wait)
         self._room = ConcurrencyLimit(workers)
         self._latency = LatencySignal()

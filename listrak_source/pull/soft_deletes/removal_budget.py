@@ -1,7 +1,7 @@
 """Which rows may be marked as removed, of those that a complete walk did not find: confirmed ones, within a budget.
 
-A row is gone when Listrak says so of the row itself (see ``confirmation``), or when two proved walks in a row did not find
-it. More of them than the budget allows are marked only when exactly that set is let through, by its hash.
+A row is gone when Listrak says so of the row itself (see ``confirmation``), or when two proved walks in a row did not
+find it. More of them than the budget allows are marked only when exactly that set is let through, by its hash.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ TWIN = f"{text(ledger.SAME)} || CASE WHEN row_key = first_key THEN last_key ELSE
 
 
 def make(store: Store, table: str, compared: str, targets: list[Target], *, may_create: str, on_record: str) -> None:
-    """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that ``comparison`` has compared."""
+    """The table of rejected rows: ``row_key``, ``column_name``, ``reason``; of the rows that were compared."""
     stops = any(one.is_stop for one in targets)
     unread_who = f"says_stop AND {phone_numbers.may_be_one('odd')}" if stops else "FALSE"
     unknown = f"CASE WHEN {phone_numbers.is_nobodys('phone')} THEN {text(NO_PHONE)} ELSE {text(UNKNOWN)} END"
