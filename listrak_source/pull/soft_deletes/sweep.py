@@ -1,8 +1,8 @@
 """What a complete walk no longer found is marked as removed, once the walk is proved complete and all of it is loaded.
 
-The rows that the warehouse holds and the walk has not seen are asked about by themselves (see ``removal_budget``), where
-the walk is proved (see ``proof``). Who moved since the walk began may have been missed in between, and is left to the
-next walk. What the walk has seen, and whether that is proved, is told in ``walks``.
+The rows that the warehouse holds and the walk has not seen are asked about by themselves (see ``removal_budget``),
+where the walk is proved (see ``proof``). Who moved since the walk began may have been missed in between, and is left
+to the next walk. What the walk has seen, and whether that is proved, is told in ``walks``.
 """
 
 from __future__ import annotations
