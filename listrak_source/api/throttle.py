@@ -86,7 +86,7 @@ class Throttle:
     def __init__(
         self, workers: int, *, unit: float = 1.0, max_wait: float = 60.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """At most ``workers`` requests are under way at once; ``unit`` and ``max_wait`` are seconds of ``rate_limit``."""
+        """At most ``workers`` requests are under way at once; ``unit`` and ``max_wait``: see ``rate_limit``."""
         self._rate = AdaptiveRateLimit(unit, max_wait)
         self._room = ConcurrencyLimit(workers)
         self._latency = LatencySignal()
