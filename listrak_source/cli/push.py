@@ -261,7 +261,8 @@ def _run(said: Said, store: Store, run: str) -> None:
     results(said, f"What came of run {run}", ledger.outcomes(store, run))
     files = [(one.number + 1, one.status, one.import_file_id, one.contacts) for one in ledger.files(store, run)]
     said.told["files"] = [dict(zip(("file", "status", "import", "contacts"), one, strict=True)) for one in files]
-    said.table("Import files", ["file", "status", "import", "contacts"], files)
+    shown = [(one, ledger.words(state), job, contacts) for one, state, job, contacts in files]
+    said.table("Import files", ["file", "status", "import", "contacts"], shown)
     refused(said, ledger.refusals(store, run))
     rejected = list(ledger.rejected(store, run))
     said.told["rejected"] = dict(rejected)

@@ -142,7 +142,8 @@ def results(said: Said, title: str, found: Mapping[tuple[str, str], int]) -> Non
     """Say how many values of each operation came to what."""
     rows = [(operation, state, count) for (operation, state), count in found.items()]
     said.told["results"] = [dict(zip(("operation", "outcome", "values"), row, strict=True)) for row in rows]
-    said.table(title, ["operation", "outcome", "values"], rows)
+    shown = [(operation, ledger.words(state), count) for operation, state, count in rows]
+    said.table(title, ["operation", "outcome", "values"], shown)
 
 
 def _left(bad: int, waiting: int) -> str:

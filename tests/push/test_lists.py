@@ -19,6 +19,7 @@ from listrak_source.push.warehouse.ledger import (
     SUBSCRIBE,
     UNSUBSCRIBE,
 )
+from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth
@@ -181,6 +182,39 @@ def test_a_list_that_asks_first_is_waited_for(in_duckdb: Pushing) -> None:
     in_duckdb.world.confirm(in_duckdb.sender_code_id, new, phone)
     in_duckdb.warehouse.pull(full=True)
     assert (in_duckdb.plan(sync).is_empty, in_duckdb.plan(sync).rejected) == (True, {})
+
+
+@pytest.mark.full
+@pytest.mark.cases(1, 2)
+@pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed in between"])
+def test_a_ledger_of_an_earlier_version_still_says_who_was_asked(
+    pushing: Pushing, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There a status was words, and what waits for a person to confirm must not be sent once more."""
+    new = pushing.world.add_list(pushing.sender_code_id, "Careful", double_opt_in=True)
+    (phone,) = pushing.phones(1)
+    sync = vip(pushing, [(1, phone, True)], ["subscribe"], new)
+    pushing.apply(sync)
+    with pushing.store() as store:
+        store.run("ALTER TABLE push_runs DROP COLUMN version")
+        for table in ("push_changes", "push_tried"):
+            store.run(f"UPDATE {table} SET status = REPLACE(status, '_', ' ')")
+    if killed:
+        run = Store.run
+
+        def dies(store: Store, sql: str) -> None:
+            if "ADD COLUMN" in sql:
+                raise KeyboardInterrupt
+            run(store, sql)
+
+        with monkeypatch.context() as dying:
+            dying.setattr(Store, "run", dies)
+            with pytest.raises(KeyboardInterrupt):
+                pushing.plan(sync)
+    plan = pushing.plan(sync)
+    assert (plan.is_empty, plan.rejected) == (True, {"vip: tried: still pending": 1})
+    assert pushing.rows("SELECT DISTINCT status FROM push_changes") == [(PENDING,)]
+    assert pushing.rows("SELECT version FROM push_runs") == [(None,)], "nobody knows which it was"
 
 
 @pytest.mark.full

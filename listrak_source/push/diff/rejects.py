@@ -109,8 +109,8 @@ def tried(
             its = same.format("u", _asked_or("u", sync))
             met += f" AND NOT EXISTS (SELECT 1 FROM push_tried AS u WHERE {its} AND ({others}))"
         store.run(
-            f"INSERT INTO {table} SELECT {source}.row_key, {text(column)}, {text(TRIED)} || t.status "
-            f"FROM {source} JOIN push_tried AS t ON {met}"
+            f"INSERT INTO {table} SELECT {source}.row_key, {text(column)}, "
+            f"{text(TRIED)} || REPLACE(t.status, '_', ' ') FROM {source} JOIN push_tried AS t ON {met}"
         )
         return f"EXISTS (SELECT 1 FROM push_tried AS t WHERE {met})"
 

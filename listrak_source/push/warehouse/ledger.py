@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
+from listrak_source.api.version import version
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import Store, text
 
@@ -24,8 +25,8 @@ CLEAR = "clear"
 """What a stop has taken along: a value of its contact that Listrak takes no more, and that is empty now."""
 PLANNED, SENDING, SENT = "planned", "sending", "sent"
 CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED, PENDING, DROPPED, SKIPPED = (
-    "confirmed", "confirmed by the sample", "mismatched", "not found", "refused", "opted out",
-    "not proved to be allowed", "still pending", "to be planned anew", "skipped",
+    "confirmed", "confirmed_by_the_sample", "mismatched", "not_found", "refused", "opted_out",
+    "not_proved_to_be_allowed", "still_pending", "to_be_planned_anew", "skipped",
 )  # fmt: skip
 BAD = (MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT, UNPROVED)
 """How a change can stand that did not come to be. Skipped is none of these: Listrak does not answer for one person, so
@@ -33,7 +34,7 @@ nothing is proved, and the next apply asks again.
 """
 FAILED = (*BAD, PENDING)
 """How a change can stand at the end of a run that did not come to be. Pending is what waits for a person to confirm."""
-AGAIN = "may be asked again"
+AGAIN = "may_be_asked_again"
 """In ``push_tried``: who waits for a person to confirm, and whose row has changed since, or a person has said so."""
 RUNNING, DONE = "running", "done"
 SAME = "the same person as row "
@@ -77,8 +78,18 @@ def is_prepared(store: Store) -> bool:
     return all(_has(store, table, columns) for table, columns in TABLES.items())
 
 
+def words(status: str) -> str:
+    """How something stands, as a person reads it."""
+    return status.replace("_", " ")
+
+
 def prepare(store: Store) -> None:
     """Make the tables that are not there yet, and the columns that a ledger of an earlier version lacks."""
+    if not _has(store, "push_runs", TABLES["push_runs"]):
+        # What is missed there is the version, and before there was one, statuses were words.
+        for table in ("push_changes", "push_files", "push_tried"):
+            if _has(store, table, "status TEXT"):
+                store.run(f"UPDATE {table} SET status = REPLACE(status, ' ', '_') WHERE status LIKE '% %'")
     for table, columns in TABLES.items():
         if _has(store, table, columns):
             continue
@@ -107,6 +118,7 @@ def add_run(store: Store, run: Run, counts: Mapping[str, int], *, undoes: str | 
         "began_at": run.began_at,
         "read_back": run.read_back or 0,
         "undoes": undoes,
+        "version": version(),
         **counts,
     }
     store.insert("push_runs", list(values), [list(values.values())])

@@ -50,6 +50,7 @@ LEDGER = {
             "updates": ("BIGINT", "Contacts that are updated one by one."),
             "imports": ("BIGINT", "Contacts that are updated by import file."),
             "rejected": ("BIGINT", "Rows that are not sent."),
+            "version": ("TEXT", "The version of listrak-source that has made the plan."),
         },
     ),
     "push_files": Ledgered(
