@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from threading import BoundedSemaphore
 from typing import Any
@@ -37,9 +36,6 @@ _MOST_NAMES = 500
 """Different names of fields in a page: Arrow's reader would make a column of each, as long as the page."""
 _EXPECTED = 100
 """Fields beyond the contract that the next page is expected to have too."""
-_DATES: defaultdict[str, dict[str, pa.DataType]] = defaultdict(dict)
-"""By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at once,
-by whichever unit reads next."""
 _NUL = re.compile(rb"\\u0000")
 """A character that PostgreSQL keeps in no text. As an expression it is found in half the time that ``in`` takes."""
 _DECODERS = BoundedSemaphore(max((os.cpu_count() or 1) - 1, 1))
@@ -69,8 +65,8 @@ def page_decoder(
     and without ``rejects`` where a record does not fit: the client then asks again.
     """
     records = record_schema(table)
-    dates = _DATES[table.name]
     bounds = rejects.bounds if rejects else Bounds()
+    dates = bounds.dates[table.name]
     expected = [_schema(records, {})]
 
     def decode(body: bytes) -> Page[pa.Table]:

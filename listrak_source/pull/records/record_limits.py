@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -99,6 +100,9 @@ class Bounds:
     size: int = 2_000_000
     """Bytes of a record, about."""
     fields: NewFields = field(default_factory=NewFields)
+    dates: defaultdict[str, dict[str, pa.DataType]] = field(default_factory=lambda: defaultdict(dict))
+    """By table: fields beyond the contract that were seen to hold dates. Named as text, they are read exactly and at
+    once, by whichever unit reads next."""
 
     @classmethod
     def of(cls, settings: Settings, known: Mapping[str, Mapping[str, str]]) -> Bounds:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from listrak_source.sandbox.errors import Refused
-from listrak_source.sandbox.world.contact_operations import Verbs, locked
+from listrak_source.sandbox.world.contact_operations import ContactOperations, locked
 from listrak_source.sandbox.world.model import PhoneList, SenderCode, Sent, TransactionalMessage
 from listrak_source.sandbox.world.profile import (
     ProfileField,
@@ -27,7 +27,7 @@ _PROFILE_TAG = re.compile(r"\[\[(.*?)\]\]")
 _COUPON_TAG = re.compile(r"\[\[\s*coupon", re.IGNORECASE)
 
 
-class Account(Verbs):
+class AccountOperations(ContactOperations):
     """What the people who run the account do."""
 
     @locked

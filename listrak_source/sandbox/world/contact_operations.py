@@ -11,10 +11,10 @@ from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.world.model import (
     OPT_OUT_REASONS,
     Event,
+    Model,
     OptOut,
     PhoneList,
     SenderCode,
-    State,
     Subscription,
 )
 from listrak_source.sandbox.world.profile import (
@@ -32,7 +32,7 @@ from listrak_source.sandbox.world.timeline import NEVER
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S", bound=State)
+S = TypeVar("S", bound=Model)
 
 
 def locked(verb: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
@@ -46,7 +46,7 @@ def locked(verb: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], 
     return run
 
 
-class Verbs(State):
+class ContactOperations(Model):
     """The verbs about contacts. Each raises ``Refused`` with the contract's code when Listrak would say no."""
 
     # -- subscribing ------------------------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ class SenderCode:
     """Phone numbers that this sender code may never reach."""
 
 
-class State:
+class Model:
     """The data of a world, and ways to find things in it. ``lock`` is held while anything is read or changed."""
 
     def __init__(self, clock: Clock) -> None:
