@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import suppress
 
-from listrak_source.cli.process import Terminated, end_when_told, keep_flat
+from listrak_source.cli.process import Terminated, Watch, end_when_told, keep_flat
 from listrak_source.cli.scratch import keep_private
 
 
@@ -25,7 +25,8 @@ def main() -> None:
         from listrak_source.cli import main as command
 
         gc.freeze()  # what is imported by now stays: no need to look through it again and again
-        command.main()
+        with Watch():
+            command.main()
     except KeyboardInterrupt as error:  # before there was anybody to say it
         code = 143 if isinstance(error, Terminated) else 4
         print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import _thread
 import ctypes
+import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -87,34 +89,88 @@ def _tell_again(way: int) -> None:
     _thread.start_new_thread(tell, ())
 
 
+class Watch:
+    """What signals have come, by the system's own word: Python writes each to a socket, whatever becomes of the error.
+
+    Where the main thread waits for a database it hears of no signal before the answer is there. So whoever is told to
+    end, on a thread of its own, has the servers give up what they were asked.
+    """
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        self._lock = threading.Lock()
+        self._came = b""
+        self._thread = threading.Thread(target=self._run, name="listrak signals", daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._before = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        signal.set_wakeup_fd(self._before)
+        self._theirs.send(_END)
+        self._thread.join()
+        self._ours.close()
+        self._theirs.close()
+
+    def came(self) -> bytes:
+        """The numbers of the signals that came since this was asked last."""
+        self._read()
+        with self._lock:
+            came, self._came = self._came, b""
+        return came
+
+    def _read(self) -> bytes:
+        with self._lock, suppress(BlockingIOError):
+            new = self._ours.recv(1024)
+            self._came += new.replace(_END, b"")
+            return new
+        return b""
+
+    def _run(self) -> None:
+        while True:
+            select.select([self._ours], [], [])
+            if _END in self._read():
+                return
+            _give_up_queries()
+
+
+_END = b"\0"
+"""No signal has this number."""
+
+
+def _give_up_queries() -> None:
+    """Have PostgreSQL cancel what runs on any connection of this process."""
+    if (driver := sys.modules.get("psycopg2.extensions")) is None:
+        return
+    for one in gc.get_objects():
+        if issubclass(type(one), driver.connection) and not one.closed:
+            with suppress(Exception):
+                one.cancel()
+
+
 @contextmanager
 def noticed() -> Iterator[Callable[[], None]]:
     """Yield a function that raises :class:`KeyboardInterrupt` if this process was interrupted or told to end since.
 
-    The system's own word is taken for it: Python writes each signal that it gets to a socket, whatever becomes of the
-    error. Only the main thread can ask for that; on another one nothing is noticed.
+    Only the main thread can ask for that; on another one nothing is noticed.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None
         return
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        ours.setblocking(False)
-        theirs.setblocking(False)
+    with Watch() as watch:
 
         def check() -> None:
-            with suppress(BlockingIOError):
-                came = ours.recv(1024)
-                if any(way in came and signal.getsignal(way) is signal.SIG_IGN for way in _WAYS):
-                    raise Terminated
-                if signal.SIGINT in came:
-                    raise KeyboardInterrupt
+            came = watch.came()
+            if any(way in came and signal.getsignal(way) is signal.SIG_IGN for way in _WAYS):
+                raise Terminated
+            if signal.SIGINT in came:
+                raise KeyboardInterrupt
 
-        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        try:
-            yield check
-        finally:
-            signal.set_wakeup_fd(before)
+        yield check
 
 
 # memory

