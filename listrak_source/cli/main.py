@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "push")
+_DOCUMENTED = ("pull", "status", "doctor", "person", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -326,6 +326,35 @@ def _fail_for(sentences: Sequence[str]) -> None:
         fail_with(sentence)
     if sentences:
         raise SystemExit(int(Exit.FAILED))
+
+
+@app.command(
+    epilog=example(
+        "listrak person '+1 (555) 123-4567'",
+        "listrak person 5551234567 --html record.html",
+        "listrak person - --json < number.txt",
+    )
+)
+def person(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    html: Annotated[
+        Path | None, typer.Option(help="Write the record to this file too: one page, which opens from disk.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell all that the warehouse knows of one phone number: consent, stops, lists, profile, what push has sent.
+
+    Nothing is asked of Listrak, and nothing is changed. The exit code is 0 also where nothing is known of the number; 5
+    where that proves nothing, for not everything was read.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.person import tell_person, written_number
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("person", wanted=as_json) as told:
+        tell_person(Warehouse(destination, dataset), written_number(phone), told, html, as_json=as_json)
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))
