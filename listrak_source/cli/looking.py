@@ -103,10 +103,11 @@ class Opened:
         return told
 
     def sender_codes(self) -> set[int]:
-        """The sender codes that a pull has seen."""
-        if "sender_codes" not in self.there:
-            return set()
-        return {int(one) for (one,) in self.store.rows("SELECT sender_code_id FROM sender_codes")}
+        """The sender codes that pulls have seen."""
+        found = {int(sender) for _, sender, *_ in reports.watermarks(self.pipeline)}
+        if "sender_codes" in self.there:
+            found |= {int(one) for (one,) in self.store.rows("SELECT sender_code_id FROM sender_codes")}
+        return found
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "person", "push")
+_DOCUMENTED = ("pull", "status", "doctor", "person", "suppressions", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -355,6 +355,34 @@ def person(
 
     with document("person", wanted=as_json) as told:
         tell_person(Warehouse(destination, dataset), written_number(phone), told, html, as_json=as_json)
+
+
+@app.command(
+    epilog=example(
+        "listrak suppressions --out stops.csv",
+        "listrak suppressions --table suppressions --destination postgres",
+    )
+)
+def suppressions(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    to: Annotated[Path | None, typer.Option("--out", help="Write the list, as CSV, to this file.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Put the list into this table of the dataset, in the place of an older list.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who must not be reached, by sender code: everybody whose stop is in force, with its date and reason.
+
+    It is for other senders: email, voice, another sender code. It is as old as the last pull. Exit code 5 where it may
+    lack stops: it is written all the same, and what was not read is said.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.suppressions import tell_suppressions
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("suppressions", wanted=as_json) as told:
+        tell_suppressions(Warehouse(destination, dataset), told, to, table, as_json=as_json)
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))

@@ -2,7 +2,8 @@
 
 A stop counts wherever it was seen: among the opt-outs, in the consent events, in the contact itself, and in what push
 was told to send. It is over only where Listrak has told of the return since: an ``opted_in`` event later than the stop.
-Of a stop without a date nobody knows what is later. It is over only where the contact is not opted out now, too.
+Of a stop without a date nobody knows what is later, and one that was seen after the return may have a date that is
+wrong. Such a one is over only where the contact is not opted out now, too.
 Unknown is no permission.
 """
 
@@ -49,7 +50,7 @@ def query(there: Mapping[str, Collection[str]], whom: Condition = everybody) -> 
         "LEFT JOIN returned AS r ON r.sender_code_id = s.sender_code_id AND r.phone_number = s.phone_number "
         "LEFT JOIN free AS f ON f.sender_code_id = s.sender_code_id AND f.phone_number = s.phone_number "
         "WHERE s.told_in = 'contacts' OR r.back_at IS NULL OR s.stopped_at >= r.back_at "
-        "OR (s.stopped_at IS NULL AND f.phone_number IS NULL)) "
+        "OR (f.phone_number IS NULL AND (s.stopped_at IS NULL OR s.seen_at > r.back_seen))) "
         "SELECT sender_code_id, phone_number, stopped_at, reason, REPLACE(TRIM(told), ' ', ', ') AS found_in FROM ("
         f"SELECT sender_code_id, phone_number, stopped_at, reason, {named} AS told, ROW_NUMBER() OVER ({who} ORDER BY "
         "CASE WHEN stopped_at IS NULL THEN 1 ELSE 0 END, stopped_at DESC, CASE WHEN reason IS NULL THEN 1 ELSE 0 END, "
@@ -64,7 +65,7 @@ def _stops(there: Mapping[str, Collection[str]], whom: Condition) -> list[str]:
         found.append(_stop("opt_outs", _dated("opt_out_date"), reason, "TRUE", whom))
     if "consent_events" in there:
         of_whole = "phone_list_id = 0 AND event = 'opted_out'"
-        found.append(_stop("consent_events", _dated("event_at"), "reason", of_whole, whom))
+        found.append(_stop("consent_events", _dated("event_at"), "reason", of_whole, whom, seen="observed_at"))
     if "contacts" in there:
         columns = there["contacts"]
         until = "unsubscribe_date" if "unsubscribe_date" in columns else _NO_TIME
@@ -75,7 +76,7 @@ def _stops(there: Mapping[str, Collection[str]], whom: Condition) -> list[str]:
     if {"push_changes", "push_runs"} <= there.keys():
         found.append(
             f"SELECT p.sender_code_id, {_number('p.phone_number')}, TO_TIMESTAMP(r.began_at), "
-            f"'push of ' || r.sync_name, 'push_changes' FROM push_changes AS p JOIN push_runs AS r "
+            f"'push of ' || r.sync_name, 'push_changes', {_NO_TIME} FROM push_changes AS p JOIN push_runs AS r "
             f"ON r.run_id = p.run_id WHERE p.operation = '{STOP}' AND {whom('p.phone_number')}"
         )
     if "push_refused_stops" in there:
@@ -84,10 +85,10 @@ def _stops(there: Mapping[str, Collection[str]], whom: Condition) -> list[str]:
     return found
 
 
-def _stop(table: str, at: str, reason: str, condition: str, whom: Condition) -> str:
+def _stop(table: str, at: str, reason: str, condition: str, whom: Condition, *, seen: str = _NO_TIME) -> str:
     return (
         f"SELECT sender_code_id, {_number('phone_number')} AS phone_number, {at} AS stopped_at, {reason} AS reason, "
-        f"'{table}' AS told_in FROM {table} WHERE {condition} AND {whom('phone_number')}"
+        f"'{table}' AS told_in, {seen} AS seen_at FROM {table} WHERE {condition} AND {whom('phone_number')}"
     )
 
 
@@ -95,10 +96,11 @@ def _returned(there: Mapping[str, Collection[str]], whom: Condition) -> str:
     """Who has come back, and when last."""
     number = _number("phone_number")
     if "consent_events" not in there:
-        return _nobody(f"{_NO_TIME} AS back_at")
+        return _nobody(f"{_NO_TIME} AS back_at, {_NO_TIME} AS back_seen")
     return (
-        f"SELECT sender_code_id, {number} AS phone_number, MAX(event_at) AS back_at FROM consent_events "
-        f"WHERE phone_list_id = 0 AND event = 'opted_in' AND {whom('phone_number')} GROUP BY sender_code_id, {number}"
+        f"SELECT sender_code_id, {number} AS phone_number, MAX(event_at) AS back_at, "
+        "MAX(observed_at) AS back_seen FROM consent_events WHERE phone_list_id = 0 AND event = 'opted_in' "
+        f"AND {whom('phone_number')} GROUP BY sender_code_id, {number}"
     )
 
 
@@ -106,7 +108,7 @@ def _free(there: Mapping[str, Collection[str]], whom: Condition) -> str:
     """Who is not opted out, in any row of theirs."""
     number = _number("phone_number")
     if "contacts" not in there:
-        return _nobody("1 AS one")
+        return _nobody("1 AS free")
     return (
         f"SELECT sender_code_id, {number} AS phone_number FROM contacts WHERE {whom('phone_number')} "
         f"GROUP BY sender_code_id, {number} HAVING MAX(CASE WHEN opted_out = FALSE THEN 0 ELSE 1 END) = 0"
@@ -114,7 +116,8 @@ def _free(there: Mapping[str, Collection[str]], whom: Condition) -> str:
 
 
 def _nobody(column: str) -> str:
-    return f"SELECT CAST(NULL AS BIGINT) AS sender_code_id, {_NO_TEXT} AS phone_number, {column} WHERE 1 = 0"
+    sender = "CAST(NULL AS BIGINT) AS sender_code_id"
+    return f"SELECT {sender}, {_NO_TEXT} AS phone_number, {column} FROM (SELECT 1 AS one) AS no_row WHERE 1 = 0"
 
 
 def _dated(column: str) -> str:

@@ -154,6 +154,7 @@ def test_what_a_person_reads(listrak: Listrak, sandbox: Sandbox, monkeypatch: py
     assert [one.name for one in Path().glob("*record*")] == ["record.html"], "nothing is left beside it"
 
 
+@pytest.mark.full
 def test_what_a_value_says_stays_a_value(listrak: Listrak, sandbox: Sandbox) -> None:
     _, phone = who_stopped_after_a_pull(listrak, sandbox)
     evil = "</script><script>alert(1)</script><img src=x>"
@@ -181,6 +182,7 @@ def test_nobody(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("person")[0] == Exit.WRONG_USE
 
 
+@pytest.mark.full
 def test_nobody_proves_nothing_where_not_everything_was_read(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("person", NOBODY)
     assert (code, "holds no dataset listrak_sms; listrak pull makes it" in err) == (Exit.FAILED, True)
@@ -198,6 +200,7 @@ def test_nobody_proves_nothing_where_not_everything_was_read(listrak: Listrak, s
     assert str(some) not in document["message"].rpartition("sender code")[2]
 
 
+@pytest.mark.full
 def test_tables_that_were_not_selected(listrak: Listrak, sandbox: Sandbox) -> None:
     _, phone = who_stopped_after_a_pull(listrak, sandbox, "-t", "opt_outs")
     found = record(listrak, phone)
