@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +15,16 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli import output, reports
 from listrak_source.cli.process import PLANNING
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.person.numbers import HASH, Number
+from listrak_source.forgotten import TABLE as FORGOTTEN
+from listrak_source.forgotten import check_key, hash_of, is_hash, key_of
+from listrak_source.person.numbers import Number
 from listrak_source.person.record import OF_PEOPLE, PUSHED, There
 from listrak_source.pull.privacy import PHONE, Masks
 from listrak_source.pull.progress import check_masks_of
-from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS
+from listrak_source.pull.tables import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS, SEEN_KEYS
 from listrak_source.push.ledger_tables import LEDGER
 from listrak_source.push.store import Store
-from listrak_source.settings import resolve
+from listrak_source.settings import Settings, resolve
 
 WHERE_PEOPLE_ARE = (CONTACTS.name, LIST_MEMBERSHIPS.name, OPT_OUTS.name, CONSENT_EVENTS.name)
 """Without one of these, who is not found may be there all the same."""
@@ -48,11 +49,12 @@ class Opened:
 
     def is_hashed(self) -> bool:
         """Whether the phone numbers are hashed: all of a dataset's are, or none."""
+        others = f"WHERE {PHONE} NOT IN (SELECT phone_hash FROM {FORGOTTEN})" if FORGOTTEN in self.there else ""  # noqa: S608
         for table in OF_PEOPLE:
             if table in self.there:
-                some = self.store.rows(f"SELECT {PHONE} FROM {table} LIMIT 1")  # noqa: S608 - our own names
+                some = self.store.rows(f"SELECT {PHONE} FROM {table} {others} LIMIT 1")  # noqa: S608 - our own names
                 if some:
-                    return re.fullmatch(f"[0-9a-f]{{{HASH}}}", str(some[0][0])) is not None
+                    return is_hash(str(some[0][0]))
         return False
 
     def number(self, written: str) -> Number:
@@ -61,8 +63,9 @@ class Opened:
         Raises :class:`ConfigurationError` where the warehouse has hashes and the settings another key than its pull.
         """
         number = Number.of(written)
+        forgotten = self.forgotten()
         if self.is_hashed():
-            masks = Masks.of(resolve({"client_id": "none", "client_secret": "none"}))  # nothing is asked of Listrak
+            masks = Masks.of(self.settings())
             if PHONE not in masks.hashed:
                 raise ConfigurationError(
                     "the phone numbers of this dataset are hashed: give sources.listrak.hash_columns, drop_columns and "
@@ -70,7 +73,24 @@ class Opened:
                 )
             check_masks_of(self.state, masks.mark)
             number = number.hashed_by(masks)
+        elif forgotten:
+            key = key_of(self.settings())
+            check_key(key, set(forgotten.values()))
+            if (hashed := hash_of(key, number.phone)) in forgotten:
+                number = number.with_hash(hashed)
         return number.looked_up(self.store, [table for table in (*OF_PEOPLE, *PUSHED) if table in self.there])
+
+    @staticmethod
+    def settings() -> Settings:
+        """The settings. Nothing is asked of Listrak: no id and no secret is needed."""
+        return resolve({"client_id": "none", "client_secret": "none"})
+
+    def forgotten(self) -> dict[str, str]:
+        """By the hash of a number that was forgotten: a mark of the key."""
+        if FORGOTTEN not in self.there:
+            return {}
+        found = self.store.rows(f"SELECT phone_hash, key_mark FROM {FORGOTTEN}")  # noqa: S608 - our own name
+        return {str(hashed): str(mark) for hashed, mark in found}
 
     def unread(self) -> list[str]:
         """What was not read, in sentences: who is not found may be there."""
@@ -121,13 +141,15 @@ def opened(warehouse: Warehouse) -> Iterator[Opened]:
 
 
 def _ledger(pipeline: dlt.Pipeline) -> dict[str, set[str]]:
-    """The tables of push that are there, with their columns; files have none."""
+    """The tables of push, and those that only pulls read, that are there, with their columns; files have none."""
     with pipeline.destination_client() as client:
         if not isinstance(client, SqlJobClientBase):
             return {}
-        found = dict(cast("Any", client).get_storage_tables(list(LEDGER)))
+        found = dict(cast("Any", client).get_storage_tables([*LEDGER, FORGOTTEN, SEEN_KEYS.name]))
     there = {name: {column.lower() for column in columns} for name, columns in found.items() if columns}
     for name, columns in there.items():
+        if name not in LEDGER:
+            continue
         # An earlier version has made all but the last of them.
         if lost := [column for column in list(LEDGER[name].columns)[:2] if column not in columns]:
             raise ConfigurationError(

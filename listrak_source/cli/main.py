@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "person", "suppressions", "push")
+_DOCUMENTED = ("pull", "status", "doctor", "person", "suppressions", "forget", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -383,6 +383,31 @@ def suppressions(
 
     with document("suppressions", wanted=as_json) as told:
         tell_suppressions(Warehouse(destination, dataset), told, to, table, as_json=as_json)
+
+
+@app.command(epilog=example("listrak forget '+1 (555) 123-4567'", "listrak forget 5551234567 --apply 3f9a0c1d2b4e5f60"))
+def forget(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    only: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="HASH", help="Do it: what the plan of this hash shows, and no more."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what forgetting one phone number means, by table; --apply does it. Their stop stays, by a keyed hash.
+
+    Every later pull knows them by the hash, and writes nothing else of them than what tells of consent. No push reaches
+    them. Needs hash_key, with which all later pulls and pushes must run.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.forget import tell_forget
+    from listrak_source.cli.person import written_number
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("forget", wanted=as_json) as told:
+        tell_forget(Warehouse(destination, dataset), written_number(phone), told, only, as_json=as_json)
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))

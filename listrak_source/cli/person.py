@@ -77,12 +77,17 @@ def _about(looking: Opened, found: Mapping[str, Any], unread: Sequence[str]) -> 
     doubts = [*unread]
     if lacking := [name for name in OF_PEOPLE if name not in looking.there and name not in WHERE_PEOPLE_ARE]:
         doubts.append(never_pulled(lacking))
+    is_hashed = looking.is_hashed()
+    if found["phone_number_hash"] and not is_hashed:
+        doubts.append(
+            "This person was forgotten: the warehouse knows the number by its hash, and what tells of consent."
+        )
     return {
         "generated_at": plain(datetime.now(timezone.utc)),
         "listrak_source_version": version(),
         "destination": looking.warehouse.location,
         "dataset": looking.warehouse.dataset,
-        "phone_numbers": "hashed" if looking.is_hashed() else "clear",
+        "phone_numbers": "hashed" if is_hashed else "clear",
         "loads": [{"load_id": load_id, "at": plain(at)} for load_id, at in loads],
         "latest_load": next(({"load_id": load_id, "at": plain(at)} for load_id, at in latest), None),
         "read_up_to": [

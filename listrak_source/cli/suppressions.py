@@ -22,6 +22,7 @@ from listrak_source.cli.looking import Opened, opened
 from listrak_source.cli.output import out
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
+from listrak_source.forgotten import TABLE as FORGOTTEN
 from listrak_source.lease import TABLE as LEASES
 from listrak_source.person.record import plain
 from listrak_source.person.suppressed import COLUMNS, TELLING, query
@@ -94,7 +95,7 @@ def tell_suppressions(
 
 
 def _check_name(table: str) -> None:
-    taken = {*TABLES, *LEDGER, SEEN_KEYS.name, LEASES}
+    taken = {*TABLES, *LEDGER, SEEN_KEYS.name, LEASES, FORGOTTEN}
     if not _NAME.fullmatch(table) or table in taken or _OURS.match(table):
         raise ConfigurationError(
             f"--table {table}: that is no name for the list. It takes small letters, digits and _, begins with a"

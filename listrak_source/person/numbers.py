@@ -44,6 +44,10 @@ class Number:
         phone = one_form(written)
         return cls(phone or written.strip(), phone is not None, forms=(phone or written.strip(),))
 
+    def with_hash(self, hashed: str) -> Number:
+        """The same of somebody who was forgotten, and stands in the warehouse by a hash."""
+        return replace(self, hashed=hashed, forms=tuple(dict.fromkeys((*self.forms, hashed))))
+
     def hashed_by(self, masks: Masks) -> Number:
         """The same, where the warehouse holds hashes: of another country's number, one for each form of Listrak's."""
         written = [self.phone, *(f"{prefix}{self.phone}" for prefix in _ABROAD if self.is_whole)]

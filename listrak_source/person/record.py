@@ -52,17 +52,17 @@ def record_of(store: Store, there: There, number: Number) -> Row:
     names = _Names(store, there)
     senders = sorted({int(row["sender_code_id"]) for rows in (*found.values(), stands) for row in rows})
     events = found["consent_events"]
-    rejected = _rejected(store, there, number)
+    set_aside = rejected(store, there, number)
     return {
         "phone_number": number.phone,
         "phone_number_hash": number.hashed,
-        "found": bool(senders or rejected),
+        "found": bool(senders or set_aside),
         "found_as": sorted({str(row["phone_number"]) for rows in found.values() for row in rows}),
         "first_seen": _first(events),
         "sender_codes": [_of_sender(sender, found, stands, names) for sender in senders],
         "not_known_to": [names.sender(one) for one in sorted(names.senders.keys() - set(senders))],
         "push": _push(store, there, number, found, names),
-        "rejected_rows": rejected,
+        "rejected_rows": set_aside,
         "tables_that_are_not_there": [name for name in OF_PEOPLE if name not in there],
         "cannot_be_known": list(CANNOT_BE_KNOWN),
     }
@@ -267,7 +267,7 @@ def _moment(seconds: Any) -> Any:
     return None if seconds is None else plain(datetime.fromtimestamp(float(seconds), timezone.utc))
 
 
-def _rejected(store: Store, there: There, number: Number) -> list[Row]:
+def rejected(store: Store, there: There, number: Number) -> list[Row]:
     """Records that were set aside and name the number, in whatever form."""
     if "rejected_rows" not in there:
         return []

@@ -8,8 +8,8 @@ from weakref import finalize
 import pyarrow as pa
 
 from listrak_source.connect import client_of
+from listrak_source.pull import forgotten, progress, seen_keys
 from listrak_source.pull import pending as pendings
-from listrak_source.pull import progress, seen_keys
 from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
@@ -43,6 +43,7 @@ class Loads:
         self.settings = settings
         self._walk: Walk | None = None
         self._steps: Iterator[Step] | None = None
+        self._forgotten: frozenset[str] = frozenset()
 
     def look(self, wanted: frozenset[str], changed: Collection[str] = ()) -> None:
         """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak.
@@ -54,6 +55,7 @@ class Loads:
             progress.drop_older()
             progress.check_masks(Masks.of(self.settings).mark)
             progress.check_zone(self.settings.timezone)
+            self._forgotten = forgotten.known(self.settings)
             self.vouched: Vouched = Vouched(wanted, frozenset(changed))
 
     def next(self, wanted: frozenset[str], written: Dispositions, *, is_sample: bool = False) -> Iterator[Batch]:
@@ -88,7 +90,7 @@ class Loads:
         if before and self._walk and self._waits(wanted):
             self._walk.pending.swept = before.swept
             return self._walk.plan, self._walk.pending
-        task, masks = self._task(wanted), Masks.of(settings)
+        task, masks = self._task(wanted), Masks.of(settings).forgetting(self._forgotten)
         if found_gone := self.vouched.forget():
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.

@@ -10,6 +10,7 @@ from listrak_source.api import InactiveError, ListrakClient, NotFoundError, each
 from listrak_source.api.records import PhoneList
 from listrak_source.push import columns, phones, wanted
 from listrak_source.push.columns import Form, Stored
+from listrak_source.push.ledger import among
 from listrak_source.push.store import Store, text
 from listrak_source.push.sync import CONTACT_FIELDS, DEFAULT, OPTED_OUT, Sync
 from listrak_source.push.targets import Target, bound
@@ -111,7 +112,10 @@ def _warehouse(store: Store, sync: Sync) -> Iterator[str]:
     of_sender = f"FROM contacts WHERE sender_code_id = {sync.sender_code_id}"
     if not store.one(f"SELECT COUNT(*) {of_sender}"):
         yield f"the warehouse holds no contacts of sender code {sync.sender_code_id}: run listrak pull first"
-    elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '^.*[a-f].*$')"):
+    elif store.one(
+        f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '^.*[a-f].*$') "
+        f"AND NOT {among('phone_number', sorted(store.forgotten))}"
+    ):
         yield "the phone numbers in the warehouse are hashed, so nobody can be told by them"
     for column in sync.columns:
         if column.contact not in CONTACT_FIELDS:

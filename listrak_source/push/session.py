@@ -21,7 +21,7 @@ from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.connect import client_of
 from listrak_source.errors import StoppedError
 from listrak_source.push import apply as applying
-from listrak_source.push import conflicts, ledger, plan, refused_stops, rejects, skipped, undo
+from listrak_source.push import conflicts, forgotten, ledger, plan, refused_stops, rejects, skipped, undo
 from listrak_source.push.apply import Outcome
 from listrak_source.push.check import checked, unread_stops
 from listrak_source.push.conflicts import Shared
@@ -281,5 +281,6 @@ def sync_session(
     """
     settings = resolve(options)
     with Store.of(pipeline, settings.timezone) as store, client_of(settings) as client:
+        forgotten.note(store, settings)
         prepare(store)
         yield Session(sync, store, client, settings.workers, settings.max_import_bytes, tuple(among))

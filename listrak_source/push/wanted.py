@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from listrak_source.push import columns, phones, zones
+from listrak_source.push import columns, forgotten, phones, zones
 from listrak_source.push.columns import source_of
 from listrak_source.push.store import Store, name
 from listrak_source.push.sync import Sync
@@ -41,6 +41,7 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         for_now=True,
     )
     _tell(store, f"odd_{sync.name}", rows, ("odd", "odd <> ''"), "phone", told=phones.numbers)
+    forgotten.withhold(store, rows)
     _tell_days(store, sync, rows, targets)
     store.make(
         twins,
