@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import pytest
 from listrak_source.cli.errors import Exit
 from listrak_source.lease import FileLease
 from listrak_source.person.forget import vouched_less
-from listrak_source.sandbox import Sandbox
+from listrak_source.pull.privacy import Masks
+from listrak_source.sandbox import Sandbox, World
 from listrak_source.sandbox.quirks import Quirks
 from tests.cli.conftest import Listrak
 from tests.cli.test_person import KEY, record, who_stopped_after_a_pull
@@ -27,6 +28,12 @@ from tests.destinations import servers
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 Key = tuple[int, str]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sandbox]:
+    with Sandbox(World(seed=3, contacts=150, sender_codes=2, lists=2)) as sandbox:
+        yield sandbox
 
 
 def hashed(phone: str) -> str:
@@ -414,3 +421,12 @@ def test_whatever_form_listrak_writes_the_number_in(
     assert (sender, hashed(phone)) in listed(listrak)
     ((raw,),) = in_duckdb("SELECT count(phone_number_raw) FROM contacts")
     assert raw > 0, "of all others it is kept"
+
+
+def test_a_record_that_is_set_aside_is_of_nobody_in_clear() -> None:
+    masks = Masks(key=KEY).forgetting({hashed("12025550123")})
+    record = {"phoneNumber": "+1 (202) 555-0123", "firstName": "Zoe", "Favourite": "blue", "optedOut": True}
+    assert masks.record(record) == {"phoneNumber": hashed("12025550123"), "optedOut": True}
+    other = {"phoneNumber": "12025550124", "firstName": "Zoe"}
+    assert masks.record(other) == other
+    assert (masks.mark, masks.salt) == ("", ""), "a key alone makes no other dataset of it"
