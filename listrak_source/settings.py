@@ -90,7 +90,8 @@ class Settings(BaseConfiguration):
     drop_columns: Optional[list[str]] = None  # noqa: UP045
     """Personal columns that are not written at all: any of those but phone_number."""
     hash_key: Optional[TSecretStrValue] = None  # noqa: UP045
-    """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it."""
+    """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it. Where somebody
+    was forgotten, every pull and push needs it."""
     compacted: bool = False
     """The caller calls ``settle`` of ``listrak_source.pull.load.parquet_compaction`` before and after each load
     (``listrak pull`` does): so plain Parquet files can be taken, which dlt only adds to."""

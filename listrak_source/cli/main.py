@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "push")
+_DOCUMENTED = ("pull", "status", "doctor", "person", "suppressions", "forget", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -326,6 +326,88 @@ def _fail_for(sentences: Sequence[str]) -> None:
         fail_with(sentence)
     if sentences:
         raise SystemExit(int(Exit.FAILED))
+
+
+@app.command(
+    epilog=example(
+        "listrak person '+1 (555) 123-4567'",
+        "listrak person 5551234567 --html record.html",
+        "listrak person - --json < number.txt",
+    )
+)
+def person(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    html: Annotated[
+        Path | None, typer.Option(help="Write the record to this file too: one page, which opens from disk.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell all that the warehouse knows of one phone number: consent, stops, lists, profile, what push has sent.
+
+    Nothing is asked of Listrak, and nothing is changed. The exit code is 0 also where nothing is known of the number; 5
+    where that proves nothing, for not everything was read.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.person import tell_person, written_number
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("person", wanted=as_json) as told:
+        tell_person(Warehouse(destination, dataset), written_number(phone), told, html, as_json=as_json)
+
+
+@app.command(
+    epilog=example(
+        "listrak suppressions --out stops.csv",
+        "listrak suppressions --table suppressions --destination postgres",
+    )
+)
+def suppressions(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    to: Annotated[Path | None, typer.Option("--out", help="Write the list, as CSV, to this file.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Put the list into this table of the dataset, in the place of an older list.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who must not be reached, by sender code: everybody whose stop is in force, with its date and reason.
+
+    It is for other senders: email, voice, another sender code. It is as old as the last pull. Exit code 5 where it may
+    lack stops: it is written all the same, and what was not read is said.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.suppressions import tell_suppressions
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("suppressions", wanted=as_json) as told:
+        tell_suppressions(Warehouse(destination, dataset), told, to, table, as_json=as_json)
+
+
+@app.command(epilog=example("listrak forget '+1 (555) 123-4567'", "listrak forget 5551234567 --apply 3f9a0c1d2b4e5f60"))
+def forget(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    only: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="HASH", help="Do it: what the plan of this hash shows, and no more."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what forgetting one phone number means, by table; --apply does it. Their stop stays, by a keyed hash.
+
+    Every later pull knows them by the hash, and writes nothing else of them than what tells of consent. No push reaches
+    them. Needs hash_key, with which all later pulls and pushes must run.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.forget import tell_forget
+    from listrak_source.cli.person import written_number
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("forget", wanted=as_json) as told:
+        tell_forget(Warehouse(destination, dataset), written_number(phone), told, only, as_json=as_json)
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))

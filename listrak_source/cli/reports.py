@@ -197,17 +197,17 @@ def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
         return ["No contacts and no opt-outs were ever read into this dataset; listrak pull reads them."]
     oldest: dict[str, tuple[timedelta, str, str]] = {}
     for what, sender, moment, readers in watermarks(pipeline):
-        age = _age(pipeline, moment)
+        age = age_of(pipeline, moment)
         for table in readers.split(", "):
             if age > most and age > oldest.get(table, (timedelta(),))[0]:
                 oldest[table] = (age, what, sender)
     return [
-        f"{table} is {_spoken(age)} old ({what} of sender code {sender}), and may be {_spoken(most)}."
+        f"{table} is {spoken(age)} old ({what} of sender code {sender}), and may be {spoken(most)}."
         for table, (age, what, sender) in sorted(oldest.items())
     ]
 
 
-def _age(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:
+def age_of(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:
     """How long ago a moment of Listrak's clock was, by ours since the last pull read both."""
     now = datetime.now(timezone.utc)
     noted = pipeline.state.get("sources", {}).get(SOURCE, {}).get("clocks")
@@ -215,7 +215,8 @@ def _age(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:
     return (theirs - moment) + (now - ours)
 
 
-def _spoken(time: timedelta) -> str:
+def spoken(time: timedelta) -> str:
+    """A time as people say it, in hours where it is one."""
     for unit in ("hours", "minutes"):
         if time >= timedelta(**{unit: 1}):
             return f"{time / timedelta(**{unit: 1}):,.1f} {unit}"

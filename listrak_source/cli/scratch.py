@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 _OTHERS = 0o077
 """What whoever is not the owner may do with a file."""
@@ -30,6 +32,25 @@ def write_private(path: Path, content: str) -> None:
         if stat.S_ISREG(os.fstat(opened).st_mode) and hasattr(os, "fchmod"):
             os.fchmod(opened, 0o600)
         file.write(content)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Yield a file to write beside ``path``, which takes its place at a good end. Nobody else reads it.
+
+    Whoever reads ``path`` meanwhile has all of the old one, or all of the new one.
+    """
+    made, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(made)
+    scratch = Path(name)
+    try:
+        yield scratch
+        scratch.chmod(0o600)
+        with scratch.open("rb+") as file:
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def remove_load_files(folder: Path) -> None:

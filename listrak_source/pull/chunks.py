@@ -7,6 +7,7 @@ from weakref import finalize
 
 import pyarrow as pa
 
+from listrak_source.pull import forgotten
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.partitions import place_of
 from listrak_source.pull.keys import seen_keys
@@ -43,6 +44,7 @@ class Chunks:
         self.settings = settings
         self._walk: Walk | None = None
         self._steps: Iterator[Step] | None = None
+        self._forgotten: frozenset[str] = frozenset()
 
     def look(self, wanted: frozenset[str], changed: Collection[str] = ()) -> None:
         """Look at what is in the warehouse, unless a walk waits to go on: before anything is asked of Listrak.
@@ -54,6 +56,7 @@ class Chunks:
             watermarks.drop_older()
             watermarks.check_masks(Masks.of(self.settings).mark)
             watermarks.check_zone(self.settings.timezone)
+            self._forgotten = forgotten.known(self.settings)
             self.vouched: Integrity = Integrity(wanted, frozenset(changed))
 
     def next(self, wanted: frozenset[str], written: WriteDispositions, *, is_sample: bool = False) -> Iterator[Batch]:
@@ -88,7 +91,7 @@ class Chunks:
         if before and self._walk and self._waits(wanted):
             self._walk.pending.swept = before.swept
             return self._walk.plan, self._walk.pending
-        task, masks = self._task(wanted), Masks.of(settings)
+        task, masks = self._task(wanted), Masks.of(settings).forgetting(self._forgotten)
         if found_gone := self.vouched.forget():
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.

@@ -59,7 +59,7 @@ def move(pipeline: dlt.Pipeline, zone: str, was: str | None = None) -> dict[str,
                 "only DuckDB and PostgreSQL can move what is stored to another time zone: pull into a new dataset"
             )
         client: SqlClientBase[Any] = opened.sql_client
-        states = _states(client)
+        states = states_of(client)
         before = {placed for state, _ in states if (placed := _memory(state).get("timezone"))} or {was} - {None}
         if len(before) != 1:
             raise ConfigurationError(
@@ -72,7 +72,7 @@ def move(pipeline: dlt.Pipeline, zone: str, was: str | None = None) -> dict[str,
             counts = _move_rows(sql, opened, ZoneInfo(str(old)), ZoneInfo(zone))
             for state, load_id in states:
                 _memory(state)["timezone"] = zone
-                _keep(client, state, load_id)
+                keep_state(client, state, load_id)
     return counts
 
 
@@ -153,7 +153,7 @@ def _literal(moment: datetime) -> str:
     return f"CAST('{moment.isoformat()}' AS TIMESTAMPTZ)"
 
 
-def _states(client: SqlClientBase[Any]) -> list[tuple[dict[str, Any], str]]:
+def states_of(client: SqlClientBase[Any]) -> list[tuple[dict[str, Any], str]]:
     """The latest state of each pipeline that pulls into the dataset, and the load that brought it."""
     latest: dict[str, tuple[str, str]] = {}
     query = "SELECT pipeline_name, state, _dlt_load_id FROM _dlt_pipeline_state ORDER BY _dlt_load_id"
@@ -169,7 +169,7 @@ def _memory(state: dict[str, Any]) -> dict[str, Any]:
     return memory
 
 
-def _keep(client: SqlClientBase[Any], state: Any, load_id: str) -> None:
+def keep_state(client: SqlClientBase[Any], state: Any, load_id: str) -> None:
     """Put a state in the place of the one that a load has brought; one that is newer goes before what machines hold."""
     bump_pipeline_state_version_if_modified(state)
     doc = state_doc(state | {"_local": {}}, load_id)

@@ -19,7 +19,7 @@ import dlt
 
 from listrak_source.api import ConfigurationError, ListrakClient
 from listrak_source.errors import StoppedError
-from listrak_source.push import conflicts
+from listrak_source.push import conflicts, forgotten
 from listrak_source.push.apply import run as applying
 from listrak_source.push.apply import skipped, undo
 from listrak_source.push.apply.context import Work
@@ -283,5 +283,6 @@ def sync_session(
     """
     settings = resolve(options)
     with Store.of(pipeline, settings.timezone) as store, client_of(settings) as client:
+        forgotten.note(store, settings)
         prepare(store)
         yield Session(sync, store, client, settings.workers, settings.max_import_bytes, tuple(among))

@@ -14,6 +14,7 @@ from listrak_source.push.sync.canonical import Kind, canonical, is_said
 from listrak_source.push.sync.config import CONTACT_FIELDS, DEFAULT, OPTED_OUT, Sync
 from listrak_source.push.sync.field_mapping import Target, bound
 from listrak_source.push.sync.source_columns import Form, Stored
+from listrak_source.push.warehouse.ledger import among
 from listrak_source.push.warehouse.sql_client import Store, text
 
 _HASH = "^[0-9a-f]{64}$"
@@ -112,7 +113,10 @@ def _warehouse(store: Store, sync: Sync) -> Iterator[str]:
     of_sender = f"FROM contacts WHERE sender_code_id = {sync.sender_code_id}"
     if not store.one(f"SELECT COUNT(*) {of_sender}"):
         yield f"the warehouse holds no contacts of sender code {sync.sender_code_id}: run listrak pull first"
-    elif store.one(f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '^.*[a-f].*$')"):
+    elif store.one(
+        f"SELECT COUNT(*) {of_sender} AND REGEXP_MATCHES(phone_number, '^.*[a-f].*$') "
+        f"AND NOT {among('phone_number', sorted(store.forgotten))}"
+    ):
         yield "the phone numbers in the warehouse are hashed, so nobody can be told by them"
     for column in sync.columns:
         if column.contact not in CONTACT_FIELDS:

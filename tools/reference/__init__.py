@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "pending": state.pending,
     "ledger": ledger.tables,
     "lease": ledger.lease,
+    "forgotten": ledger.forgotten,
     "exceptions": errors.exceptions,
     "codes": errors.codes,
     "exit codes": errors.exit_codes,

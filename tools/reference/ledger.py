@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from listrak_source import lease as leases
+from listrak_source.forgotten import COLUMNS
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from tools.reference.markdown import code, prose, table
 
@@ -32,3 +33,11 @@ def lease() -> str:
     """The table of leases."""
     columns = [column.split() for column in leases.COLUMNS.split(", ")]
     return table(["column", "type", "meaning"], [(code(name), kind.lower(), _LEASE[name]) for name, kind in columns])
+
+
+def forgotten() -> str:
+    """The table of who was forgotten."""
+    columns = COLUMNS.items()
+    return table(
+        ["column", "type", "meaning"], [(code(name), kind.lower(), prose(told)) for name, (kind, told) in columns]
+    )

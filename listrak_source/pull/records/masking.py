@@ -9,13 +9,17 @@ A phone number is hashed in its one form, however Listrak writes it (:mod:`listr
 and an empty text stays empty: neither tells anything about a person, and nobody who lacks an email address should look
 as if he had one. A birthday is hashed as its day (1990-05-12), in whatever form Listrak writes it; its year-one date
 becomes null, as it does unhashed.
+
+Who was forgotten (:mod:`listrak_source.forgotten`) is written by the hash of the number too, whatever is hashed of
+others, and nothing else of them is but what tells of their consent.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from listrak_source.api import ConfigurationError
-from listrak_source.pull.records.coerce import as_phone, as_text
+from listrak_source.pull.records.coerce import SET_ASIDE, as_phone, as_text
 from listrak_source.pull.records.phone_numbers import PHONE_FIELD, RAW_PHONE, WRITTEN, canonical, raw_phones
 from listrak_source.pull.schema import CONTACTS, PHONE_RAW, TEXT, Column, Table
 from listrak_source.settings import Settings
@@ -35,6 +39,8 @@ SHORTEST_KEY = 16
 """Characters that a key has at least."""
 
 _FIELDS = {str(column.source).lower(): column.name for column in CONTACTS.columns if column.name in (PHONE, *DROPPABLE)}
+_OF_CONSENT = ("optedOut", "subscribeDate", "unsubscribeDate", "optOutDate", "optOutReason")
+"""Fields of a record that stay of who was forgotten."""
 _DAY = len("1990-05-12")
 _NO_DAY = pa.array(["", "0001-01-01", "9999-12-31"])
 _BLOCK = hashlib.sha256().block_size
@@ -60,14 +66,21 @@ class Masks:
         padded = (self._key if len(self._key) <= _BLOCK else hashlib.sha256(self._key).digest()).ljust(_BLOCK, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._forgotten = pa.array([], TEXT)
 
     @classmethod
     def of(cls, settings: Settings) -> Masks:
         """The masks that the settings ask for."""
         return cls(settings.hash_columns or (), settings.drop_columns or (), str(settings.hash_key or ""))
 
+    def forgetting(self, hashes: Collection[str]) -> Masks:
+        """The same, which know by the hashes of their numbers who was forgotten."""
+        masks = copy(self)
+        masks._forgotten = pa.array(sorted(hashes), TEXT)
+        return masks
+
     def __bool__(self) -> bool:
-        return bool(self.hashed or self.dropped)
+        return bool(self.hashed or self.dropped or len(self._forgotten))
 
     def __repr__(self) -> str:
         return f"Masks(hashed={sorted(self.hashed)}, dropped={sorted(self.dropped)})"
@@ -75,14 +88,16 @@ class Masks:
     @property
     def mark(self) -> str:
         """A short text that is another one for other columns or another key, and tells nothing of the key."""
-        if not self:
+        if not (self.hashed or self.dropped):
             return ""
         return hmac.new(self._key, f"masks of listrak-source: {self!r}".encode(), "sha256").hexdigest()[:16]
 
     @property
     def salt(self) -> str:
         """A secret for hashes of whole records: nobody without the key can try out what a record may have been."""
-        return hmac.new(self._key, b"record_hash of listrak-source", "sha256").hexdigest() if self._key else ""
+        if not (self._key and (self.hashed or self.dropped)):
+            return ""
+        return hmac.new(self._key, b"record_hash of listrak-source", "sha256").hexdigest()
 
     def table(self, table: Table) -> Table:
         """The table as it is written: hashed columns are text, dropped ones are gone.
@@ -104,6 +119,9 @@ class Masks:
 
         A hashed phone number has ``RAW_PHONE`` beside it, to ask for it.
         """
+        return self._without_forgotten(self._mask(records), records)
+
+    def _mask(self, records: pa.Table) -> pa.Table:
         masked = self._masked(records.column_names)
         if not masked:
             return records
@@ -125,6 +143,11 @@ class Masks:
         Without ``RAW_PHONE``: such a record is written, and nobody asks by it.
         """
         masked = self._masked(record)
+        if len(self._forgotten):
+            phones = [name for name in record if _FIELDS.get(name.replace("_", "").lower()) == PHONE]
+            hashes = {name: self._hash(record[name], PHONE) for name in phones}
+            if pc.any(pc.is_in(pa.array(list(hashes.values()), TEXT), value_set=self._forgotten), min_count=0).as_py():
+                return hashes | {name: record[name] for name in _OF_CONSENT if name in record}
         if not masked:
             return record
         return {
@@ -132,6 +155,22 @@ class Masks:
             for name, value in record.items()
             if masked.get(name) not in self.dropped
         }
+
+    def _without_forgotten(self, masked: pa.Table, records: pa.Table) -> pa.Table:
+        """Records, masked already: of who was forgotten, what is personal is gone."""
+        if not len(self._forgotten) or PHONE_FIELD not in masked.column_names:
+            return masked
+        phones = masked[PHONE_FIELD]
+        hashes = phones if PHONE in self.hashed else self._hashes(_plain(records[PHONE_FIELD], PHONE))
+        which = pc.fill_null(pc.is_in(hashes, value_set=self._forgotten), False)
+        if not pc.any(which, min_count=0).as_py():
+            return masked
+        places = pc.if_else(which, pa.scalar(None, pa.int64()), pa.array(range(masked.num_rows), pa.int64()))
+        stays = (*_OF_CONSENT, SET_ASIDE, RAW_PHONE)
+        columns = {name: masked[name] if name in stays else masked[name].take(places) for name in masked.column_names}
+        columns[PHONE_FIELD] = pc.if_else(which, hashes, phones)
+        columns[RAW_PHONE] = raw_phones(records)
+        return pa.table(columns)
 
     def _masked(self, names: Iterable[str]) -> dict[str, str]:
         """The fields that are masked, with the column of each: also where the API spells one in another way."""

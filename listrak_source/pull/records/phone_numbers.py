@@ -49,7 +49,6 @@ def canonical(phones: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def raw_phones(records: pa.Table) -> pa.ChunkedArray:
     """The phone numbers as Listrak writes them, whatever stands in ``phoneNumber``."""
-    if RAW_PHONE in records.column_names:
-        return records[RAW_PHONE]
-    phones = records[PHONE_FIELD]
-    return pc.coalesce(records[WRITTEN], phones) if WRITTEN in records.column_names else phones
+    known = [records[name] for name in (RAW_PHONE, WRITTEN) if name in records.column_names]
+    # Of records that were read together, only some may have such a column.
+    return pc.coalesce(*known, records[PHONE_FIELD]) if known else records[PHONE_FIELD]

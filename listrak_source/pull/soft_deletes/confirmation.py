@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import pyarrow as pa
 
 from listrak_source.api import ContactValueError, ListrakError, NotFoundError, each_record, json_elements
 from listrak_source.api.phones import forms
+from listrak_source.forgotten import is_hash
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.parallel import side_by_side
 from listrak_source.pull.load.warehouse import among, columns_of, select
@@ -131,7 +132,10 @@ class Confirmation:
         about_people = asked is self._standings or asked is self._stops
         if about_people and not self._knows_people:
             return
-        new = list(islice((key for key in dict.fromkeys(keys) if key not in asked.answers), max(self._left, 0)))
+        unknown = (key for key in dict.fromkeys(keys) if key not in asked.answers)
+        if about_people:  # nor can who was forgotten
+            unknown = (key for key in unknown if not is_hash(str(cast("Key", key)[1])))
+        new = list(islice(unknown, max(self._left, 0)))
         self._left -= len(new)
         if about_people:
             self._find_raw(new)

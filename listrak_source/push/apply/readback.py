@@ -248,6 +248,8 @@ def verify(work: Work, sample: int | None) -> dict[tuple[str, str], int]:
     store, client, run = work.store, work.client, work.run
     of_run = f"run_id = {text(run.run_id)}"
     known = f"status IN ('{CONFIRMED}', '{ASSUMED}') AND operation <> '{CLEAR}'"
+    if store.forgotten:  # by a hash nobody is looked up
+        known += f" AND NOT {ledger.among('phone_number', sorted(store.forgotten))}"
     # Each verify draws another sample.
     drawn = f" ORDER BY MD5(phone_number || {text(uuid4().hex)}) LIMIT {sample}" if sample is not None else ""
     phones = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from listrak_source.push import forgotten
 from listrak_source.push.sync import phone_numbers, source_columns, time_zones
 from listrak_source.push.sync.canonical import Kind, is_moment, trimmed
 from listrak_source.push.sync.config import Sync
@@ -41,6 +42,7 @@ def make(store: Store, sync: Sync, targets: list[Target]) -> tuple[str, str]:
         for_now=True,
     )
     _tell(store, f"odd_{sync.name}", rows, ("odd", "odd <> ''"), "phone", told=phone_numbers.numbers)
+    forgotten.withhold(store, rows)
     _tell_days(store, sync, rows, targets)
     store.make(
         twins,

@@ -44,6 +44,9 @@ class Store(Sql):
         """The columns of the tables that the pull has written."""
         self.another = another
         """Opens another connection, for what works beside this one; None where there is none."""
+        self.forgotten: frozenset[str] = frozenset()
+        """The hashes of the numbers that nothing is sent to, made with :attr:`hash_key`."""
+        self.hash_key = ""
         self.zone = zone
         """The time zone in which a moment has a date."""
 

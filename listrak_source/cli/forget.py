@@ -1,0 +1,134 @@
+"""What the command ``forget`` does: a plan, then what it shows and no more, in one transaction, and a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any, cast
+
+import dlt
+from dlt.destinations.job_client_impl import SqlJobClientBase
+
+from listrak_source.api import ConfigurationError
+from listrak_source.cli import output, reports
+from listrak_source.cli.looking import Opened, opened
+from listrak_source.cli.output import out
+from listrak_source.cli.scratch import remove_load_files
+from listrak_source.cli.warehouse import Warehouse
+from listrak_source.errors import StoppedError
+from listrak_source.forgotten import FORGETTING, TABLE, hash_of, key_of, mark_of
+from listrak_source.person.forget import LISTED, Plan, plan, rows_by_sender, vouched_less
+from listrak_source.person.numbers import Number
+from listrak_source.person.record import There
+from listrak_source.pull.leases import alone
+from listrak_source.pull.time_zones import keep_state, states_of
+from listrak_source.push.warehouse.ledger_tables import LEDGER
+from listrak_source.push.warehouse.sql_client import Store, text
+
+NOT_REACHED = (
+    "Listrak itself: it holds the person as before.",
+    "Backups and copies of the warehouse, and what the database keeps until it is vacuumed or written anew.",
+    "Files that were written: plans of push, lists of stops, records of persons, logs of other programs.",
+    "Tables and models of yours that were made of these: build them anew. A sync's table that still names the person is"
+    " not sent for them.",
+)
+"""What forgetting does not reach, in sentences."""
+
+
+def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: str | None, *, as_json: bool) -> None:
+    """Show the plan for a number, or apply it."""
+    told.update({"destination": warehouse.location, "dataset": warehouse.dataset})
+    with opened(warehouse) as looking:
+        number = looking.number(written)
+        if not number.is_whole:
+            raise ConfigurationError("that is no whole phone number: nobody is forgotten by it")
+        key = key_of(looking.settings())
+        if not key:
+            raise ConfigurationError(
+                "set sources.listrak.hash_key, a secret of 16 characters or more: by it every later pull and push "
+                "knows who was forgotten, and so it must stay the same"
+            )
+        if pending := reports.pending(looking.pipeline):
+            raise StoppedError(
+                f"a pull that began at {output.cell(pending.began)} (UTC) is not finished: run it again, then forget"
+            )
+        if only is None:
+            found, done = _plan(looking, looking.store, number, key), False
+        else:
+            found, done = None, True
+    if done:
+        with warehouse.reading() as pipeline:
+            found = _apply(warehouse, pipeline, written, key, str(only))
+    assert found is not None  # noqa: S101 - one of both was done
+    told.update(
+        {
+            "applied": done,
+            "hash": found.digest,
+            "results": [{"table": table, "rows": count} for table, count in found.counts.items()],
+            "not_reached": list(NOT_REACHED),
+            "forgotten_at": datetime.now(timezone.utc) if done else None,
+        }
+    )
+    if not as_json:
+        _say(told)
+
+
+def _plan(looking: Opened, store: Store, number: Number, key: str) -> Plan:
+    if store.dialect not in FORGETTING or not _is_database(looking.pipeline):
+        raise ConfigurationError("only in DuckDB and PostgreSQL somebody can be forgotten: pull into a new dataset")
+    hashed = number.hashed if looking.is_hashed() and number.hashed else hash_of(key, number.phone)
+    working = _working(store, looking.pipeline)
+    return plan(store, looking.there, working, number, hashed=hashed, key_mark=mark_of(key))
+
+
+def _apply(warehouse: Warehouse, pipeline: dlt.Pipeline, written: str, key: str, only: str) -> Plan:
+    """Do what the plan of a hash shows. Raises :class:`StoppedError` where it shows something else by now."""
+    with alone(pipeline, None), opened(warehouse) as looking, looking.client.begin_transaction():
+        store = looking.store
+        number = looking.number(written)
+        found = _plan(looking, store, number, key)
+        if found.digest != only:
+            raise StoppedError(
+                f"the plan is {found.digest} now and not {only}: more or less is known of the person. Look at it again"
+            )
+        before = rows_by_sender(store, looking.there)
+        for statement in found.statements:
+            store.run(statement)
+        after = rows_by_sender(store, looking.there)
+        for state, load_id in states_of(looking.client):
+            vouched_less(state["sources"][reports.SOURCE], before, after)
+            keep_state(looking.client, state, load_id)
+    remove_load_files(warehouse.scratch)
+    return found
+
+
+def _is_database(pipeline: dlt.Pipeline) -> bool:
+    with pipeline.destination_client() as client:
+        return isinstance(client, SqlJobClientBase)
+
+
+def _working(store: Store, pipeline: dlt.Pipeline) -> There:
+    """The tables that plans of push have left, and lists of stops, with their columns."""
+    with pipeline.sql_client() as client:
+        schema = str(client.dataset_name)
+    found: dict[str, set[str]] = {}
+    query = f"SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = {text(schema)}"  # noqa: S608
+    for table, column in cast("list[tuple[str, str]]", store.rows(query)):
+        found.setdefault(table, set()).add(column)
+    return {
+        table: columns
+        for table, columns in found.items()
+        if (table.startswith("push_") and table not in LEDGER) or columns >= LISTED
+    }
+
+
+def _say(told: Mapping[str, Any]) -> None:
+    rows = [(one["table"], one["rows"]) for one in told["results"]]
+    output.table(out, "Rows that tell of the person", ["table", "rows"], rows)
+    if told["applied"]:
+        out.print(f"Done. Their number stands in {TABLE} as a hash, and so does every stop of theirs.", highlight=False)
+        out.print("Not reached from here:", highlight=False)
+        for sentence in told["not_reached"]:
+            out.print(f"- {sentence}", highlight=False, markup=False)
+    else:
+        out.print(f"Nothing was changed. Do it with: --apply {told['hash']}", highlight=False, markup=False)

@@ -1,0 +1,14 @@
+"""Who was forgotten in the warehouse of the running load."""
+
+from __future__ import annotations
+
+from listrak_source.forgotten import QUERY, check_key, key_of
+from listrak_source.pull.load import warehouse
+from listrak_source.settings import Settings
+
+
+def known(settings: Settings) -> frozenset[str]:
+    """The hashes of their numbers. Raises :class:`~listrak_source.api.ConfigurationError` where the key is another."""
+    rows = [row for some in warehouse.raw(QUERY) for row in some.to_pylist()]
+    check_key(key_of(settings), {str(row["key_mark"]) for row in rows})
+    return frozenset(str(row["phone_hash"]) for row in rows)
