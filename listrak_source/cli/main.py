@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "push")
+_DOCUMENTED = ("sender-codes", "pull", "status", "doctor", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -140,6 +140,31 @@ def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
         if failed:
             told.update({"status": "error", "message": failed[0].message})
             raise SystemExit(int(failed[0].code))
+
+
+@app.command("sender-codes", epilog=example("listrak sender-codes", "listrak sender-codes --json"))
+def sender_codes(as_json: AsJson = False) -> None:
+    """List the sender codes that a pull reads, by id: what a scheduler maps over. Only Listrak is asked.
+
+    These are all that Listrak shows, or those that sources.listrak.sender_codes names. Exit code 5 where one has no id
+    that can be read: it is not listed.
+    """
+    from listrak_source.cli import output
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.sender_codes import find
+    from listrak_source.settings import resolve
+
+    with document("sender-codes", wanted=as_json) as told:
+        found = find(resolve({}))
+        told["sender_codes"] = found.sender_codes
+        if not as_json:
+            rows = [(str(sender), *rest) for sender, *rest in map(dict.values, found.sender_codes)]
+            output.table(out, "Sender codes", ["id", "code", "merchant", "country"], rows)
+        if found.doubts:
+            told["message"] = found.doubts
+            fail_with(found.doubts)
+        if not found.is_whole:
+            raise SystemExit(int(Exit.NOT_ALL))
 
 
 class Lookups(str, Enum):
