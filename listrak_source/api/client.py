@@ -11,6 +11,7 @@ from listrak_source.api.errors import ConfigurationError
 from listrak_source.api.reading import Reading
 from listrak_source.api.retry import Patience
 from listrak_source.api.session import Limits
+from listrak_source.api.tally import Tally
 from listrak_source.api.transport import Transport
 from listrak_source.api.writing import Writing
 
@@ -80,6 +81,11 @@ class ListrakClient(Reading, Writing):
     def latency(self) -> float | None:
         """How long an answer took so far, in seconds, on average; None before the first."""
         return self._transport.latency
+
+    @property
+    def tally(self) -> Tally:
+        """How many requests were sent."""
+        return self._transport.tally
 
     def close(self) -> None:
         """Close all connections."""
