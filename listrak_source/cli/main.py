@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("sender-codes", "pull", "status", "doctor", "push")
+_DOCUMENTED = ("sender-codes", "pull", "status", "runs", "doctor", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -233,6 +233,7 @@ def pull(
     from listrak_source.cli.documents import document
     from listrak_source.cli.progress import StepProgress
     from listrak_source.cli.pull import pulled
+    from listrak_source.cli.runs import recorded
     from listrak_source.cli.warehouse import Warehouse
     from listrak_source.pull.stored import forget
     from listrak_source.pull.tables import OF_THE_PULL, TABLES
@@ -258,12 +259,14 @@ def pull(
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told.update({"destination": warehouse.location, "dataset": dataset})
-        # What is wrong with the settings is told before dlt's own memory of the last run is put away.
-        resolve(options)
-        with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline:
-            if forget_state:
-                forget(pipeline)
-            found = pulled(pipeline, *(table or ()), **options)
+        with recorded(warehouse, "pull") as run:
+            # What is wrong with the settings is told before dlt's own memory of the last run is put away.
+            run.of(resolve(options))
+            with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline, run.working(pipeline):
+                if forget_state:
+                    forget(pipeline)
+                found = pulled(pipeline, *(table or ()), **options)
+                run.ended(found)
         told.update(found.as_document())
         if not as_json:
             for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
@@ -271,7 +274,7 @@ def pull(
         if not found.is_whole:
             for sentence in found.lacking if out.quiet or as_json else ():
                 fail_with(sentence)
-            raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
+            raise SystemExit(int(found.exit_code))
 
 
 @app.command(
@@ -344,6 +347,33 @@ def status(
             )
             out.print(command, highlight=False, markup=False, soft_wrap=True)
         _fail_for(told.get("stale", ()))
+
+
+@app.command(
+    epilog=example(
+        "listrak runs", "listrak runs --destination postgres --dataset sms --last 100", "listrak runs --json"
+    )
+)
+def runs(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    last: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the latest runs: when each began and ended, what came of it, what it has sent and loaded.
+
+    A run that was killed has not ended. Those that were refused on one day because another was under way share a row.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.runs import latest, show
+    from listrak_source.cli.warehouse import Warehouse
+
+    warehouse = Warehouse(destination, dataset)
+    with document("runs", wanted=as_json) as told:
+        found = latest(warehouse, last)
+        told.update({"destination": warehouse.location, "dataset": dataset, "runs": found})
+        if not as_json:
+            show(found)
 
 
 def _fail_for(sentences: Sequence[str]) -> None:

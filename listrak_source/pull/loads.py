@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from listrak_source.connect import client_of
 from listrak_source.pull import pending as pendings
-from listrak_source.pull import progress, seen_keys
+from listrak_source.pull import progress, recorded, seen_keys
 from listrak_source.pull.bounds import Bounds
 from listrak_source.pull.directory import Directory
 from listrak_source.pull.dispositions import Dispositions
@@ -97,6 +97,7 @@ class Loads:
         rejects = Rejects(masks.record if masks else None, without, bounds)
         directory = Directory(client_of(settings), settings, rejects, masks, known=progress.places())
         finalize(directory, directory.client.close)
+        recorded.asks(directory.client)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - directory.now < progress.CLOCKS_DIFFER
         anew = Pending(directory.now.isoformat(), task, settings.full, sorted(directory.known))

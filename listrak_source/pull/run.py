@@ -9,7 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
-from listrak_source.pull import seen_keys, stored, upkeep
+from listrak_source.pull import recorded, seen_keys, stored, upkeep
 from listrak_source.pull.compact import settle
 from listrak_source.pull.dispositions import merge_in_transactions
 from listrak_source.pull.exclusive import alone, is_empty
@@ -40,12 +40,17 @@ def load(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
     options |= {"chunk_rows": rows, "compacted": True}
     source = listrak_sms(**options)
-    with alone(pipeline, resolve(options).sender_codes, TABLES.keys() & set(tables) or TABLES):
+    settings = resolve(options)
+    with (
+        recorded.recorded(pipeline, settings) as is_done,
+        alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES),
+    ):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
             source = listrak_sms(**options | {"into_empty": False})
         for info, goes_on in _load(pipeline, source, tables, options):
             if goes_on and info is not None:
                 yield info
+        is_done()
     # Whoever asks for no more after the last load, and keeps this, keeps nobody else from pulling.
     if info is not None:
         yield info
@@ -69,6 +74,7 @@ def _load(
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
             if info.loads_ids:
+                recorded.count(pipeline)
                 stored.prune(pipeline)
                 upkeep.analyze(pipeline)
         unfinished = left_over or is_unfinished(pipeline)

@@ -12,7 +12,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
 
-from listrak_source.pull import foreign, progress, stored, upkeep
+from listrak_source.pull import foreign, progress, recorded, stored, upkeep
 from listrak_source.pull.dispositions import Dispositions, of_running_pipeline
 from listrak_source.pull.gather import Batch
 from listrak_source.pull.held import at_once, is_loading, one_connection, running
@@ -75,6 +75,7 @@ def listrak_sms(**options: Any) -> Iterable[DltResource]:  # noqa: C901, PLR0915
         with at_once():
             foreign.check(set(wanted), declared.table_format)
             upkeep.heal()
+            recorded.begin()
             changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
             loads[0].look(wanted, changed)
         # Which destination the rows are for is known only now.

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.reference import command, diagram, errors, ledger, python, settings, state, sync, tables
+from tools.reference import command, diagram, errors, ledger, python, runs, settings, state, sync, tables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "pending": state.pending,
     "ledger": ledger.tables,
     "lease": ledger.lease,
+    "runs": runs.columns,
     "exceptions": errors.exceptions,
     "codes": errors.codes,
     "exit codes": errors.exit_codes,
