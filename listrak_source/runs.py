@@ -39,15 +39,15 @@ from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import Connect, LostError, TakenError, has_clock
 from listrak_source.sql import Sql, opened, text
 
-PULL_RUNS = "pull_runs"
-"""The table of pulls."""
+PULL_RUNS, PUSH_ATTEMPTS = "pull_runs", "push_attempts"
+"""The tables of pulls, and of commands that push. In the ledger, ``push_runs`` has the plans that were applied."""
 SOURCE = "listrak_sms"
 """dlt's name of the schema that a pull loads into: a dataset that knows it is ours."""
 RUNNING, DONE, PARTIAL, FAILED, REFUSED, INTERRUPTED = (
     "running", "done", "partial", "failed", "refused", "interrupted",
 )  # fmt: skip
 
-COLUMNS = {
+_EACH = {
     "run_id": ("TEXT", "The run: the second when it began, in hexadecimal, and six digits at random."),
     "command": ("TEXT", "What was run: ``pull``, or ``load`` by a program."),
     "began_at": ("TIMESTAMPTZ", "When it began, by the clock of its machine."),
@@ -62,22 +62,37 @@ COLUMNS = {
     "host": ("TEXT", "Its machine."),
     "process": ("BIGINT", "Its process there."),
     "versions": ("TEXT", "The versions of listrak_source, dlt and Python, as JSON."),
-    "sender_codes": ("TEXT", "The sender codes that it was for, as a list in JSON; empty for all."),
-    "complete_walk": ("BOOLEAN", "Whether it was to read everything again."),
-    "loads": ("BIGINT", "Loads of dlt's that came in."),
     "requests": ("BIGINT", "Requests to Listrak, but for those for a token."),
     "retries": ("BIGINT", "Of these: those that were sent again, whatever the reason."),
     "refusals": ("BIGINT", "Of these: those that Listrak refused for haste (HTTP 429)."),
-    "rows_loaded": ("TEXT", "Rows by table, as JSON."),
-    "rows_removed": ("TEXT", "Rows that were marked as removed, by table, as JSON."),
-    "set_aside": ("TEXT", "Records that were set aside, by table, as JSON."),
-    "remarks": ("TEXT", "What else should be known, as a list of sentences in JSON."),
     "message": ("TEXT", "What was wrong, in a sentence."),
 }
-"""By name: the type, and what it holds."""
-_STAYS = ("run_id", "command", "began_at", "times", "host", "process", "versions", "sender_codes", "complete_walk")
+COLUMNS = {
+    PULL_RUNS: {
+        **_EACH,
+        "sender_codes": ("TEXT", "The sender codes that it was for, as a list in JSON; empty for all."),
+        "complete_walk": ("BOOLEAN", "Whether it was to read everything again."),
+        "loads": ("BIGINT", "Loads of dlt's that came in."),
+        "rows_loaded": ("TEXT", "Rows by table, as JSON."),
+        "rows_removed": ("TEXT", "Rows that were marked as removed, by table, as JSON."),
+        "set_aside": ("TEXT", "Records that were set aside, by table, as JSON."),
+        "remarks": ("TEXT", "What else should be known, as a list of sentences in JSON."),
+    },
+    PUSH_ATTEMPTS: {
+        **_EACH,
+        "sync_name": ("TEXT", "The sync."),
+        "sender_code_id": ("BIGINT", "Its sender code."),
+        "push_run": (
+            "TEXT",
+            "The run in the ledger (``push_runs``) that it has applied; empty where there was nothing to send.",
+        ),
+        "results": ("TEXT", "How many values of each operation came to which outcome, as JSON."),
+    },
+}
+"""By table and name: the type, and what it holds."""
+_STAYS = ("run_id", "command", "began_at", "times", "host", "process", "versions")
 """Columns that a run fills when it begins."""
-_JSON = ("versions", "sender_codes", "rows_loaded", "rows_removed", "set_aside", "remarks")
+_JSON = ("versions", "sender_codes", "rows_loaded", "rows_removed", "set_aside", "remarks", "results")
 _MOST, _LONG = 20, 500
 """Sentences that a row keeps, and letters of each, at the most."""
 
@@ -93,6 +108,9 @@ class Keeper(Protocol):
 
     def refuse(self, row: Mapping[str, Any]) -> None:
         """Add a row of a run that is refused, or count it in the one that is there."""
+
+    def remove(self, run_id: str) -> None:
+        """Take a row out."""
 
     def latest(self, most: int) -> list[dict[str, Any]]:
         """The latest rows, newest first."""
@@ -122,7 +140,7 @@ class SqlKeeper:
             return True
         if not _is_ours(sql):
             return False
-        columns = [f"{name} {kind}" for name, (kind, _) in COLUMNS.items()]
+        columns = [f"{name} {kind}" for name, (kind, _) in COLUMNS[self.table].items()]
         # Two at once may both make it, and one of them fails.
         with suppress(Exception):
             sql.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({', '.join(columns)})")
@@ -155,6 +173,11 @@ class SqlKeeper:
             sql.run(f"UPDATE {self.table} SET times = times + 1 WHERE {of_run}")  # noqa: S608
             sql.update(self.table, {name: row[name] for name in ("ended_at", "host", "process", "message")}, of_run)
 
+    def remove(self, run_id: str) -> None:
+        """See :class:`Keeper`."""
+        with self.connect() as sql:
+            sql.run(f"DELETE FROM {self.table} WHERE run_id = {text(run_id)}")  # noqa: S608 - our own names
+
     def latest(self, most: int) -> list[dict[str, Any]]:
         """See :class:`Keeper`."""
         with self.connect() as sql:
@@ -162,9 +185,9 @@ class SqlKeeper:
                 there = sql.columns(self.table)
             except Exception:  # noqa: BLE001 - each database has an error of its own for what is not there
                 return []
-            names = [name for name in COLUMNS if name in there]
+            names = [name for name in COLUMNS[self.table] if name in there]
             query = f"SELECT {', '.join(names)} FROM {self.table} ORDER BY began_at DESC LIMIT {most}"  # noqa: S608
-            return [dict.fromkeys(COLUMNS) | dict(zip(names, row, strict=True)) for row in sql.rows(query)]
+            return [dict.fromkeys(COLUMNS[self.table]) | dict(zip(names, row, strict=True)) for row in sql.rows(query)]
 
 
 def _is_ours(sql: Sql) -> bool:
@@ -207,6 +230,12 @@ class FileKeeper:
                 kept = {"began_at": before["began_at"]} if "began_at" in before else {}
                 self._write(client, {**row, **kept, "times": before["times"] + 1})
 
+    def remove(self, run_id: str) -> None:
+        """See :class:`Keeper`."""
+        with self.pipeline.destination_client() as opened_client, suppress(FileNotFoundError):
+            client: Any = opened_client
+            client.fs_client.rm_file(f"{self._folder(client)}/{run_id}.json")
+
     def latest(self, most: int) -> list[dict[str, Any]]:
         """See :class:`Keeper`."""
         with self.pipeline.destination_client() as opened_client:
@@ -215,7 +244,7 @@ class FileKeeper:
             with suppress(FileNotFoundError):
                 names = [str(path).rpartition("/")[2] for path in client.fs_client.ls(self._folder(client), False)]
             found = [self._read(client, name.removesuffix(".json")) for name in names if name.endswith(".json")]
-        rows: list[dict[str, Any]] = [dict.fromkeys(COLUMNS) | row for row in found if row]
+        rows: list[dict[str, Any]] = [dict.fromkeys(COLUMNS[self.table]) | row for row in found if row]
         return sorted(rows, key=lambda row: row["began_at"].timestamp(), reverse=True)[:most]
 
     def _folder(self, client: Any) -> str:
@@ -340,10 +369,12 @@ class Run:
         keeper, self._keeper = self._keeper, None
         with harmless(self.table):
             is_there = True
-            if self._written is not None:
-                keeper.complete(timed, open_sql)
-            elif outcome == REFUSED:
+            if outcome == REFUSED:
+                if self._written is not None:
+                    keeper.remove(self.run_id)
                 keeper.refuse({**timed, "run_id": self._of_the_day()})
+            elif self._written is not None:
+                keeper.complete(timed, open_sql)
             else:
                 is_there = keeper.add(timed, open_sql)
             self._written = row if is_there else None
@@ -354,7 +385,7 @@ class Run:
 
     def _of_the_day(self) -> str:
         """The id that all runs have that are refused on one day, and are alike."""
-        alike = json.dumps([self.command, self.sender_codes, self.complete_walk])
+        alike = json.dumps([self.command, *map(str, self._told().values())])
         return f"{self.began_at:%Y%m%d}-refused-{hashlib.sha256(alike.encode()).hexdigest()[:6]}"
 
     def _row(self, outcome: str, exit_code: int | None, message: str | None) -> dict[str, Any]:
@@ -369,17 +400,46 @@ class Run:
             "host": socket.gethostname(),
             "process": os.getpid(),
             "versions": json.dumps(versions()),
-            "sender_codes": json.dumps(list(self.sender_codes)) if self.sender_codes else None,
-            "complete_walk": self.complete_walk,
-            "loads": self.loads,
             "requests": sent.requests,
             "retries": sent.retries,
             "refusals": sent.refusals,
+            "message": _without_people(message) if message else None,
+            **self._told(),
+        }
+
+    def _told(self) -> dict[str, Any]:
+        """The columns that only its table has."""
+        return {
+            "sender_codes": json.dumps(list(self.sender_codes)) if self.sender_codes else None,
+            "complete_walk": self.complete_walk,
+            "loads": self.loads,
             "rows_loaded": json.dumps(dict(self.rows)),
             "rows_removed": json.dumps(dict(self.removed)),
             "set_aside": json.dumps(dict(self.set_aside)),
             "remarks": json.dumps(_bounded(self.remarks), ensure_ascii=False),
-            "message": _without_people(message) if message else None,
+        }
+
+
+@dataclass
+class Attempt(Run):
+    """A command that pushes a sync."""
+
+    table: str = PUSH_ATTEMPTS
+    sync_name: str = ""
+    sender_code_id: int | None = None
+    push_run: str | None = None
+    results: Sequence[Mapping[str, Any]] = ()
+
+    def kept_by(self, connect: Connect) -> None:
+        """Have the row written over connections like these."""
+        self._keeper = SqlKeeper(connect, self.table)
+
+    def _told(self) -> dict[str, Any]:
+        return {
+            "sync_name": self.sync_name,
+            "sender_code_id": self.sender_code_id,
+            "push_run": self.push_run,
+            "results": json.dumps(list(self.results)),
         }
 
 

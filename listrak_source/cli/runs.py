@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dlt
 
@@ -17,10 +17,14 @@ from listrak_source.cli.errors import Exit, explain, was_interrupted
 from listrak_source.cli.pull import Pulled
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.errors import StoppedError
-from listrak_source.runs import DONE, INTERRUPTED, PARTIAL, PULL_RUNS, Run
+from listrak_source.runs import COLUMNS, DONE, INTERRUPTED, PARTIAL, Attempt, Run
 from listrak_source.settings import Settings
 
-_SHOWN = ["began (UTC)", "took", "command", "outcome", "code", "requests", "rows"]
+if TYPE_CHECKING:
+    from listrak_source.cli.push_said import Said
+    from listrak_source.push import Session
+
+_SHOWN = ["began (UTC)", "took", "command", "outcome", "code", "requests", "rows or values"]
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,14 @@ def latest(warehouse: Warehouse, most: int) -> list[dict[str, Any]]:
     if warehouse.file is not None and not warehouse.file.exists():
         raise NothingThereError(warehouse.nothing)
     with warehouse.looking() as pipeline:
-        keeper = runs.keeper_of(pipeline, PULL_RUNS)
-        if keeper is None:
+        keepers = [keeper for table in COLUMNS if (keeper := runs.keeper_of(pipeline, table))]
+        if not keepers:
             raise StoppedError(
                 f"{warehouse.location} keeps no rows of runs: nothing of ours is written there but loads"
             )
-        return [runs.told(row) for row in keeper.latest(most)]
+        found = [row for keeper in keepers for row in keeper.latest(most)]
+        found.sort(key=lambda row: row["began_at"].timestamp(), reverse=True)
+        return [runs.told(row) for row in found[:most]]
 
 
 def show(found: list[dict[str, Any]]) -> None:
@@ -96,11 +102,11 @@ def show(found: list[dict[str, Any]]) -> None:
         (
             run["began_at"],
             _took(run["began_at"], run["ended_at"]),
-            run["command"],
+            " ".join(filter(None, [run["command"], run.get("sync_name")])),
             run["outcome"] if run["times"] == 1 else f"{run['outcome']}, {run['times']:,} times",
             "-" if run["exit_code"] is None else str(run["exit_code"]),
             run["requests"],
-            sum((run["rows_loaded"] or {}).values()),
+            _count(run),
         )
         for run in found
     ]
@@ -112,3 +118,34 @@ def show(found: list[dict[str, Any]]) -> None:
 
 def _took(began: datetime, ended: datetime | None) -> str:
     return f"{(ended - began).total_seconds():,.1f} s" if ended else "not ended"
+
+
+def _count(run: Mapping[str, Any]) -> int:
+    """The rows that a pull has loaded, or the values that a push has sent."""
+    return sum((*(run.get("rows_loaded") or {}).values(), *(int(one["values"]) for one in run.get("results") or ())))
+
+
+@contextmanager
+def attempted(said: Said, opened: Session) -> Iterator[None]:
+    """Record a command that pushes a sync, from when the sync is open to its end."""
+    store, sync = opened.store, opened.sync
+    run = Attempt(said.command, sync_name=sync.name, sender_code_id=sync.sender_code_id)
+    # A DuckDB file is open already, for this process alone.
+    run.kept_by(store.another if store.another and store.dialect != "duckdb" else lambda: nullcontext(store))
+    run.counts(opened.client.tally)
+    run.begin()
+    outcome, code, message = DONE, int(Exit.DONE), None
+    try:
+        yield
+    except SystemExit as end:
+        code = int(end.code or 0)
+        outcome = DONE if not code else PARTIAL if code in {Exit.NOT_ALL, Exit.TRY_AGAIN} else runs.FAILED
+        raise
+    except BaseException as error:
+        message, code = explain(error, run.command)
+        outcome = INTERRUPTED if was_interrupted(error) else runs.outcome_of(error)
+        raise
+    finally:
+        told = said.told
+        run.push_run, run.results = told.get("run"), told.get("results", ())
+        run.end(outcome, int(code), message or told.get("message"))

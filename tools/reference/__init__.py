@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from listrak_source.runs import PULL_RUNS, PUSH_ATTEMPTS
 from tools.reference import command, diagram, errors, ledger, python, runs, settings, state, sync, tables
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +27,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "pending": state.pending,
     "ledger": ledger.tables,
     "lease": ledger.lease,
-    "runs": runs.columns,
+    "runs": lambda: runs.columns(PULL_RUNS),
+    "attempts": lambda: runs.columns(PUSH_ATTEMPTS),
     "exceptions": errors.exceptions,
     "codes": errors.codes,
     "exit codes": errors.exit_codes,

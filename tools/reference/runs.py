@@ -6,7 +6,7 @@ from listrak_source.runs import COLUMNS
 from tools.reference.markdown import code, prose, table
 
 
-def columns() -> str:
-    """The columns of the table of pulls."""
-    rows = [(code(name), kind.lower(), prose(meaning)) for name, (kind, meaning) in COLUMNS.items()]
+def columns(name: str) -> str:
+    """The columns of one of the tables of runs."""
+    rows = [(code(column), kind.lower(), prose(meaning)) for column, (kind, meaning) in COLUMNS[name].items()]
     return table(["column", "type", "meaning"], rows)
