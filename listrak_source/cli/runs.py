@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from listrak_source.cli.errors import Exit, explain, was_interrupted
 from listrak_source.cli.pull import Pulled
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.errors import StoppedError
+from listrak_source.lease import FileLease
 from listrak_source.runs import COLUMNS, DONE, INTERRUPTED, PARTIAL, Attempt, Run
 from listrak_source.settings import Settings
 
@@ -72,10 +73,19 @@ def recorded(warehouse: Warehouse, command: str) -> Iterator[Recorded]:
         yield found
     except BaseException as error:
         if not found.run.is_over:
-            with suppress(Exception), warehouse.looking() as pipeline:
+            with suppress(Exception), _undisturbed(warehouse), warehouse.looking() as pipeline:
                 found.run.kept_in(pipeline)
                 found.failed(error)
         raise
+
+
+def _undisturbed(warehouse: Warehouse) -> AbstractContextManager[object]:
+    """Raise :class:`~listrak_source.lease.TakenError` while a pull has the DuckDB file: to open it could fail that."""
+    file = warehouse.file
+    if file is None or not file.exists():
+        return nullcontext()
+    file = file.resolve()
+    return FileLease(file.with_name(f"{file.name}.lease"), "another pull")
 
 
 def latest(warehouse: Warehouse, most: int) -> list[dict[str, Any]]:

@@ -231,6 +231,19 @@ def test_refused_runs_of_a_day_share_a_row(
     assert all("is under way" in run["message"] and run["ended_at"] >= run["began_at"] for run in found)
 
 
+def test_a_run_that_cannot_begin_does_not_touch_a_file_that_a_pull_has(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To open it for a moment could fail the other."""
+    listrak("pull", "--table", "lists")
+    monkeypatch.setenv("SOURCES__LISTRAK__CLIENT_SECRET", " ")
+    with FileLease(Path("listrak.duckdb.lease").absolute(), "a pull"):
+        assert listrak("pull")[0] == Exit.WRONG_USE
+    assert len(runs(listrak)) == 1
+    assert listrak("pull")[0] == Exit.WRONG_USE
+    assert [run["outcome"] for run in runs(listrak)] == ["failed", "done"]
+
+
 def test_a_killed_pull_has_begun_and_not_ended(listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]) -> None:
     listrak("pull", *into)
     sandbox.faults.add(Fault("delay", "list_contacts", times=None, seconds=60))
