@@ -31,6 +31,7 @@ from dlt.common import logger
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
+from listrak_source.api.errors import ListrakError
 from listrak_source.api.redact import redact_people
 from listrak_source.api.tally import Counts, Tally
 from listrak_source.api.version import version
@@ -403,7 +404,7 @@ class Run:
             "requests": sent.requests,
             "retries": sent.retries,
             "refusals": sent.refusals,
-            "message": _without_people(message) if message else None,
+            "message": message[:_LONG] if message else None,
             **self._told(),
         }
 
@@ -456,7 +457,10 @@ def outcome_of(error: BaseException) -> str:
 def why(error: BaseException) -> str:
     """What an error of a program came of, in a sentence: its innermost cause."""
     *_, inner = causes(error)
-    return ": ".join(filter(None, [type(inner).__name__, str(inner).strip().partition("\n")[0]]))
+    told = str(inner).strip().partition("\n")[0]
+    if isinstance(inner, (ListrakError, StoppedError, TakenError)):  # none of ours names people
+        return told
+    return ": ".join(filter(None, [type(inner).__name__, redact_people(told)]))
 
 
 def versions() -> dict[str, str]:
@@ -472,12 +476,8 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _bounded(sentences: Sequence[str]) -> list[str]:
-    kept = [_without_people(one) for one in sentences[:_MOST]]
+    kept = [one[:_LONG] for one in sentences[:_MOST]]
     return [*kept, f"and {len(sentences) - _MOST:,} more"] if len(sentences) > _MOST else kept
-
-
-def _without_people(sentence: str) -> str:
-    return redact_people(sentence)[:_LONG]
 
 
 @contextmanager

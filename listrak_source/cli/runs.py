@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -24,8 +23,6 @@ from listrak_source.settings import Settings
 if TYPE_CHECKING:
     from listrak_source.cli.push_said import Said
     from listrak_source.push import Session
-
-_SHOWN = ["began (UTC)", "took", "command", "outcome", "code", "requests", "rows or values"]
 
 
 @dataclass(frozen=True)
@@ -107,32 +104,26 @@ def latest(warehouse: Warehouse, most: int) -> list[dict[str, Any]]:
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    """Print runs, and what was wrong with the latest one that was not done."""
-    rows = [
-        (
-            run["began_at"],
-            _took(run["began_at"], run["ended_at"]),
-            " ".join(filter(None, [run["command"], run.get("sync_name")])),
-            run["outcome"] if run["times"] == 1 else f"{run['outcome']}, {run['times']:,} times",
-            "-" if run["exit_code"] is None else str(run["exit_code"]),
-            run["requests"],
-            _count(run),
-        )
-        for run in found
-    ]
-    output.table(output.out, "Latest runs", _SHOWN, rows)
-    if wrong := next((run for run in found if run["message"]), None):
-        began = output.cell(wrong["began_at"])
-        output.out.print(f"{began}: {wrong['message']}", highlight=False, markup=False)
+    """Print runs, a line for each, with what was wrong."""
+    output.out.print("Latest runs (UTC)\n", style="bold", highlight=False)
+    for run in found:
+        output.out.print(f"{output.cell(run['began_at'])}  {_line(run)}", highlight=False, markup=False)
 
 
-def _took(began: datetime, ended: datetime | None) -> str:
-    return f"{(ended - began).total_seconds():,.1f} s" if ended else "not ended"
-
-
-def _count(run: Mapping[str, Any]) -> int:
-    """The rows that a pull has loaded, or the values that a push has sent."""
-    return sum((*(run.get("rows_loaded") or {}).values(), *(int(one["values"]) for one in run.get("results") or ())))
+def _line(run: Mapping[str, Any]) -> str:
+    what = " ".join(filter(None, [run["command"], run.get("sync_name")]))
+    if run["ended_at"] is None:
+        return f"{what}: has not ended."
+    if run["times"] > 1:
+        came = f"{run['outcome']} {run['times']:,} times"
+    else:
+        came = f"{run['outcome']} after {(run['ended_at'] - run['began_at']).total_seconds():,.1f} s"
+    code = f", exit code {run['exit_code']}" if run["exit_code"] else ""
+    loaded, sent = run.get("rows_loaded"), run.get("results")
+    rows = sum((loaded or {}).values())
+    moved = f"{rows:,} rows" if sent is None else f"{sum(int(one['values']) for one in sent):,} values"
+    told = f" {run['message']}" if run["message"] else ""
+    return f"{what}: {came}{code}, {moved}, {run['requests']:,} requests.{told}"
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_each_command_that_pushes_has_a_row(
     assert not [phone for phone in phones if phone in json.dumps([first, second, third])]
     assert listrak("push", "plan", "loyalty")[0] == 0
     assert len(attempts(listrak)) == 3, "a plan sends nothing"
-    assert "push apply loyalty" in " ".join(listrak("runs")[1].split())
+    assert "push apply loyalty: done after " in listrak("runs")[1]
 
 
 def test_one_that_fails_or_is_refused(

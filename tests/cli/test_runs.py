@@ -17,12 +17,13 @@ from uuid import uuid4
 import duckdb
 import pytest
 
+from listrak_source.api.redact import redact_people
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.process import Terminated
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.lease import FileLease
 from listrak_source.pull.exclusive import is_empty
-from listrak_source.runs import COLUMNS, PULL_RUNS, SqlKeeper
+from listrak_source.runs import COLUMNS, PULL_RUNS, SqlKeeper, why
 from listrak_source.sandbox import Fault, Sandbox, World
 from tests.cli.conftest import Listrak
 from tests.cli.test_documents import read
@@ -101,7 +102,7 @@ def test_a_pull_that_finds_nothing_has_a_row_and_no_other_one_of_its_own(
     assert (run["outcome"], run["rows_loaded"], run["message"]) == ("done", {}, None)
     code, out, err = listrak("runs", *into)
     assert (code, err) == (0, "")
-    assert out.count("done") == 2
+    assert out.count("pull: done after ") == 2
 
 
 def test_what_is_not_whole_says_so(listrak: Listrak, sandbox: Sandbox) -> None:
@@ -260,7 +261,7 @@ def test_a_killed_pull_has_begun_and_not_ended(listrak: Listrak, sandbox: Sandbo
     sandbox.faults.clear()
     run = runs(listrak, *into)[0]
     assert (run["outcome"], run["ended_at"], run["process"]) == ("running", None, process.pid)
-    assert "not ended" in listrak("runs", *into)[1]
+    assert "  pull: has not ended." in listrak("runs", *into)[1]
     assert listrak("pull", *into)[0] == 0
     assert [run["outcome"] for run in runs(listrak, *into)] == ["done", "running", "done"]
 
@@ -281,6 +282,12 @@ def test_a_clock_that_jumps_back_ends_no_run_before_it_began(
     (run,) = runs(listrak)
     assert run["began_at"] == "2031-01-01T00:00:00Z"
     assert "2031-01-01T00:00:00" <= run["ended_at"] < "2031-01-01T00:01:00"
+
+
+def test_what_a_database_quotes_of_people_is_masked() -> None:
+    error = RuntimeError("Key (phone_number)=(15551234567) already exists\nDETAIL")
+    assert why(error) == f"RuntimeError: {redact_people('Key (phone_number)=(15551234567) already exists')}"
+    assert "15551234567" not in why(error)
 
 
 def test_nothing_there(listrak: Listrak, sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,7 @@ def test_who_is_refused_on_any_machine_shares_a_row(in_postgres: Warehouse) -> N
     assert (running["outcome"], running["ended_at"]) == ("running", None)
     assert (refused["outcome"], refused["times"], refused["sender_codes"]) == ("refused", 3, None)
     assert (of_one["outcome"], of_one["times"], of_one["sender_codes"]) == ("refused", 1, [sender])
+    assert re.search(r"another pull into .* is under way, on .*, since 20\d\d-\d\d-\d\d \d\d:", refused["message"])
     list(first)
     assert [run["outcome"] for run in runs(in_postgres)] == ["done", "refused", "refused"]
 
