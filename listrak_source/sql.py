@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
@@ -14,6 +14,8 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.utc import in_utc
 
+PLACE = "place_of_a_value"
+"""Stands in a statement for a value that is bound."""
 _UNREADABLE = re.compile("[\\0\\ud800-\\udfff]")
 
 
@@ -47,6 +49,17 @@ class Sql:
         with self._executed(self._ours(statement)):
             pass
 
+    def add(self, table: str, row: Mapping[str, Any]) -> None:
+        """Add a row of plain values, which are never a part of the statement."""
+        places = ", ".join([PLACE] * len(row))
+        statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"
+        self._bound(self._with_places(statement), map(storable, row.values()))
+
+    def update(self, table: str, values: Mapping[str, Any], where: str) -> None:
+        """Set columns of the rows that fulfil a condition. The values are never a part of the statement."""
+        places = ", ".join(f"{column} = {PLACE}" for column in values)
+        self._bound(self._with_places(f"UPDATE {table} SET {places} WHERE {where}"), map(storable, values.values()))
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query: for few."""
         with self._executed(self._ours(query)) as cursor:
@@ -57,10 +70,25 @@ class Sql:
         found = self.rows(query)
         return found[0][0] if found else None
 
+    def columns(self, table: str) -> list[str]:
+        """The names of a table's columns, in small letters. It raises the database's own error where there is none."""
+        with self._executed(self._ours(f"SELECT * FROM {table} LIMIT 0")) as cursor:
+            return [str(one[0]).lower() for one in cursor.native_cursor.description]
+
     def verbatim(self, query: str) -> str:
         """A name that stands for a query in parentheses, which is in the database's own SQL already."""
         name = f"push_verbatim_{len(self._verbatim)}_"
         return self._verbatim.setdefault(query, name)
+
+    def _with_places(self, statement: str) -> str:
+        """A statement of ours with the places that the client binds values to."""
+        ours = self._ours(statement)
+        # A sign of per cent is doubled where the client looks for places by it.
+        return (ours if self.dialect == "duckdb" else ours.replace("%", "%%")).replace(PLACE, "%s")
+
+    def _bound(self, statement: str, values: Iterable[Any]) -> None:
+        with self._executed(statement, *values):
+            pass
 
     def _ours(self, statement: str) -> str:
         # DuckDB's SQL is DuckDB's already: to parse it and write it again took a tenth of a short sync's time.
@@ -94,6 +122,11 @@ def one_connection(pipeline: dlt.Pipeline) -> Iterator[None]:
 def readable(value: str) -> str:
     """A text as any database can hold it: with a mark in place of a NUL, and of half a surrogate pair."""
     return value if value.isascii() and "\0" not in value else _UNREADABLE.sub("\ufffd", value)
+
+
+def storable(value: Any) -> Any:
+    """A value as any database can hold it."""
+    return readable(value) if isinstance(value, str) else value
 
 
 def text(value: str) -> str:

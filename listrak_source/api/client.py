@@ -49,6 +49,7 @@ from listrak_source.api.pagination import (
 from listrak_source.api.phones import canonical
 from listrak_source.api.redaction import mask_phone
 from listrak_source.api.retry import RetryPolicy
+from listrak_source.api.tally import Tally
 from listrak_source.api.transport import Transport
 
 BASE_URL = "https://api.listrak.com/sms/v1"
@@ -151,6 +152,11 @@ class ListrakClient:
         except ListrakError:
             return False
         return True
+
+    @property
+    def tally(self) -> Tally:
+        """How many requests were sent."""
+        return self._transport.tally
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote, urlencode
@@ -30,6 +32,7 @@ from listrak_source.api.errors import (
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
 from listrak_source.api.redaction import guard_logs, redact
 from listrak_source.api.retry import RetryPolicy, connection_failure, http_date, is_out_of_time, retry_after
+from listrak_source.api.tally import Tally
 from listrak_source.api.throttle import Slot, Throttle
 
 T = TypeVar("T")
@@ -62,6 +65,8 @@ class _Request:
     """Where an open file stood."""
     number: int
     """Its place in the queue for turns."""
+    tries: Iterator[int] = field(default_factory=itertools.count)
+    """Numbers of the times that it is sent, from 0 on."""
 
     def kind(self, headers: Mapping[str, str]) -> tuple[str, int] | None:
         """Return what answers it can be compared with in latency: those to the same read, of about the same size."""
@@ -114,6 +119,8 @@ class Transport:
         self._lock = threading.Lock()
         self._server_time: datetime | None = None
         self._answers, self._seconds = 0, 0.0
+        self.tally: Tally = Tally()
+        """What was sent."""
 
     @property
     def server_time(self) -> datetime | None:
@@ -203,8 +210,17 @@ class Transport:
                 failure = _error_of(refusal, name, answer.headers, token.value, acts=acts)
             else:
                 failure = kind(f"the answer's body {why}", status=answer.status, operation=name, may_have_acted=acts)
+        if isinstance(failure, RateLimitError):
+            self.tally.refused()
         # Raised out here so that it carries no context: the original's text holds the URL, and that a phone number.
         raise failure
+
+    @contextmanager
+    def _slot(self, request: _Request) -> Iterator[Slot]:
+        """Wait for a request's turn, and count it."""
+        with self._throttle.slot(request.number) as slot:
+            self.tally.sent(again=next(request.tries) > 0)
+            yield slot
 
     def _exchange(self, request: _Request, token: AccessToken) -> _Answer:
         """Send one request when it is its turn."""
@@ -214,7 +230,7 @@ class Transport:
             if not isinstance(request.body, bytes):
                 request.body.seek(request.start)
         with (
-            self._throttle.slot(request.number) as slot,
+            self._slot(request) as slot,
             self._session.request(
                 request.operation.method,
                 request.url,

@@ -11,7 +11,8 @@ from datetime import date, datetime, timezone
 from typing import Any
 
 from listrak_source.api.version import version
-from listrak_source.cli.errors import Exit, causes, explain
+from listrak_source.cli.errors import Exit, explain
+from listrak_source.errors import causes
 
 VERSION = 1
 """Of the document's shape: names may be added to it, and none is taken away or told otherwise."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, cast, get_args, get_origin
@@ -25,7 +25,7 @@ from listrak_source.api import AuthenticationError, ConfigurationError, ListrakE
 from listrak_source.api.redaction import redact, redact_people
 from listrak_source.cli import transient
 from listrak_source.cli.process import Terminated
-from listrak_source.errors import StoppedError
+from listrak_source.errors import StoppedError, causes
 from listrak_source.lease import TakenError
 from listrak_source.settings import Settings
 
@@ -174,20 +174,6 @@ def _interrupt(chain: Iterable[BaseException]) -> type[KeyboardInterrupt] | None
             if str(cause).startswith(f"{kind.__name__}:"):
                 return kind
     return None
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, and what it came of, the outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        following = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        # Of a load that failed for good dlt keeps the error beside it.
-        following = following or getattr(error, "client_exception", None)
-        if following is None:
-            return
-        error = following
 
 
 def _missing(error: ConfigFieldMissingException) -> str:

@@ -22,7 +22,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, duration, er
 from listrak_source.cli.process import Terminated
 
 _PUSH = "push"
-_DOCUMENTED = ("pull", "status", "doctor", "person", "suppressions", "forget", "push")
+_DOCUMENTED = ("sender-codes", "pull", "status", "runs", "doctor", "person", "suppressions", "forget", "push")
 """The commands that print a document with ``--json``."""
 
 
@@ -142,6 +142,31 @@ def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms"
             raise SystemExit(int(failed[0].code))
 
 
+@app.command("sender-codes", epilog=example("listrak sender-codes", "listrak sender-codes --json"))
+def sender_codes(as_json: AsJson = False) -> None:
+    """List the sender codes that a pull reads, by id: what a scheduler maps over. Only Listrak is asked.
+
+    These are all that Listrak shows, or those that sources.listrak.sender_codes names. Exit code 5 where one has no id
+    that can be read: it is not listed.
+    """
+    from listrak_source.cli import output
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.sender_codes import find
+    from listrak_source.settings import resolve
+
+    with document("sender-codes", wanted=as_json) as told:
+        found = find(resolve({}))
+        told["sender_codes"] = found.sender_codes
+        if not as_json:
+            rows = [(str(sender), *rest) for sender, *rest in map(dict.values, found.sender_codes)]
+            output.table(out, "Sender codes", ["id", "code", "merchant", "country"], rows)
+        if found.doubts:
+            told["message"] = found.doubts
+            fail_with(found.doubts)
+        if not found.is_whole:
+            raise SystemExit(int(Exit.NOT_ALL))
+
+
 class Lookups(str, Enum):
     """Who is looked up one by one."""
 
@@ -208,6 +233,7 @@ def pull(
     from listrak_source.cli.documents import document
     from listrak_source.cli.progress import StepProgress
     from listrak_source.cli.pull import pulled
+    from listrak_source.cli.runs import recorded
     from listrak_source.cli.warehouse import Warehouse
     from listrak_source.pull.schema import OF_THE_PULL, TABLES
     from listrak_source.pull.state.stored_state import forget
@@ -233,12 +259,14 @@ def pull(
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told.update({"destination": warehouse.location, "dataset": dataset})
-        # What is wrong with the settings is told before dlt's own memory of the last run is put away.
-        resolve(options)
-        with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline:
-            if forget_state:
-                forget(pipeline)
-            found = pulled(pipeline, *(table or ()), **options)
+        with recorded(warehouse, "pull") as run:
+            # What is wrong with the settings is told before dlt's own memory of the last run is put away.
+            run.of(resolve(options))
+            with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline, run.working(pipeline):
+                if forget_state:
+                    forget(pipeline)
+                found = pulled(pipeline, *(table or ()), **options)
+                run.ended(found)
         told.update(found.as_document())
         if not as_json:
             for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
@@ -246,7 +274,7 @@ def pull(
         if not found.is_whole:
             for sentence in found.lacking if out.quiet or as_json else ():
                 fail_with(sentence)
-            raise SystemExit(int(Exit.TRY_AGAIN if found.may_pass else Exit.NOT_ALL))
+            raise SystemExit(int(found.exit_code))
 
 
 @app.command(
@@ -319,6 +347,33 @@ def status(
             )
             out.print(command, highlight=False, markup=False, soft_wrap=True)
         _fail_for(told.get("stale", ()))
+
+
+@app.command(
+    epilog=example(
+        "listrak runs", "listrak runs --destination postgres --dataset sms --last 100", "listrak runs --json"
+    )
+)
+def runs(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    last: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show the latest runs: when each began and ended, what came of it, what it has sent and loaded.
+
+    A run that was killed has not ended. Those that were refused on one day because another was under way share a row.
+    """
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.runs import latest, show
+    from listrak_source.cli.warehouse import Warehouse
+
+    warehouse = Warehouse(destination, dataset)
+    with document("runs", wanted=as_json) as told:
+        found = latest(warehouse, last)
+        told.update({"destination": warehouse.location, "dataset": dataset, "runs": found})
+        if not as_json:
+            show(found)
 
 
 def _fail_for(sentences: Sequence[str]) -> None:

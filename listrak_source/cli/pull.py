@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dlt
 
+from listrak_source import runs
 from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
+from listrak_source.cli.errors import Exit
 from listrak_source.cli.process import noticed
 from listrak_source.cli.warehouse import is_empty, loaded_rows
 from listrak_source.pull.lookup_progress import COUNTER
@@ -54,6 +57,13 @@ class Pulled:
     def is_whole(self) -> bool:
         """Whether all was done that was asked for."""
         return not self.lacking
+
+    @property
+    def exit_code(self) -> Exit:
+        """What a command ends with that has done this."""
+        if self.is_whole:
+            return Exit.DONE
+        return Exit.TRY_AGAIN if self.may_pass else Exit.NOT_ALL
 
     @property
     def lacking(self) -> list[str]:
@@ -119,10 +129,22 @@ def pulled(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Pulled:
         _check_accepted(pipeline, settings.accept_removals, empty)
     if settings.lookups == "all" and (not tables or CONTACTS.name in tables) and not _knows_contacts(pipeline, empty):
         pipeline.collector.update(COUNTER, 0, message=_FIRST)
-        _pull(pipeline, found, tables, options | {"lookups": "changed", "full": False, "into_empty": empty})
+        with _goes_on(pipeline):
+            _pull(pipeline, found, tables, options | {"lookups": "changed", "full": False, "into_empty": empty})
         empty = False
     _pull(pipeline, found, tables, options | {"into_empty": empty})
     return found
+
+
+@contextmanager
+def _goes_on(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """The run does not end with this pull."""
+    run = runs.of(pipeline)
+    if run is not None:
+        run.goes_on = True
+    yield
+    if run is not None:
+        run.goes_on = False
 
 
 def _check_accepted(pipeline: dlt.Pipeline, accepted: str, empty: bool) -> None:

@@ -27,6 +27,7 @@ from listrak_source.cli.push_output import (
     tell_plan,
     unread_is_1,
 )
+from listrak_source.cli.runs import attempted
 from listrak_source.cli.scratch import write_private
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.push import Session, Sync, load_syncs, sync_session
@@ -117,6 +118,7 @@ def apply(
     with (
         saying("apply", name, as_json=as_json) as said,
         session(name, file, Warehouse(destination, dataset)) as opened,
+        attempted(said, opened),
         stops_decide(opened, said),
     ):
         outcome = opened.apply(said.say, only=only, accept=accept)
@@ -137,6 +139,7 @@ def retry(
     with (
         saying("retry", name, as_json=as_json) as said,
         session(name, file, Warehouse(destination, dataset)) as opened,
+        attempted(said, opened),
         stops_decide(opened, said),
     ):
         report(opened, opened.retry(said.say, accept=accept), nothing_to_send, said)
@@ -164,7 +167,7 @@ def undo(
     ):
         said.told |= {"sync": found.sync_name, "undoes": run}
         if send:
-            with stops_decide(opened, said):
+            with attempted(said, opened), stops_decide(opened, said):
                 outcome = opened.undo(found, said.say, only=only, accept=accept)
                 report(opened, outcome, lambda _: "Nothing of this run can be undone.", said)
                 said.say(
@@ -206,6 +209,7 @@ def verify(
     with (
         saying("verify", name, as_json=as_json) as said,
         session(name, file, Warehouse(destination, dataset)) as opened,
+        attempted(said, opened),
     ):
         found = opened.verify(None if everyone else opened.sync.read_back, said.say)
         said.told["results"] = []

@@ -32,8 +32,9 @@ _DONE = {
 class Said:
     """What a command says while it runs, and what its document tells at the end."""
 
-    def __init__(self, told: dict[str, Any], *, as_json: bool) -> None:
+    def __init__(self, told: dict[str, Any], *, as_json: bool, command: str = "push") -> None:
         self.told = told
+        self.command = command
         self.as_json = as_json
         self._console = err if as_json else out
 
@@ -58,7 +59,7 @@ def saying(command: str, sync: str | None = None, *, as_json: bool) -> Iterator[
     with document(f"push {command}", wanted=as_json) as told:
         if sync:
             told["sync"] = sync
-        yield Said(told, as_json=as_json)
+        yield Said(told, as_json=as_json, command=f"push {command}")
 
 
 @contextmanager

@@ -15,10 +15,34 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.load.warehouse import sql_list
+from listrak_source.pull.recorded import remarks, removals, unread
 from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
 from listrak_source.pull.state.checkpoint import Checkpoint
+from listrak_source.runs import SOURCE
 
-SOURCE = "listrak_sms"
+__all__ = [
+    "SOURCE",
+    "Load",
+    "as_document",
+    "in_doubt",
+    "last_walk",
+    "loads",
+    "lost",
+    "may_pass",
+    "model",
+    "pending",
+    "query",
+    "remarks",
+    "removals",
+    "removals_hash",
+    "removed",
+    "row_counts",
+    "set_aside",
+    "stale",
+    "unread",
+    "watermarks",
+    "written",
+]
 
 _REMOVED = REMOVED_AT.name
 _MOST = 5
@@ -109,12 +133,6 @@ def pending(pipeline: dlt.Pipeline) -> Checkpoint | None:
     return Checkpoint.of(state) if state else None
 
 
-def remarks(pipeline: dlt.Pipeline) -> list[str]:
-    """What whoever ran the last pull should know of it, in sentences."""
-    found: list[str] = pipeline.state.get("sources", {}).get(SOURCE, {}).get("remarks", [])
-    return found
-
-
 def last_walk(pipeline: dlt.Pipeline) -> tuple[datetime, dict[str, list[str]]] | None:
     """When the last complete walk began that came to its end, and by reason what it could not prove to have read.
 
@@ -139,22 +157,10 @@ def lost(schema: Schema, there: Mapping[str, Collection[str]]) -> list[str]:
     return told
 
 
-def removals(pipeline: dlt.Pipeline) -> str | None:
-    """What the last complete walk found gone and did not mark, for it was over the budget; None where nothing was."""
-    told: str = pipeline.state.get("sources", {}).get(SOURCE, {}).get("removals", {}).get("told", "")
-    return told or None
-
-
 def removals_hash(pipeline: dlt.Pipeline) -> str:
     """The hash of those rows, by which they may be let through; empty where there are none."""
     found: str = pipeline.state.get("sources", {}).get(SOURCE, {}).get("removals", {}).get("hash", "")
     return found
-
-
-def unread(pipeline: dlt.Pipeline) -> list[str]:
-    """What Listrak did not let be read, and no pull has read since: a sentence each."""
-    state = pipeline.state.get("sources", {}).get(SOURCE, {}).get("unread", {})
-    return [one["told"] for _, one in sorted(state.items())]
 
 
 def may_pass(pipeline: dlt.Pipeline) -> bool:

@@ -36,6 +36,7 @@ from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
 from listrak_source.pull.leases import is_empty
 from listrak_source.pull.load.foreign_tables import check_keys
+from listrak_source.pull.recorded import loaded_rows
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.stored_state import told
 from listrak_source.utc import made_utc
@@ -125,10 +126,10 @@ class Warehouse:
         Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
         """
         if self.file is not None and not self.file.exists():
-            raise NothingThereError(self._nothing)
+            raise NothingThereError(self.nothing)
         with self.looking(**limits) as pipeline:
             if is_empty(pipeline):
-                raise NothingThereError(self._nothing)
+                raise NothingThereError(self.nothing)
             with told(pipeline):
                 pipeline.sync_destination()
             yield pipeline
@@ -179,7 +180,8 @@ class Warehouse:
         return getattr(self._configuration, "credentials", None)
 
     @property
-    def _nothing(self) -> str:
+    def nothing(self) -> str:
+        """The sentence about a dataset that is not there."""
         return f"{self.location} holds no dataset {self.dataset}; listrak pull makes it"
 
     def _pipeline(
@@ -199,10 +201,3 @@ def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:
     """
     fields = config.get_resolvable_fields().items()
     return {name: config[name] for name, hint in fields if not is_hint_not_resolvable(hint)}
-
-
-def loaded_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
-    """How many rows the last run loaded, by table of ours."""
-    normalized = pipeline.last_trace.last_normalize_info if pipeline.last_trace else None
-    counts = normalized.row_counts if normalized else {}
-    return {name: counts[name] for name in TABLES if counts.get(name)}

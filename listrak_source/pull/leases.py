@@ -11,9 +11,11 @@ from typing import Any, cast
 import dlt
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.job_client_impl import SqlJobClientBase
+from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, has_clock, held
+from listrak_source.pull import recorded
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.schema import TABLES
 from listrak_source.sql import opened
@@ -96,16 +98,16 @@ def _prepare(pipeline: dlt.Pipeline, tables: Collection[str]) -> None:
 
 
 @contextmanager
-def _kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
+def _kept_open(pipeline: dlt.Pipeline) -> Iterator[SqlClientBase[Any] | None]:
     """While dlt loads into a DuckDB file, it is opened once, and nobody else gets in between.
 
     dlt itself opens and writes it out for each step.
     """
     if pipeline.destination.destination_type != _DUCKDB:
-        yield
+        yield None
         return
-    with pipeline.sql_client():
-        yield
+    with pipeline.sql_client() as client:
+        yield client
 
 
 @contextmanager
@@ -124,8 +126,10 @@ def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iter
             with suppress(Exception):
                 pipeline.abort_packages()
             raise
-        with _kept_open(pipeline):
-            return load(*arguments, **named)
+        with _kept_open(pipeline) as client:
+            info = load(*arguments, **named)
+            recorded.loaded(pipeline, info, client)
+            return info
 
     vars(pipeline)["load"] = checked
     try:

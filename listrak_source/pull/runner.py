@@ -9,6 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
+from listrak_source.pull import recorded
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
@@ -43,12 +44,16 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     options |= {"chunk_rows": rows, "compacted": True}
     settings = resolve(options)
     source = listrak_sms(**options)
-    with alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES):
+    with (
+        recorded.recorded(pipeline, settings) as is_done,
+        alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES),
+    ):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
             source = listrak_sms(**options | {"into_empty": False})
         for info, goes_on in _load(pipeline, source, tables, options):
             if goes_on and info is not None:
                 yield info
+        is_done()
     # Whoever asks for no more after the last load, and keeps this, keeps nobody else from pulling.
     if info is not None:
         yield info
@@ -72,6 +77,7 @@ def _load(
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
             if info.loads_ids:
+                recorded.count(pipeline)
                 stored_state.prune(pipeline)
                 maintenance.analyze(pipeline)
         unfinished = left_over or is_unfinished(pipeline)

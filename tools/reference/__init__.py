@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.reference import command, diagram, errors, ledger, python, settings, state, sync, tables
+from listrak_source.runs import PULL_RUNS, PUSH_ATTEMPTS
+from tools.reference import command, diagram, errors, ledger, python, runs, settings, state, sync, tables
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "reference"
@@ -27,6 +28,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "ledger": ledger.tables,
     "lease": ledger.lease,
     "forgotten": ledger.forgotten,
+    "runs": lambda: runs.columns(PULL_RUNS),
+    "attempts": lambda: runs.columns(PUSH_ATTEMPTS),
     "exceptions": errors.exceptions,
     "codes": errors.codes,
     "exit codes": errors.exit_codes,

@@ -207,6 +207,13 @@ def at_once() -> Iterator[None]:
 
 
 @contextmanager
+def open_client() -> Iterator[SqlClientBase[Any]]:
+    """The connection by which the running load asks, open."""
+    with _this_load().asked.open() as client:
+        yield client
+
+
+@contextmanager
 def one_connection() -> Iterator[None]:
     """Ask all that is asked of a server by one connection: to connect takes a second in some warehouses.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
@@ -127,11 +128,12 @@ class Rows:
         rows, hashes = self._in_window(unit, records)
         self._note_shown_in(unit, hashes)
         known = None
-        if self.unchanged and OPT_OUTS.name in self.plan.wanted:
-            known = self.unchanged.rows(self._table(OPT_OUTS), rows)
-        if self.unchanged and LOOKED_UP & self.plan.wanted:
-            stopped = self.unchanged.stopped(rows)
-            known = stopped if known is None else pc.and_(known, stopped)
+        with at_once() if self.unchanged and rows.num_rows else nullcontext():
+            if self.unchanged and OPT_OUTS.name in self.plan.wanted:
+                known = self.unchanged.rows(self._table(OPT_OUTS), rows)
+            if self.unchanged and LOOKED_UP & self.plan.wanted:
+                stopped = self.unchanged.stopped(rows)
+                known = stopped if known is None else pc.and_(known, stopped)
         return rows, known
 
     def _known_contacts(self, unit: ContactPartition, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from itertools import chain
@@ -15,7 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import Connect
 from listrak_source.settings import Settings
-from listrak_source.sql import Sql, opened, readable, text
+from listrak_source.sql import PLACE, Sql, opened, readable, storable, text
 from listrak_source.utc import SET_UTC
 
 __all__ = ["Store", "name", "readable", "text"]
@@ -24,8 +24,6 @@ _PLAIN = "SET DateStyle TO 'ISO'; SET extra_float_digits TO 1"
 """Dates and numbers become the same text whatever the server, the database or the role is set to."""
 _TOGETHER = 500
 """Rows that one statement inserts."""
-PLACE = "place_of_a_value"
-"""Stands in a statement for a value that is bound."""
 _ROWS = "rows_to_insert"
 
 
@@ -111,7 +109,7 @@ class Store(Sql):
         """Add rows of plain values, whatever stands in them: they are never a part of a statement."""
         named = ", ".join(columns)
         for start in range(0, len(rows), _TOGETHER):
-            some = [[_held(value) for value in row] for row in rows[start : start + _TOGETHER]]
+            some = [[storable(value) for value in row] for row in rows[start : start + _TOGETHER]]
             if self.dialect == "duckdb":  # to bind them takes it ten times as long
                 found = dict(zip(columns, map(list, zip(*some, strict=True)), strict=True))
                 connection: Any = self._client.native_connection
@@ -121,25 +119,6 @@ class Store(Sql):
             else:
                 places = ", ".join([f"({', '.join(['%s'] * len(columns))})"] * len(some))
                 self._bound(f"INSERT INTO {table} ({named}) VALUES {places}", chain.from_iterable(some))
-
-    def update(self, table: str, values: Mapping[str, Any], where: str) -> None:
-        """Set columns of the rows that fulfil a condition. The values are never a part of the statement."""
-        places = ", ".join(f"{column} = {PLACE}" for column in values)
-        self._bound(self._with_places(f"UPDATE {table} SET {places} WHERE {where}"), map(_held, values.values()))
-
-    def _with_places(self, statement: str) -> str:
-        """A statement of ours with the places that the client binds values to."""
-        ours = self._ours(statement)
-        # A sign of per cent is doubled where the client looks for places by it.
-        return (ours if self.dialect == "duckdb" else ours.replace("%", "%%")).replace(PLACE, "%s")
-
-    def _bound(self, statement: str, values: Iterable[Any]) -> None:
-        with self._executed(statement, *values):
-            pass
-
-
-def _held(value: Any) -> Any:
-    return readable(value) if isinstance(value, str) else value
 
 
 def name(identifier: str) -> str:
