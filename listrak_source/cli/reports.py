@@ -15,7 +15,7 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
 from listrak_source.pull.load.warehouse import sql_list
-from listrak_source.pull.recorded import remarks, removals, unread
+from listrak_source.pull.run_record import remarks, removals, unread
 from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
 from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.runs import SOURCE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.schema import SENDER_CODES
 from listrak_source.settings import Settings, client_of

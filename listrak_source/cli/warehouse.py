@@ -36,7 +36,7 @@ from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
 from listrak_source.pull.leases import is_empty
 from listrak_source.pull.load.foreign_tables import check_keys
-from listrak_source.pull.recorded import loaded_rows
+from listrak_source.pull.run_record import loaded_rows
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.stored_state import told
 from listrak_source.utc import made_utc

@@ -7,7 +7,7 @@ from weakref import finalize
 
 import pyarrow as pa
 
-from listrak_source.pull import forgotten, recorded
+from listrak_source.pull import forgotten, run_record
 from listrak_source.pull.extract.catalog import Catalog
 from listrak_source.pull.extract.partitions import place_of
 from listrak_source.pull.keys import seen_keys
@@ -100,7 +100,7 @@ class Chunks:
         rejects = Rejects(masks.record if masks else None, without, bounds)
         catalog = Catalog(client_of(settings), settings, rejects, masks, known=watermarks.places())
         finalize(catalog, catalog.client.close)
-        recorded.asks(catalog.client)
+        run_record.asks(catalog.client)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
         goes_on = before and before.task == task and before.began - catalog.now < watermarks.CLOCKS_DIFFER
         anew = Checkpoint(catalog.now.isoformat(), task, settings.full, sorted(catalog.known))

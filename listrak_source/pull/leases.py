@@ -15,7 +15,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, has_clock, held
-from listrak_source.pull import recorded
+from listrak_source.pull import run_record
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.schema import TABLES
 from listrak_source.sql import opened
@@ -128,7 +128,7 @@ def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iter
             raise
         with _kept_open(pipeline) as client:
             info = load(*arguments, **named)
-            recorded.loaded(pipeline, info, client)
+            run_record.loaded(pipeline, info, client)
             return info
 
     vars(pipeline)["load"] = checked

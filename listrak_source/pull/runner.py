@@ -9,7 +9,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
-from listrak_source.pull import recorded
+from listrak_source.pull import run_record
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
@@ -45,7 +45,7 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
     settings = resolve(options)
     source = listrak_sms(**options)
     with (
-        recorded.recorded(pipeline, settings) as is_done,
+        run_record.recorded(pipeline, settings) as is_done,
         alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES),
     ):
         if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
@@ -77,7 +77,7 @@ def _load(
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()
             if info.loads_ids:
-                recorded.count(pipeline)
+                run_record.count(pipeline)
                 stored_state.prune(pipeline)
                 maintenance.analyze(pipeline)
         unfinished = left_over or is_unfinished(pipeline)

@@ -14,7 +14,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
 
-from listrak_source.pull import recorded
+from listrak_source.pull import run_record
 from listrak_source.pull.chunks import Chunks
 from listrak_source.pull.load import foreign_tables, maintenance
 from listrak_source.pull.load.empty_tables import made, unmade
@@ -122,7 +122,7 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
         with at_once():
             foreign_tables.check(set(wanted), declared.table_format)
             maintenance.heal()
-            recorded.begin()
+            run_record.begin()
             changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
             loads[0].look(wanted, changed)
         # Which destination the rows are for is known only now.
