@@ -340,6 +340,7 @@ def test_a_person_in_two_forms_has_said_stop_in_either(
     assert (sender, hashed(phone)) in listed(listrak)
 
 
+@pytest.mark.full
 def test_when_nobody_is_forgotten(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__LISTRAK__HASH_KEY", KEY)
     assert listrak("pull")[0] == Exit.DONE

@@ -129,6 +129,7 @@ def test_in_any_form_it_is_the_same_record(listrak: Listrak, sandbox: Sandbox) -
     assert stopped["consent_events"]
 
 
+@pytest.mark.full
 def test_what_a_person_reads(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     _, phone = who_stopped_after_a_pull(listrak, sandbox)
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{phone}\n"))
@@ -166,6 +167,7 @@ def test_what_a_value_says_stays_a_value(listrak: Listrak, sandbox: Sandbox) -> 
     assert "&lt;img src=x&gt;" in text
 
 
+@pytest.mark.full
 def test_nobody(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     found = record(listrak, NOBODY)
@@ -212,6 +214,7 @@ def test_tables_that_were_not_selected(listrak: Listrak, sandbox: Sandbox) -> No
     assert any("contacts" in one and "never pulled" in one for one in found["about"]["doubts"])
 
 
+@pytest.mark.full
 def test_where_phone_numbers_are_hashed(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCES__LISTRAK__HASH_COLUMNS", '["phone_number", "last_name"]')
     monkeypatch.setenv("SOURCES__LISTRAK__DROP_COLUMNS", '["first_name"]')
@@ -240,6 +243,7 @@ def test_where_phone_numbers_are_hashed(listrak: Listrak, sandbox: Sandbox, monk
     assert bare(record(listrak, phone)) == bare(found), "nothing is asked of Listrak: no id and no secret is needed"
 
 
+@pytest.mark.full
 def test_what_push_has_sent(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     world = sandbox.world
@@ -267,6 +271,7 @@ def test_what_push_has_sent(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "confirmed" in out
 
 
+@pytest.mark.full
 def test_a_table_of_somebody_else_and_a_file_that_is_open(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull", "-t", "opt_outs")[0] == Exit.DONE
     hold = "import duckdb; c = duckdb.connect('listrak.duckdb'); print(flush=True); input()"
@@ -288,6 +293,7 @@ def test_a_table_of_somebody_else_and_a_file_that_is_open(listrak: Listrak, sand
     assert (code, "its table opt_outs has no column phone_number" in err) == (Exit.WRONG_USE, True)
 
 
+@pytest.mark.full
 def test_a_record_that_was_set_aside(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     row = json.dumps({"phoneNumber": "+1 (202) 555-0123", "birthday": "soon"})

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import duckdb
+import pytest
 
 from listrak_source.cli.errors import Exit
 from listrak_source.lease import TakenError
@@ -23,6 +24,7 @@ def attempts(listrak: Listrak) -> list[dict[str, Any]]:
     return [run for run in reversed(found) if run["command"].startswith("push")]
 
 
+@pytest.mark.full
 def test_each_command_that_pushes_has_a_row(
     listrak: Listrak,
     phones: list[str],  # noqa: F811

@@ -62,6 +62,7 @@ def runs(listrak: Listrak, *into: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.cases(1)
 def test_a_pull_tells_what_it_has_done(listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]) -> None:
     before = datetime.now(timezone.utc)
     pulled, _ = read(listrak, "pull", *into)
@@ -93,6 +94,7 @@ def test_a_pull_tells_what_it_has_done(listrak: Listrak, sandbox: Sandbox, into:
     assert latest["rows_removed"]["contacts"] == 1
 
 
+@pytest.mark.cases(1)
 def test_a_pull_that_finds_nothing_has_a_row_and_no_other_one_of_its_own(
     listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]
 ) -> None:
@@ -114,6 +116,7 @@ def test_what_is_not_whole_says_so(listrak: Listrak, sandbox: Sandbox) -> None:
     assert run["message"] == " ".join(document["unread"])
 
 
+@pytest.mark.cases(1)
 def test_a_pull_that_fails_has_a_row_too(
     listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +154,7 @@ def test_a_pull_that_is_told_to_end(
     assert (run["outcome"], run["exit_code"]) == ("interrupted", code)
 
 
+@pytest.mark.cases(1)
 def test_a_first_pull_that_fails_makes_nobody_believe_that_something_was_loaded(
     listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]
 ) -> None:
@@ -211,6 +215,7 @@ def test_a_row_that_cannot_be_written_fails_no_pull(
     assert "The row of this run could not be written to pull_runs: OSError" in caplog.text
 
 
+@pytest.mark.cases(1)
 def test_refused_runs_of_a_day_share_a_row(
     listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +250,7 @@ def test_a_run_that_cannot_begin_does_not_touch_a_file_that_a_pull_has(
     assert [run["outcome"] for run in runs(listrak)] == ["failed", "done"]
 
 
+@pytest.mark.full
 def test_a_killed_pull_has_begun_and_not_ended(listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]) -> None:
     listrak("pull", *into)
     sandbox.faults.add(Fault("delay", "list_contacts", times=None, seconds=60))
@@ -296,6 +302,7 @@ def test_nothing_there(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "listrak pull makes it" in document["message"]
 
 
+@pytest.mark.full
 def test_a_year_of_pulls_is_small_and_is_pruned_by_a_statement(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull")
     with duckdb.connect("listrak.duckdb") as connection:

@@ -86,6 +86,7 @@ def test_the_list_is_who_has_said_stop_at_listrak(
     assert stat.S_IMODE(Path("stops.csv").stat().st_mode) == 0o600
 
 
+@pytest.mark.full
 def test_what_it_says(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("suppressions")
     assert (code, "say where the list is to go" in err) == (Exit.WRONG_USE, True)
@@ -259,6 +260,7 @@ def test_without_events_nobody_is_known_to_have_come_back(listrak: Listrak, sand
     assert "whoever ever said stop is on the list." in listrak("suppressions", "--out", "stops.csv")[1]
 
 
+@pytest.mark.full
 def test_as_a_table(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     for name in ("opt_outs", "push_changes", "_dlt_loads", "a b", "x;drop", "Stops", "listrak_leases", ""):

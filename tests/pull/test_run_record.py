@@ -66,6 +66,7 @@ def test_how_pulls_end(warehouse: Warehouse) -> None:
     assert closed["loads"] == 1
 
 
+@pytest.mark.full
 def test_who_is_refused_on_any_machine_shares_a_row(in_postgres: Warehouse) -> None:
     first = pull(in_postgres.pipeline(), chunk_rows=40, page_size=20, **in_postgres.options())
     next(first)
