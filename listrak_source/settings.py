@@ -93,7 +93,7 @@ class Settings(BaseConfiguration):
     """The secret key of the hashes, 16 characters or more. The same key gives the same hashes: keep it. Where somebody
     was forgotten, every pull and push needs it."""
     compacted: bool = False
-    """The caller calls ``settle`` of ``listrak_source.pull.load.parquet_compaction`` before and after each load
+    """The caller calls ``compact`` of ``listrak_source.pull.load.parquet_compaction`` before and after each load
     (``listrak pull`` does): so plain Parquet files can be taken, which dlt only adds to."""
     table_format: Optional[str] = None  # noqa: UP045
     """How a destination of files keeps tables: ``delta``, or ``iceberg`` where it can merge that. Its own way when

@@ -34,6 +34,7 @@ from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.watermarks import check_masks_of, check_zone_of
+from listrak_source.runs import PULL_RUNS, keeper_of
 from listrak_source.settings import Settings, client_of, resolve
 from listrak_source.sql import one_connection
 
@@ -41,6 +42,8 @@ _PATIENCE = {"max_attempts": 2, "timeout": 20.0, "max_request_seconds": 30.0}
 """Who asks what is wrong does not want to wait for long."""
 _CLOCKS = timedelta(minutes=5)
 """Clocks that differ by more are worth a word."""
+_RUNS = 20
+"""The latest runs, among which one is looked for that has ended."""
 _MOST = 5
 """Names that one sentence tells, at the most."""
 _PREFIX = "SOURCES__LISTRAK__"
@@ -172,6 +175,7 @@ class Doctor:
         yield f"{when}; dlt's schema has version {schema.version}.", _OK
         if unfinished := reports.pending(pipeline):
             yield f"A pull that began at {cell(unfinished.began)} (UTC) is not finished: run it again.", _WARNING
+        yield from ((sentence, _OK) for sentence in _rate(pipeline))
         lacking = [name for name in TABLES if name not in there]
         none_of = f"; of {', '.join(lacking)} nothing was loaded yet, or it is gone" if lacking else ""
         yield f"{len(there)} of {len(TABLES)} tables are there{none_of}.", _OK
@@ -182,6 +186,18 @@ class Doctor:
             state = pipeline.state.get("sources", {}).get(SOURCE, {})
             check_zone_of(state, self.settings.timezone)
             check_masks_of(state, Masks.of(self.settings).mark)
+
+
+def _rate(pipeline: dlt.Pipeline) -> Iterator[str]:
+    """How fast the last pull was that has come to its end and asked for anything."""
+    keeper = keeper_of(pipeline, PULL_RUNS)
+    ended = [run for run in keeper.latest(_RUNS) if run["requests"] and run["ended_at"]] if keeper else []
+    for run in ended[:1]:
+        seconds = max((run["ended_at"] - run["began_at"]).total_seconds(), 0.1)
+        refused = (
+            f"{run['refusals']:,} of them refused for haste" if run["refusals"] else "none of them refused for haste"
+        )
+        yield f"The last pull sent {run['requests']:,} requests in {seconds:,.1f} s, {refused}."
 
 
 def _also(settings: Settings, **more: object) -> Settings:

@@ -8,7 +8,7 @@ Four ways, best first; whatever the way, a key stands once in the warehouse when
 - *upsert* (Delta). It replaces row by row; what replaces a set of rows as a whole is worked out by
   :mod:`~listrak_source.pull.load.merge_fallbacks`.
 - *append, then compaction* (plain Parquet), for a caller that calls
-  :func:`~listrak_source.pull.load.parquet_compaction.settle` after each load. dlt itself would append there
+  :func:`~listrak_source.pull.load.parquet_compaction.compact` after each load. dlt itself would append there
   without a word.
 - Otherwise the pull is refused, before anything is asked for.
 """
