@@ -112,7 +112,8 @@ class Watch:
     def __exit__(self, *exception: object) -> None:
         signal.set_wakeup_fd(self._before)
         self._theirs.send(_END)
-        self._thread.join()
+        # Who tells a server that cannot be reached waits for long, and nobody waits for that.
+        self._thread.join(_PATIENCE)
         self._ours.close()
         self._theirs.close()
 
@@ -131,13 +132,16 @@ class Watch:
         return b""
 
     def _run(self) -> None:
-        while True:
-            select.select([self._ours], [], [])
-            if _END in self._read():
-                return
-            _give_up_queries()
+        with suppress(OSError, ValueError):  # it was closed meanwhile
+            while True:
+                select.select([self._ours], [], [])
+                if _END in self._read():
+                    return
+                _give_up_queries()
 
 
+_PATIENCE = 1.0
+"""Seconds for the thread to end."""
 _END = b"\0"
 """No signal has this number."""
 
