@@ -135,9 +135,11 @@ class Watch:
         with suppress(OSError, ValueError):  # it was closed meanwhile
             while True:
                 select.select([self._ours], [], [])
-                if _END in self._read():
+                new = self._read()
+                if _END in new:
                     return
-                _give_up_queries()
+                if {signal.SIGINT, *_WAYS} & {*new}:
+                    _give_up_queries()
 
 
 _PATIENCE = 1.0
