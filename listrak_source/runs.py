@@ -187,6 +187,8 @@ class SqlKeeper:
             except Exception:  # noqa: BLE001 - each database has an error of its own for what is not there
                 return []
             names = [name for name in COLUMNS[self.table] if name in there]
+            if "began_at" not in names:  # somebody else's
+                return []
             query = f"SELECT {', '.join(names)} FROM {self.table} ORDER BY began_at DESC LIMIT {most}"  # noqa: S608
             return [dict.fromkeys(COLUMNS[self.table]) | dict(zip(names, row, strict=True)) for row in sql.rows(query)]
 

@@ -19,6 +19,7 @@ import dlt
 import duckdb
 from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.common.configuration.utils import get_resolved_traces
+from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -29,14 +30,15 @@ from listrak_source.cli.errors import Exit, explain
 from listrak_source.cli.output import cell
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
+from listrak_source.forgotten import QUERY, check_key, key_of
 from listrak_source.pull.load.foreign_tables import check_format
 from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
-from listrak_source.pull.state.watermarks import check_masks_of, check_zone_of
+from listrak_source.pull.state.watermarks import check_marks_of
 from listrak_source.runs import PULL_RUNS, keeper_of
 from listrak_source.settings import Settings, client_of, resolve
-from listrak_source.sql import one_connection
+from listrak_source.sql import one_connection, opened
 
 _PATIENCE = {"max_attempts": 2, "timeout": 20.0, "max_request_seconds": 30.0}
 """Who asks what is wrong does not want to wait for long."""
@@ -184,8 +186,17 @@ class Doctor:
             if pipeline.destination.destination_type == FILESYSTEM:
                 check_format(self.warehouse.dataset, cast("Any", schema.tables), self.settings.table_format)
             state = pipeline.state.get("sources", {}).get(SOURCE, {})
-            check_zone_of(state, self.settings.timezone)
-            check_masks_of(state, Masks.of(self.settings).mark)
+            check_marks_of(state, self.settings.timezone, Masks.of(self.settings).mark)
+            check_key(key_of(self.settings), _marks_of_forgotten(pipeline))
+
+
+def _marks_of_forgotten(pipeline: dlt.Pipeline) -> set[str]:
+    """Marks of the keys with which people were forgotten."""
+    if pipeline.destination.destination_type == FILESYSTEM:
+        return set()
+    with suppress(DatabaseUndefinedRelation), opened(pipeline) as sql:
+        return {str(mark) for _, mark in sql.rows(QUERY)}
+    return set()
 
 
 def _rate(pipeline: dlt.Pipeline) -> Iterator[str]:

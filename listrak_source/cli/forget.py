@@ -23,7 +23,7 @@ from listrak_source.person.record import There
 from listrak_source.pull.leases import alone
 from listrak_source.pull.time_zones import keep_state, states_of
 from listrak_source.push.warehouse.ledger_tables import LEDGER
-from listrak_source.push.warehouse.sql_client import Store, text
+from listrak_source.push.warehouse.sql_client import Store, name, text
 
 NOT_REACHED = (
     "Listrak itself: it holds the person as before.",
@@ -94,12 +94,22 @@ def _apply(warehouse: Warehouse, pipeline: dlt.Pipeline, written: str, key: str,
         before = rows_by_sender(store, looking.there)
         for statement in found.statements:
             store.run(statement)
+        _empty_staging(looking)
         after = rows_by_sender(store, looking.there)
         for state, load_id in states_of(looking.client):
             vouched_less(state["sources"][reports.SOURCE], before, after)
             keep_state(looking.client, state, load_id)
     remove_load_files(warehouse.scratch)
     return found
+
+
+def _empty_staging(looking: Opened) -> None:
+    """Empty what dlt has staged for merges: the rows of each table's last load stay there until its next one."""
+    schema = str(looking.client.staging_dataset_name)
+    query = f"SELECT table_name FROM information_schema.tables WHERE table_schema = {text(schema)}"  # noqa: S608
+    for (table,) in looking.store.rows(f"{query} AND table_type = 'BASE TABLE'"):
+        if not str(table).startswith("_dlt"):
+            looking.store.run(f"DELETE FROM {name(schema)}.{name(str(table))}")  # noqa: S608 - quoted
 
 
 def _is_database(pipeline: dlt.Pipeline) -> bool:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -235,8 +236,10 @@ def pull(
     from listrak_source.cli.pull import pulled
     from listrak_source.cli.runs import recorded
     from listrak_source.cli.warehouse import Warehouse
+    from listrak_source.pull.records.masking import Masks
     from listrak_source.pull.schema import OF_THE_PULL, TABLES
     from listrak_source.pull.state.stored_state import forget
+    from listrak_source.pull.state.watermarks import check_marks_of
     from listrak_source.settings import resolve
 
     options: dict[str, Any] = {
@@ -261,10 +264,11 @@ def pull(
         told.update({"destination": warehouse.location, "dataset": dataset})
         with recorded(warehouse, "pull") as run:
             # What is wrong with the settings is told before dlt's own memory of the last run is put away.
-            run.of(resolve(options))
+            settings = resolve(options)
+            run.of(settings)
             with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline, run.working(pipeline):
                 if forget_state:
-                    forget(pipeline)
+                    forget(pipeline, partial(check_marks_of, zone=settings.timezone, mark=Masks.of(settings).mark))
                 found = pulled(pipeline, *(table or ()), **options)
                 run.ended(found)
         told.update(found.as_document())

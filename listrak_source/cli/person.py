@@ -15,9 +15,9 @@ from listrak_source.cli.errors import Exit
 from listrak_source.cli.logs import fail_with
 from listrak_source.cli.looking import WHERE_PEOPLE_ARE, Opened, never_pulled, opened
 from listrak_source.cli.output import out
-from listrak_source.cli.scratch import replaced
+from listrak_source.cli.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
-from listrak_source.person.page import page, parts
+from listrak_source.person.page import BEGINS, page, parts
 from listrak_source.person.record import OF_PEOPLE, digest, loads_of, plain, record_of
 from listrak_source.pull.load.warehouse import sql_list
 
@@ -28,7 +28,10 @@ def written_number(words: Sequence[str]) -> str:
     """The number on the command line, which may stand in several words, or on standard input."""
     written = " ".join(words).strip()
     if written == _STDIN:
-        written = sys.stdin.readline().strip()
+        given = [line for line in map(str.strip, sys.stdin) if line]
+        if len(given) > 1:
+            raise ConfigurationError("standard input holds more than one line: one number at a time")
+        written = "".join(given)
     if not written:
         raise ConfigurationError(
             "there is no phone number: give one, in any form, or - to have it read from standard input"
@@ -38,6 +41,8 @@ def written_number(words: Sequence[str]) -> str:
 
 def tell_person(warehouse: Warehouse, written: str, told: dict[str, Any], html: Path | None, *, as_json: bool) -> None:
     """Print, and write to a file, what is known of a number."""
+    if html:
+        check_replaceable(html, BEGINS)
     with opened(warehouse) as looking:
         told.update({"destination": warehouse.location, "dataset": warehouse.dataset})
         number = looking.number(written)

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 
+from listrak_source.api.errors import ConfigurationError
+
 _OTHERS = 0o077
 """What whoever is not the owner may do with a file."""
 
@@ -32,6 +34,24 @@ def write_private(path: Path, content: str) -> None:
         if stat.S_ISREG(os.fstat(opened).st_mode) and hasattr(os, "fchmod"):
             os.fchmod(opened, 0o600)
         file.write(content)
+
+
+def check_replaceable(path: Path, begins: str) -> None:
+    """Raise :class:`ConfigurationError` where ``path`` cannot be written, or is no older file of the same kind.
+
+    Such a one ``begins`` with this text: somebody's letter does not, and neither does a warehouse.
+    """
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"{path}: there is no folder {path.parent}")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise ConfigurationError(f"{path} is no plain file: name one to be written")
+    if path.exists():
+        with path.open("rb") as file:
+            is_ours = file.read(len(begins.encode())) == begins.encode()
+        if not is_ours:
+            raise ConfigurationError(f"{path} is there, and this command has not written it: give another name")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{path}: nothing can be written in {path.parent}")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from listrak_source.cli.errors import Exit
 from listrak_source.cli.logs import fail_with
 from listrak_source.cli.looking import Opened, opened
 from listrak_source.cli.output import out
-from listrak_source.cli.scratch import replaced
+from listrak_source.cli.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.forgotten import TABLE as FORGOTTEN
@@ -53,6 +53,8 @@ def tell_suppressions(
     """Write the list to a file, or to a table of the dataset, and say how far it is to be believed."""
     if file is None and table is None:
         raise ConfigurationError("say where the list is to go: --out FILE, or --table NAME in the dataset")
+    if file is not None:
+        check_replaceable(file, ",".join(_KINDS))
     if table is not None:
         _check_name(table)
     with opened(warehouse) as looking:
@@ -135,6 +137,9 @@ def _remarks(looking: Opened) -> Iterator[str]:
         )
     if looking.is_hashed():
         yield "The phone numbers of this dataset are hashed, and so they are on the list: whoever has the key can join."
+    elif count := len(looking.forgotten()):
+        are = "1 person was forgotten, and stands" if count == 1 else f"{count:,} people were forgotten, and stand"
+        yield f"{are} on the list, if at all, by the hash of the number: who has the key can tell them."
     if REJECTED_ROWS.name in looking.there:
         nobodys = "(reason LIKE 'phoneNumber: missing%' OR reason LIKE 'record: %')"
         count = looking.store.one(

@@ -10,6 +10,9 @@ from typing import Any
 from listrak_source.person.record import Row, canonical
 from listrak_source.push.warehouse.ledger import words
 
+BEGINS = "<!doctype html>\n<!-- listrak person -->"
+"""How each page begins: one that does may be written over."""
+
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; max-width: 62rem; margin: 2rem auto;
@@ -98,7 +101,7 @@ def page(record: Row, sha256: str) -> str:
     # In a script no text may end the script; as JSON it is the same.
     data = canonical(record).replace("<", "\\u003c")
     return (
-        "<!doctype html>\n"
+        f"{BEGINS}\n"
         f'<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>\n{body}\n"

@@ -37,11 +37,11 @@ def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collec
 
 
 def is_empty(pipeline: dlt.Pipeline) -> bool:
-    """Whether nothing was ever loaded into the dataset. A lease alone is nothing."""
+    """Whether nothing was ever loaded into the dataset. A lease alone is nothing, nor is a table of somebody else."""
     with pipeline.destination_client() as client:
         if not client.is_storage_initialized():
             return True
-        if not isinstance(client, SqlJobClientBase) or not _has_row(client):
+        if not isinstance(client, SqlJobClientBase):
             return False
         return not client.get_storage_table(_VERSIONS)[0]
 

@@ -23,6 +23,17 @@ def count(table: str) -> int:
         return int((connection.execute(f"SELECT count(*) FROM listrak_sms.{table}").fetchone() or (0,))[0])
 
 
+def test_a_state_is_not_forgotten_for_a_pull_that_is_refused(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listrak("pull", "--table", "opt_outs")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("SOURCES__LISTRAK__TIMEZONE", "America/Chicago")
+        code, _, err = listrak("pull", "--table", "opt_outs", "--forget-state")
+    assert (code, "is not America/New_York" in err) == (Exit.WRONG_USE, True)
+    assert listrak("suppressions", "--out", "stops.csv")[0] == Exit.DONE, "the opt-outs were read, and that is known"
+
+
 @pytest.mark.full
 def test_a_damaged_state(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE

@@ -303,3 +303,16 @@ def test_an_extension_that_files_elsewhere_need_is_named(
     monkeypatch.setattr(duckdb, "connect", partial(duckdb.connect, config={"extension_directory": str(tmp_path)}))
     said = looked(listrak, "-d", "filesystem")["destination"]
     assert ("warning", "DuckDB has to fetch its extension httpfs from the network: it is not on this machine.") in said
+
+
+def test_a_schema_into_which_nothing_was_pulled(listrak: Listrak, sandbox: Sandbox) -> None:
+    """Somebody else has made it, and has tables there whose names a pull does not need."""
+    with duckdb.connect("listrak.duckdb") as connection:
+        connection.execute("CREATE SCHEMA listrak_sms; CREATE TABLE listrak_sms.pull_runs (told TEXT)")
+    assert looked(listrak)["dataset"] == [
+        ("ok", f"duckdb:///{Path('listrak.duckdb').resolve()} holds no dataset listrak_sms; listrak pull makes it.")
+    ]
+    for command in ("status", "runs"):
+        code, _, err = listrak(command)
+        assert "Error" not in err
+        assert code == (Exit.FAILED if command == "status" else Exit.DONE)

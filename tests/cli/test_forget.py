@@ -48,8 +48,14 @@ def in_duckdb(statement: str) -> list[tuple[Any, ...]]:
 
 def everything(ask: Ask) -> dict[str, str]:
     """By table: all that it holds, as text."""
-    tables = ask("SELECT table_name FROM information_schema.tables WHERE table_schema = 'listrak_sms'")
-    return {name: "\n".join(map(str, ask(f'SELECT * FROM "{name}"'))) for (name,) in tables}
+    schemas = "table_schema IN ('listrak_sms', 'listrak_sms_staging')"
+    tables = ask(f"SELECT table_schema, table_name FROM information_schema.tables WHERE {schemas}")
+    return {
+        name if schema == "listrak_sms" else f"{schema}.{name}": "\n".join(
+            map(str, ask(f'SELECT * FROM "{schema}"."{name}"'))
+        )
+        for schema, name in tables
+    }
 
 
 def told_of(ask: Ask, *words: str) -> dict[str, list[str]]:
@@ -159,7 +165,7 @@ def story(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, a
         monkeypatch.delenv("SOURCES__LISTRAK__HASH_KEY")
         if key:
             monkeypatch.setenv("SOURCES__LISTRAK__HASH_KEY", key)
-        for command in (("pull",), ("pull", "--full"), ("person", phone)):
+        for command in (("pull",), ("pull", "--full"), ("person", phone), ("doctor",)):
             code, _, err = listrak(*command, *where)
             assert (code, "people were forgotten in this dataset" in err) == (Exit.WRONG_USE, True)
             assert digits not in err

@@ -104,6 +104,7 @@ def compared_with_the_world(found: dict[str, Any], sandbox: Sandbox, phone: str,
     assert opt_out["load_id"] == loads[-1] != loads[0]
 
 
+@pytest.mark.full
 def test_in_any_form_it_is_the_same_record(listrak: Listrak, sandbox: Sandbox) -> None:
     sender, phone = who_stopped_after_a_pull(listrak, sandbox)
     found = record(listrak, phone)
@@ -132,6 +133,9 @@ def test_in_any_form_it_is_the_same_record(listrak: Listrak, sandbox: Sandbox) -
 @pytest.mark.full
 def test_what_a_person_reads(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     _, phone = who_stopped_after_a_pull(listrak, sandbox)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{phone}\n5551234567\n"))
+    code, _, err = listrak("person", "-")
+    assert (code, err) == (Exit.WRONG_USE, "listrak: standard input holds more than one line: one number at a time\n")
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{phone}\n"))
     code, out, err = listrak("-vv", "person", "-", "--html", "record.html")
     assert code == Exit.DONE

@@ -111,6 +111,7 @@ def test_what_it_says(listrak: Listrak, sandbox: Sandbox) -> None:
     assert all(one["known_up_to"].endswith("Z") for one in document["results"])
 
 
+@pytest.mark.full
 def test_a_stop_counts_wherever_it_stands_and_in_whatever_form(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     told = sandbox.world.truth()["contacts"]
@@ -328,3 +329,26 @@ def test_in_files(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.Monkey
     assert listed(listrak, "-d", "filesystem").keys() == who_has_said_stop(sandbox)
     code, _, err = listrak("suppressions", "--table", "stops", "-d", "filesystem")
     assert (code, "works in DuckDB and PostgreSQL alone" in err) == (Exit.WRONG_USE, True)
+
+
+@pytest.mark.parametrize("command", [("suppressions", "--out"), ("person", "5551234567", "--html")])
+def test_no_file_of_somebody_else_is_written_over(listrak: Listrak, sandbox: Sandbox, command: tuple[str, ...]) -> None:
+    """The warehouse itself would be lost without a word, and what it holds comes back by no pull."""
+    listrak("pull", "--table", "opt_outs")
+    Path("letter.txt").write_text("Dear all")
+    Path("link.csv").symlink_to("letter.txt")
+    before = Path("listrak.duckdb").read_bytes()
+    for name, why in {
+        "listrak.duckdb": "is there, and this command has not written it",
+        "letter.txt": "is there, and this command has not written it",
+        "link.csv": "is no plain file",
+        ".": "is no plain file",
+        "/dev/null": "is no plain file",
+        "missing/list.csv": "there is no folder missing",
+    }.items():
+        code, _, err = listrak(*command, name)
+        assert (code, why in err) == (Exit.WRONG_USE, True), (name, err)
+    assert Path("listrak.duckdb").read_bytes() == before
+    assert Path("letter.txt").read_text() == "Dear all"
+    for _ in range(2):
+        assert listrak(*command, "list")[0] in (Exit.DONE, Exit.NOT_ALL), "its own may be written anew"

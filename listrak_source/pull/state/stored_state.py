@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -69,11 +69,12 @@ def check() -> None:
         raise StateError(f"{type(error).__name__}, {error}") from error
 
 
-def forget(pipeline: dlt.Pipeline) -> bool:
+def forget(pipeline: dlt.Pipeline, check: Callable[[Mapping[str, Any]], None] = lambda _: None) -> bool:
     """Forget how far pulls have come: the next begins from the beginning.
 
-    All rows stay, and so does what is the same for all of them (masks, time zone) where that can still be read. Returns
-    whether there was anything to forget.
+    All rows stay, and so does what is the same for all of them (masks, time zone) where that can still be read: before
+    anything is forgotten ``check`` is given it, and raises where the next pull could not begin. Returns whether there
+    was anything to forget.
     """
     with pipeline.destination_client() as opened:
         client = cast("Any", opened)
@@ -83,6 +84,7 @@ def forget(pipeline: dlt.Pipeline) -> bool:
             return False
         if stored is None:
             return False
+        check(_marks(stored))
         new = _bare(stored, str(pipeline.dataset_name))
         if pipeline.destination.destination_type == FILESYSTEM:
             _put_file(client, stored, new)
@@ -136,16 +138,22 @@ def _decoded(stored: StateInfo) -> dict[str, Any]:
     return cast("dict[str, Any]", state)
 
 
+def _marks(stored: StateInfo) -> dict[str, Any]:
+    """What is the same for all rows; nothing where it cannot be read."""
+    with suppress(Exception):  # see _unreadable
+        ours = _decoded(stored).get("sources", {}).get(SOURCE, {})
+        return {name: ours[name] for name in MARKS if name in ours}
+    return {}
+
+
 def _bare(stored: StateInfo, dataset: str) -> StateInfo:
     """A state that knows of the schema, so that the rows are known, and not how far anything was read."""
     try:
         state = _decoded(stored)
-        ours = state.get("sources", {}).get(SOURCE, {})
-        kept = {name: ours[name] for name in MARKS if name in ours}
     except Exception:  # noqa: BLE001 - see above
         state = {"pipeline_name": stored.pipeline_name, "dataset_name": dataset}
         state |= {"default_schema_name": SOURCE, "schema_names": [SOURCE]}
-        kept = {}
+    kept = _marks(stored)
     state = {name: value for name, value in state.items() if name != "_local"}
     # Dates of people may stand in the warehouse: rows that are written anew take them along.
     state["sources"] = {**state.get("sources", {}), SOURCE: {**kept, "looked_up": True}}

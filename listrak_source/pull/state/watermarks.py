@@ -172,6 +172,12 @@ def check_zone_of(state: Mapping[str, Any], zone: str) -> None:
         )
 
 
+def check_marks_of(state: Mapping[str, Any], zone: str, mark: str) -> None:
+    """Raise :class:`ConfigurationError` where a pull of this time zone, with these masks, does not go on with it."""
+    check_zone_of(state, zone)
+    check_masks_of(state, mark)
+
+
 def restore(before: Mapping[str, Any], *, has_values: bool) -> None:
     """Have the state be as it was ``before``, but for what the rows that came since are written with.
 
