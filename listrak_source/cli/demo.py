@@ -19,6 +19,7 @@ from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load_syncs, sync_session
+from listrak_source.push.warehouse.ledger import words
 from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Sandbox, World
 
@@ -99,7 +100,9 @@ def _push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[
         rows = [(contact, field, *output.apart(before, after)) for contact, field, before, after in plan.sample]
         output.table(console, title, ["contact", "field", "before", "after"], rows[:_FEW])
         outcome = session.apply(lambda sentence: _say(console, sentence))
-        told = ", ".join(f"{count:,} {state}" for (_, state), count in (outcome.counts if outcome else {}).items())
+        told = ", ".join(
+            f"{count:,} {words(state)}" for (_, state), count in (outcome.counts if outcome else {}).items()
+        )
         again = "nothing would change" if session.plan().is_empty else "changes!"
         _say(console, f"Read back: {told}. A second plan: {again}.\n")
 
