@@ -49,6 +49,19 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     tiers.summary(terminalreporter)
 
 
+_OF_ROWS = ("tests.pull.test_run_record", "tests.cli.test_runs", "tests.cli.test_push_runs", "tests.cli.test_doctor")
+
+
+@pytest.fixture(autouse=True)
+def _without_rows_of_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In ``make test`` a pull of a few people writes no row of itself, a sixth of its time, unless it is about that.
+
+    ``make test-full`` has it write one everywhere.
+    """
+    if request.config.getoption("--tier") == "test" and request.module.__name__ not in _OF_ROWS:
+        monkeypatch.setattr("listrak_source.runs.keeper_of", lambda *_: None)
+
+
 @pytest.fixture
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where a test's warehouse is: a parameter, or what ``--place`` says."""

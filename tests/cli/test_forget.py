@@ -253,6 +253,7 @@ def somebody(sandbox: Sandbox, *, stopped: bool = False) -> Key:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.cases(1)
 @pytest.mark.parametrize("walks", [1, 2])
 def test_a_complete_walk_brings_nobody_back(

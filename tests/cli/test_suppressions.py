@@ -58,6 +58,7 @@ def live(sandbox: Sandbox, days: int) -> None:
         world.clock.advance(hours=1)
 
 
+@pytest.mark.full
 @pytest.mark.cases(1)
 @pytest.mark.parametrize("full", [(), ("--full",)])
 def test_the_list_is_who_has_said_stop_at_listrak(
