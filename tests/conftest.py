@@ -54,11 +54,12 @@ _OF_ROWS = ("tests.pull.test_run_record", "tests.cli.test_runs", "tests.cli.test
 
 @pytest.fixture(autouse=True)
 def _without_rows_of_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In ``make test`` a pull of a few people writes no row of itself, a sixth of its time, unless it is about that.
+    """A pull of a few people writes no row of itself, a sixth of its time, unless it is about that.
 
-    ``make test-full`` has it write one everywhere.
+    ``make test-full`` has the command write one in all of its tests, ``make test-long`` every pull.
     """
-    if request.config.getoption("--tier") == "test" and request.module.__name__ not in _OF_ROWS:
+    module, tier = request.module.__name__, request.config.getoption("--tier")
+    if tier != "long" and module not in _OF_ROWS and not (tier == "full" and module.startswith("tests.cli.")):
         monkeypatch.setattr("listrak_source.runs.keeper_of", lambda *_: None)
 
 
