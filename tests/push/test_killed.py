@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, cycle
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -106,9 +105,9 @@ def killed_at(at: int, real: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.mark.full
 @pytest.mark.parametrize("target", [{"contact": "first_name"}, {"field": "Loyalty id"}], ids=["single", "file"])
-@pytest.mark.parametrize("before", [(readback, "keep"), (ledger, "mark_changes"), (ledger, "mark_file")])
+@pytest.mark.parametrize("before", [readback.record_confirmed, ledger.mark_changes, ledger.mark_file])
 def test_killed_between_two_notes_of_one_thing(
-    in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, target: dict[str, str], before: tuple[ModuleType, str]
+    in_duckdb: Pushing, monkeypatch: pytest.MonkeyPatch, target: dict[str, str], before: Callable[..., None]
 ) -> None:
     """The run that is finished leaves nothing open, and nothing for another run."""
     monkeypatch.setattr(lease, "is_running", lambda _: False)
@@ -116,7 +115,7 @@ def test_killed_between_two_notes_of_one_thing(
     for at, phone in enumerate(in_duckdb.phones(4)):
         in_duckdb.customers(["id", "phone", "value"], [(1, phone, "Zoë")])
         with monkeypatch.context() as patched, suppress(Killed):
-            patched.setattr(*before, killed_at(at, getattr(*before)))
+            patched.setattr(f"{before.__module__}.{before.__name__}", killed_at(at, before))
             in_duckdb.apply(sync)
         in_duckdb.apply(sync)
         assert nothing_is_open(in_duckdb), at
