@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.phones import canonical
-from listrak_source.settings import Settings
+from listrak_source.settings import SHORTEST_KEY, Settings
 
 TABLE = "listrak_forgotten"
 COLUMNS = {
@@ -23,7 +23,6 @@ COLUMNS = {
 QUERY = f"SELECT phone_hash, key_mark FROM {TABLE}"  # noqa: S608 - our own name
 FORGETTING = ("duckdb", "postgres")
 """The dialects of databases in which somebody can be forgotten."""
-_SHORTEST = 16
 _HASH = re.compile("[0-9a-f]{64}")
 
 
@@ -35,7 +34,7 @@ def is_hash(phone: str) -> bool:
 def key_of(settings: Settings) -> str:
     """The key of the settings; empty where there is none that does."""
     key = str(settings.hash_key or "")
-    return key if len(key.strip()) >= _SHORTEST else ""
+    return key if len(key.strip()) >= SHORTEST_KEY else ""
 
 
 def hash_of(key: str, phone: str) -> str:

@@ -50,7 +50,7 @@ RUNNING, DONE, PARTIAL, FAILED, REFUSED, INTERRUPTED = (
 
 _EACH = {
     "run_id": ("TEXT", "The run: the second when it began, in hexadecimal, and six digits at random."),
-    "command": ("TEXT", "What was run: ``pull``, or ``load`` by a program."),
+    "command": ("TEXT", "What was run: ``pull``, or ``pull()`` by a program."),
     "began_at": ("TIMESTAMPTZ", "When it began, by the clock of its machine."),
     "ended_at": ("TIMESTAMPTZ", "When it ended: ``began_at`` and the time that it took, whatever the clock did since."),
     "outcome": (

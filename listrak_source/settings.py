@@ -24,6 +24,9 @@ from listrak_source.api.pagination import MAX_COUNT
 MAX_IMPORT_BYTES = 195_000_000
 """Bytes of an import file before base64: its request then stays within the 250 MB of the contract."""
 
+SHORTEST_KEY = 16
+"""Characters that ``hash_key`` has at least."""
+
 Lookups = Literal["changed", "all", "none"]
 
 

@@ -35,7 +35,7 @@ def recorded(pipeline: dlt.Pipeline, settings: Settings) -> Iterator[Callable[[]
     if runs.of(pipeline) is not None:
         yield lambda: None
         return
-    run = Run("load", settings.sender_codes, complete_walk=settings.full)
+    run = Run("pull()", settings.sender_codes, complete_walk=settings.full)
     with run.working(pipeline):
         try:
             yield lambda: _end(run, pipeline)

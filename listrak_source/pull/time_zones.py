@@ -23,10 +23,9 @@ from listrak_source.api import ConfigurationError
 from listrak_source.api.dates import offset_of
 from listrak_source.pull.leases import alone
 from listrak_source.pull.schema import CONSENT_EVENTS, LIST_MEMBERSHIPS, TABLES, TIMESTAMP
+from listrak_source.runs import SOURCE
 from listrak_source.settings import resolve
 from listrak_source.sql import Sql, text
-
-SOURCE = "listrak_sms"
 
 _FIRST, _LAST = datetime(1920, 1, 1, tzinfo=utc.utc), datetime(2100, 1, 1, tzinfo=utc.utc)
 """What is older than the one is no date of a contact, and zones are not known beyond the other."""

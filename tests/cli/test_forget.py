@@ -22,7 +22,7 @@ from listrak_source.sandbox import Sandbox, World
 from listrak_source.sandbox.quirks import Quirks
 from tests.cli.conftest import Listrak
 from tests.cli.test_person import KEY, record, who_stopped_after_a_pull
-from tests.cli.test_push import SYNC
+from tests.cli.test_push import write_sync
 from tests.cli.test_suppressions import listed, who_has_said_stop
 from tests.destinations import servers
 
@@ -203,8 +203,7 @@ def test_no_push_reaches_who_was_forgotten(listrak: Listrak, sandbox: Sandbox, m
     world = sandbox.world
     assert listrak("pull")[0] == Exit.DONE
     sender = min(world.sender_codes)
-    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
-    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    field = write_sync(sandbox, sender)
     told = world.truth()["contacts"]
     free = sorted(phone for (code, phone), row in told.items() if code == sender and not row["opted_out"])
     phone, other, stopped = free[:3]
@@ -386,8 +385,8 @@ def test_what_push_has_not_ended_comes_first(
     world = sandbox.world
     assert listrak("pull")[0] == Exit.DONE
     sender, phone = somebody(sandbox)
-    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
-    text = SYNC.format(sender=sender, field=field.field_id).replace('phone = "phone"', 'phone = "phone"\nkey = "phone"')
+    write_sync(sandbox, sender)
+    text = Path("listrak_push.toml").read_text().replace('phone = "phone"', 'phone = "phone"\nkey = "phone"')
     Path("listrak_push.toml").write_text(text)
     world.sender_codes[sender].banned.add(phone)
     in_duckdb(f"CREATE TABLE main.customers AS SELECT '{phone}' AS phone, 'gold' AS tier, TRUE AS stop")

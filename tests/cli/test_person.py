@@ -20,7 +20,7 @@ import pytest
 from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
-from tests.cli.test_push import SYNC
+from tests.cli.test_push import write_sync
 from tests.destinations import servers
 
 KEY = "a key that nobody knows"
@@ -252,8 +252,7 @@ def test_what_push_has_sent(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     world = sandbox.world
     sender = min(world.sender_codes)
-    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
-    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    field = write_sync(sandbox, sender)
     told = world.truth()["contacts"]
     phone, other = sorted(phone for (code, phone), row in told.items() if code == sender and not row["opted_out"])[:2]
     sql("CREATE TABLE customers (phone TEXT, tier TEXT, stop BOOLEAN)")

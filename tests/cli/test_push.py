@@ -16,6 +16,7 @@ from listrak_source.cli.output import apart
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.push.apply import import_jobs
 from listrak_source.sandbox import Fault, Sandbox, World
+from listrak_source.sandbox.world.profile import ProfileField
 from tests.cli.conftest import Listrak
 
 SYNC = """
@@ -32,6 +33,14 @@ opt_outs = {{ rows = 1, percent = 100 }}
 """
 
 
+def write_sync(sandbox: Sandbox, sender: int) -> ProfileField:
+    """Write the sync ``loyalty`` of a sender code; returns the text field to which its tier goes."""
+    fields = sandbox.world.fields.values()
+    field = next(one for one in fields if (one.data_type, one.status) == ("Text", "Active"))
+    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    return field
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Sandbox]:
     with Sandbox(World(seed=3, contacts=60, sender_codes=1, lists=2)) as sandbox:
@@ -45,8 +54,7 @@ def phones(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) 
     assert listrak("pull")[0] == 0
     world = sandbox.world
     sender = next(iter(world.sender_codes))
-    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
-    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    write_sync(sandbox, sender)
     with duckdb.connect("listrak.duckdb") as connection:
         connection.execute(
             "CREATE TABLE customers AS SELECT phone_number AS phone, 'gold' AS tier, FALSE AS stop "

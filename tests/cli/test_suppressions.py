@@ -18,7 +18,7 @@ from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak
 from tests.cli.test_person import KEY, at, record, sql
-from tests.cli.test_push import SYNC
+from tests.cli.test_push import write_sync
 from tests.destinations import servers
 
 Listed = dict[tuple[int, str], dict[str, str]]
@@ -164,8 +164,7 @@ def test_what_push_was_told_to_stop(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[0] == Exit.DONE
     world = sandbox.world
     sender = min(world.sender_codes)
-    field = next(one for one in world.fields.values() if (one.data_type, one.status) == ("Text", "Active"))
-    Path("listrak_push.toml").write_text(SYNC.format(sender=sender, field=field.field_id))
+    write_sync(sandbox, sender)
     told = world.truth()["contacts"]
     wanted = sorted(phone for (code, phone), row in told.items() if code == sender and not row["opted_out"])[:1]
     refused = sorted(phone for (code, phone), row in told.items() if code == sender and not row["opted_out"])[1]

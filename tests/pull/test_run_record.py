@@ -37,7 +37,7 @@ def test_each_pull_of_a_program_has_a_row(sandbox: Sandbox, tmp_path: Path, plac
     first = warehouse.pull()
     warehouse.pull(full=True)
     one, two = runs(warehouse)
-    assert (one["command"], one["outcome"], one["exit_code"]) == ("load", "done", None)
+    assert (one["command"], one["outcome"], one["exit_code"]) == ("pull()", "done", None)
     assert {name: rows for name, rows in first.items() if rows} == one["rows_loaded"]
     assert (one["complete_walk"], two["complete_walk"]) == (False, True)
     assert one["requests"] > 0

@@ -30,13 +30,11 @@ from listrak_source.api import ConfigurationError
 from listrak_source.pull.records.coerce import SET_ASIDE, as_phone, as_text
 from listrak_source.pull.records.phone_numbers import PHONE_FIELD, RAW_PHONE, WRITTEN, canonical, raw_phones
 from listrak_source.pull.schema import CONTACTS, PHONE_RAW, TEXT, Column, Table
-from listrak_source.settings import Settings
+from listrak_source.settings import SHORTEST_KEY, Settings
 
 PHONE = "phone_number"
 DROPPABLE = ("email_address", "first_name", "last_name", "birthday", "postal_code")
 """The personal columns that no key needs."""
-SHORTEST_KEY = 16
-"""Characters that a key has at least."""
 
 _FIELDS = {str(column.source).lower(): column.name for column in CONTACTS.columns if column.name in (PHONE, *DROPPABLE)}
 _OF_CONSENT = ("optedOut", "subscribeDate", "unsubscribeDate", "optOutDate", "optOutReason")

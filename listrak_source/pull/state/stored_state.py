@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
@@ -25,8 +25,8 @@ from listrak_source.errors import StoppedError
 from listrak_source.pull.load.write_disposition import FILESYSTEM
 from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.state.watermarks import MARKS
+from listrak_source.runs import SOURCE
 
-SOURCE = "listrak_sms"
 COPIES = 10
 """Copies of the state that stay: each load writes a whole one. dlt itself removes some on files alone."""
 EVERY = 5
@@ -84,8 +84,9 @@ def forget(pipeline: dlt.Pipeline, check: Callable[[Mapping[str, Any]], None] = 
             return False
         if stored is None:
             return False
-        check(_marks(stored))
-        new = _bare(stored, str(pipeline.dataset_name))
+        state, marks = _readable(stored, str(pipeline.dataset_name))
+        check(marks)
+        new = _bare(stored, state, marks)
         if pipeline.destination.destination_type == FILESYSTEM:
             _put_file(client, stored, new)
         else:
@@ -138,25 +139,22 @@ def _decoded(stored: StateInfo) -> dict[str, Any]:
     return cast("dict[str, Any]", state)
 
 
-def _marks(stored: StateInfo) -> dict[str, Any]:
-    """What is the same for all rows; nothing where it cannot be read."""
-    with suppress(Exception):  # see _unreadable
-        ours = _decoded(stored).get("sources", {}).get(SOURCE, {})
-        return {name: ours[name] for name in MARKS if name in ours}
-    return {}
-
-
-def _bare(stored: StateInfo, dataset: str) -> StateInfo:
-    """A state that knows of the schema, so that the rows are known, and not how far anything was read."""
+def _readable(stored: StateInfo, dataset: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The state, and what of it is the same for all rows; where it cannot be read, one that knows the schema alone."""
     try:
         state = _decoded(stored)
-    except Exception:  # noqa: BLE001 - see above
+        ours = state.get("sources", {}).get(SOURCE, {})
+        return state, {name: ours[name] for name in MARKS if name in ours}
+    except Exception:  # noqa: BLE001 - see _unreadable
         state = {"pipeline_name": stored.pipeline_name, "dataset_name": dataset}
-        state |= {"default_schema_name": SOURCE, "schema_names": [SOURCE]}
-    kept = _marks(stored)
+        return state | {"default_schema_name": SOURCE, "schema_names": [SOURCE]}, {}
+
+
+def _bare(stored: StateInfo, state: Mapping[str, Any], marks: Mapping[str, Any]) -> StateInfo:
+    """A state that knows of the schema, so that the rows are known, and not how far anything was read."""
     state = {name: value for name, value in state.items() if name != "_local"}
     # Dates of people may stand in the warehouse: rows that are written anew take them along.
-    state["sources"] = {**state.get("sources", {}), SOURCE: {**kept, "looked_up": True}}
+    state["sources"] = {**state.get("sources", {}), SOURCE: {**marks, "looked_up": True}}
     state["_state_engine_version"] = PIPELINE_STATE_ENGINE_VERSION
     state["_state_version"] = version = stored.version + 1
     state["_version_hash"] = digest = generate_pipeline_state_version_hash(cast("Any", state))
