@@ -70,8 +70,8 @@ def _load(
     goes_on = True
     while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
-        left_over = pipeline.has_pending_data
         with stored_state.told(pipeline):
+            left_over = pipeline.has_pending_data and not stored_state.give_up_outdated(pipeline)
             info = pipeline.run() if left_over else pipeline.run(chosen)
         compact(pipeline)
         if info is not None:  # nothing was left over after all

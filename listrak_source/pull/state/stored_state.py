@@ -56,6 +56,37 @@ def told(pipeline: dlt.Pipeline) -> Iterator[None]:
         raise
 
 
+def give_up_outdated(pipeline: dlt.Pipeline) -> bool:
+    """Give up what a killed pull has extracted and not loaded, where another one has loaded since.
+
+    Its rows are older than those in the warehouse, a stop may be among these, and the watermarks there are past them.
+    What is given up is read again: the state that vouches for it goes with it. Returns whether there was any.
+    """
+    if pipeline.list_extracted_load_packages():
+        pipeline.normalize()
+    waiting = pipeline.list_normalized_load_packages()
+    if not waiting:
+        return False
+    with pipeline.destination_client() as client:
+        try:
+            stored: StateInfo | None = cast("Any", client).get_stored_state(pipeline.pipeline_name)
+        except DestinationUndefinedEntity:
+            return False
+    if stored is None or not any(_is_outdated(pipeline.get_load_package_state(one), stored) for one in waiting):
+        return False
+    logger.warning("Rows that a pull has read and not loaded are given up: another pull has loaded newer ones since.")
+    pipeline.abort_packages()
+    # This machine remembers what it did when it read them.
+    pipeline.sync_destination()
+    return True
+
+
+def _is_outdated(package: Mapping[str, Any], stored: StateInfo) -> bool:
+    """Whether a state has been loaded that does not come before the package's."""
+    own = package.get("pipeline_state") or {"version": 0, "version_hash": ""}
+    return stored.version >= own["version"] and stored.version_hash != own["version_hash"]
+
+
 def check() -> None:
     """Raise :class:`StateError` where what is ours of the running pipeline's state is not as a pull writes it."""
     state = dlt.current.source_state()
