@@ -140,6 +140,14 @@ def has_clock(dialect: str | None) -> bool:
     return dialect in _CLOCKS
 
 
+def in_rows(dialect: str | None) -> bool:
+    """Whether leases are rows of the warehouse there, so that several machines may work in it at once.
+
+    DuckLake and MotherDuck speak DuckDB's dialect too: a row there is a file, or a round trip, for each heartbeat.
+    """
+    return dialect != "duckdb" and has_clock(dialect)
+
+
 @dataclass(frozen=True)
 class Other:
     """Somebody else who has a lease, or is about to."""
@@ -173,6 +181,8 @@ class SqlLease:
     silence: float = SILENCE
     waits: bool = False
     """Whether to wait for an owner on another machine of whom nothing is heard, until it counts as gone."""
+    queues: bool = False
+    """Whether to wait for any owner, until it has ended."""
     owner: str = field(default_factory=lambda: uuid4().hex)
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -240,6 +250,8 @@ class SqlLease:
             if first.for_seconds <= _AT_ONCE and at_once < _TRIES:
                 at_once += 1
                 time.sleep(random.uniform(0.1, 1.0))
+            elif self.queues:
+                time.sleep(random.uniform(0.1, _LISTEN))
             elif self.waits and all(
                 one.runs is None and heard.setdefault(one.owner, one.heartbeat) == one.heartbeat for one in others
             ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from listrak_source.person.forget import LISTED, Plan, plan, rows_by_sender, vou
 from listrak_source.person.numbers import Number
 from listrak_source.person.record import There
 from listrak_source.pull.leases import alone
-from listrak_source.pull.time_zones import keep_state, states_of
+from listrak_source.pull.state.pipelines import keep_state, states_of
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import Store, name, text
 
@@ -94,22 +94,25 @@ def _apply(warehouse: Warehouse, pipeline: dlt.Pipeline, written: str, key: str,
         before = rows_by_sender(store, looking.there)
         for statement in found.statements:
             store.run(statement)
-        _empty_staging(looking)
+        states = states_of(looking.client)
+        _empty_staging(looking, [state["pipeline_name"] for state, _ in states])
         after = rows_by_sender(store, looking.there)
-        for state, load_id in states_of(looking.client):
+        for state, load_id in states:
             vouched_less(state["sources"][reports.SOURCE], before, after)
             keep_state(looking.client, state, load_id)
-    remove_load_files(warehouse.scratch)
+    for scratch in warehouse.scratches:
+        remove_load_files(scratch)
     return found
 
 
-def _empty_staging(looking: Opened) -> None:
+def _empty_staging(looking: Opened, pipelines: Sequence[str]) -> None:
     """Empty what dlt has staged for merges: the rows of each table's last load stay there until its next one."""
-    schema = str(looking.client.staging_dataset_name)
-    query = f"SELECT table_name FROM information_schema.tables WHERE table_schema = {text(schema)}"  # noqa: S608
-    for (table,) in looking.store.rows(f"{query} AND table_type = 'BASE TABLE'"):
-        if not str(table).startswith("_dlt"):
-            looking.store.run(f"DELETE FROM {name(schema)}.{name(str(table))}")  # noqa: S608 - quoted
+    own = str(looking.client.staging_dataset_name)
+    for schema in (own, *(f"{own}_{pipeline}" for pipeline in pipelines)):
+        query = f"SELECT table_name FROM information_schema.tables WHERE table_schema = {text(schema)}"  # noqa: S608
+        for (table,) in looking.store.rows(f"{query} AND table_type = 'BASE TABLE'"):
+            if not str(table).startswith("_dlt"):
+                looking.store.run(f"DELETE FROM {name(schema)}.{name(str(table))}")  # noqa: S608 - quoted
 
 
 def _is_database(pipeline: dlt.Pipeline) -> bool:

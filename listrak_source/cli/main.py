@@ -266,9 +266,11 @@ def pull(
             # What is wrong with the settings is told before dlt's own memory of the last run is put away.
             settings = resolve(options)
             run.of(settings)
+            warehouse = warehouse.of(settings.sender_codes)
             with warehouse.writing(StepProgress(progress_on(as_json))) as pipeline, run.working(pipeline):
                 if forget_state:
-                    forget(pipeline, partial(check_marks_of, zone=settings.timezone, mark=Masks.of(settings).mark))
+                    check = partial(check_marks_of, zone=settings.timezone, mark=Masks.of(settings).mark)
+                    forget(pipeline, check, settings.sender_codes)
                 found = pulled(pipeline, *(table or ()), **options)
                 run.ended(found)
         told.update(found.as_document())

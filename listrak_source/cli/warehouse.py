@@ -11,9 +11,9 @@ import hashlib
 import logging
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,11 +33,12 @@ from listrak_source.cli.process import LOADED_TOGETHER, limited
 from listrak_source.cli.scratch import remove_load_files
 from listrak_source.cli.sentry import keep_people_out
 from listrak_source.errors import StoppedError
-from listrak_source.lease import FileLease
+from listrak_source.lease import FileLease, in_rows
 from listrak_source.pull.leases import is_empty
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.run_record import loaded_rows
 from listrak_source.pull.schema import TABLES
+from listrak_source.pull.state.pipelines import look_at_all, names_of, shares
 from listrak_source.pull.state.stored_state import told
 from listrak_source.utc import made_utc
 
@@ -59,6 +60,8 @@ class Warehouse:
 
     destination: str = "duckdb"
     dataset: str = DATASET
+    name: str = NAME
+    """Of the pipeline. Each has a state of its own."""
 
     def __post_init__(self) -> None:
         """Refuse a name that is none: dlt would take one of its own."""
@@ -84,6 +87,17 @@ class Warehouse:
         if isinstance(config, WithLocalFiles):
             config.pipeline_name = NAME  # names the file of a destination that has no address
         return factory.configuration(config)
+
+    def of(self, sender_codes: Sequence[int] | None) -> Warehouse:
+        """The same for a pull of these sender codes.
+
+        One alone has a pipeline of its own where another machine may pull another one at the same time.
+        """
+        if not sender_codes or len(sender_codes) > 1:
+            return self
+        factory = Destination.from_reference(self.destination)
+        at_once = factory is not None and in_rows(factory.capabilities().sqlglot_dialect)
+        return replace(self, name=f"{NAME}_{sender_codes[0]}") if at_once else self
 
     def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
         """The destination with all of its settings; DuckDB with a limit to its memory."""
@@ -130,8 +144,18 @@ class Warehouse:
         with self.looking(**limits) as pipeline:
             if is_empty(pipeline):
                 raise NothingThereError(self.nothing)
+            if not shares(pipeline):
+                with told(pipeline):
+                    pipeline.sync_destination()
+                yield pipeline
+                return
+            # What is known stands in the states of several pipelines: one of them is the one to begin with.
+            names = names_of(pipeline)
+            name = self.name if self.name in names or not names else names[-1]
+        with replace(self, name=name).looking(**limits) as pipeline:
             with told(pipeline):
                 pipeline.sync_destination()
+            look_at_all(pipeline)
             yield pipeline
 
     @contextmanager
@@ -147,8 +171,17 @@ class Warehouse:
         It is no place for others: it is emptied, and dlt believes the watermarks that it finds there, whichever dataset
         they are of.
         """
+        return Path(get_dlt_pipelines_dir()) / f"{self.name}-{self._digest}"
+
+    @property
+    def scratches(self) -> list[Path]:
+        """These folders of all pipelines of this warehouse."""
+        return sorted(Path(get_dlt_pipelines_dir()).glob(f"{NAME}*-{self._digest}"))
+
+    @property
+    def _digest(self) -> str:
         identity = f"{self.destination} {self.location} {self.dataset}"
-        return Path(get_dlt_pipelines_dir()) / f"{NAME}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
     @property
     def dlt_command(self) -> str | None:
@@ -156,9 +189,9 @@ class Warehouse:
 
         dlt has ``info`` and ``sync`` in place of ``trace``.
         """
-        if not (self.scratch / NAME).is_dir():
+        if not (self.scratch / self.name).is_dir():
             return None
-        return shlex.join(["dlt", "pipeline", "--pipelines-dir", str(self.scratch), NAME, "trace"])
+        return shlex.join(["dlt", "pipeline", "--pipelines-dir", str(self.scratch), self.name, "trace"])
 
     def check(self, pipeline: dlt.Pipeline) -> dict[str, set[str]]:
         """Return the tables there, with their columns. Raises :class:`ConfigurationError` where one is not ours."""
@@ -189,7 +222,11 @@ class Warehouse:
     ) -> dlt.Pipeline:
         keep_people_out()
         pipeline: dlt.Pipeline = dlt.pipeline(
-            NAME, pipelines_dir=str(scratch), destination=self._resolved(limits), dataset_name=self.dataset, **options
+            self.name,
+            pipelines_dir=str(scratch),
+            destination=self._resolved(limits),
+            dataset_name=self.dataset,
+            **options,
         )
         return pipeline
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.lease import TABLE as LEASES
-from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, has_clock, held
+from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, held, in_rows
 from listrak_source.pull import run_record
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.schema import TABLES
@@ -32,7 +32,7 @@ def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collec
     or has taken over, and :class:`~listrak_source.api.ConfigurationError` where the lease would be the first thing of
     ours in a dataset whose tables of those names are somebody else's.
     """
-    with held(_lease_of(pipeline, sender_codes, tables)) as lease, _before_each_load(pipeline, lease.renew):
+    with held(_lease_of(pipeline, sender_codes, tables)) as lease, _before_each_load(pipeline, lease):
         yield
 
 
@@ -51,18 +51,12 @@ def _lease_of(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Co
     what = f"another pull into {client.config}"
     if file := _file_of(pipeline, client):
         return FileLease(file.with_name(f"{file.name}.lease"), what)
-    if not isinstance(client, SqlJobClientBase) or not _has_row(client):
+    if not isinstance(client, SqlJobClientBase) or not in_rows(client.capabilities.sqlglot_dialect):
         return NoLease()
     _prepare(pipeline, tables)
     parts = tuple(sender_codes) if sender_codes else None
-    # A pipeline's state is one row for all of its sender codes.
+    # A pipeline's state is one for all of its sender codes.
     return SqlLease(partial(opened, pipeline), "pull", pipeline.pipeline_name, parts, what)
-
-
-def _has_row(client: SqlJobClientBase) -> bool:
-    # DuckLake and MotherDuck speak DuckDB's dialect too: a row there is a file, or a round trip, for each heartbeat.
-    dialect = client.capabilities.sqlglot_dialect
-    return dialect != "duckdb" and has_clock(dialect)
 
 
 def _file_of(pipeline: dlt.Pipeline, client: Any) -> Path | None:
@@ -110,26 +104,37 @@ def _kept_open(pipeline: dlt.Pipeline) -> Iterator[SqlClientBase[Any] | None]:
         yield client
 
 
+def _turn(pipeline: dlt.Pipeline, lease: Lease) -> Lease:
+    """The lease on loading: pulls of other sender codes read side by side, and load one after the other.
+
+    So who comes first makes the tables, and nobody's merge waits for another's lock or collides with it.
+    """
+    if not isinstance(lease, SqlLease) or lease.parts is None:
+        return NoLease()
+    return SqlLease(lease.connect, "load", str(pipeline.dataset_name), what="another load", queues=True)
+
+
 @contextmanager
-def _before_each_load(pipeline: dlt.Pipeline, check: Callable[[], None]) -> Iterator[None]:
-    """Call ``check`` when a package has been extracted and normalized, and is about to be loaded.
+def _before_each_load(pipeline: dlt.Pipeline, lease: Lease) -> Iterator[None]:
+    """Look at the lease when a package has been extracted and normalized, and is about to be loaded.
 
     What may not be loaded is given up, with the state that goes with it.
     """
     load = pipeline.load
 
     def checked(*arguments: Any, **named: Any) -> Any:
-        try:
-            check()
-        except LostError:
-            del vars(pipeline)["load"]
-            with suppress(Exception):
-                pipeline.abort_packages()
-            raise
-        with _kept_open(pipeline) as client:
-            info = load(*arguments, **named)
-            run_record.loaded(pipeline, info, client)
-            return info
+        with held(_turn(pipeline, lease)):
+            try:
+                lease.renew()
+            except LostError:
+                del vars(pipeline)["load"]
+                with suppress(Exception):
+                    pipeline.abort_packages()
+                raise
+            with _kept_open(pipeline) as client:
+                info = load(*arguments, **named)
+                run_record.loaded(pipeline, info, client)
+                return info
 
     vars(pipeline)["load"] = checked
     try:

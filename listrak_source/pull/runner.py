@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dlt
@@ -14,11 +15,14 @@ from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
 from listrak_source.pull.load.parquet_compaction import compact
-from listrak_source.pull.load.write_disposition import merge_in_transactions
+from listrak_source.pull.load.write_disposition import merge_in_transactions, stage_apart
+from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.source import listrak_sms
 from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.checkpoint import is_unfinished, was_taken_up
+from listrak_source.pull.state.pipelines import shares, take_over
+from listrak_source.pull.state.watermarks import check_marks_of
 from listrak_source.settings import resolve
 
 CHUNK_ROWS = 500_000
@@ -48,7 +52,9 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadI
         run_record.recorded(pipeline, settings) as is_done,
         alone(pipeline, settings.sender_codes, TABLES.keys() & set(tables) or TABLES),
     ):
-        if options.get("into_empty") and not is_empty(pipeline):  # somebody else has filled it meanwhile
+        # Somebody else has filled it meanwhile, or is about to.
+        is_apart = settings.sender_codes and shares(pipeline)
+        if options.get("into_empty") and (is_apart or not is_empty(pipeline)):
             source = listrak_sms(**options | {"into_empty": False})
         for info, goes_on in _load(pipeline, source, tables, options):
             if goes_on and info is not None:
@@ -66,12 +72,19 @@ def _load(
     chosen = source.with_resources(*tables) if tables else source
     # What waits to be loaded is loaded before anything is extracted.
     merge_in_transactions(pipeline.destination)
+    settings, takes_over = resolve(options), shares(pipeline)
+    if settings.sender_codes and takes_over:
+        stage_apart(pipeline)
     compact(pipeline)
     goes_on = True
     while goes_on:
         # What a killed process extracted and did not load comes first: with it, dlt would read nothing new.
         with stored_state.told(pipeline):
             left_over = pipeline.has_pending_data and not stored_state.give_up_outdated(pipeline)
+            if takes_over and not left_over:
+                check = partial(check_marks_of, zone=settings.timezone, mark=Masks.of(settings).mark)
+                take_over(pipeline, settings.sender_codes, check)
+                takes_over = False
             info = pipeline.run() if left_over else pipeline.run(chosen)
         compact(pipeline)
         if info is not None:  # nothing was left over after all
@@ -83,10 +96,10 @@ def _load(
         unfinished = left_over or is_unfinished(pipeline)
         goes_on = unfinished or was_taken_up(pipeline)
         if not unfinished and info is not None and info.loads_ids:
-            seen_keys.clear(pipeline, after_walk=resolve(options).full)
+            seen_keys.clear(pipeline, after_walk=settings.full)
         yield info, goes_on
         if goes_on and not unfinished:
             # It was planned for the moment when it began. What happened since is read now, not only by the next pull.
-            lookups = "none" if resolve(options).lookups == "none" else "changed"
+            lookups = "none" if settings.lookups == "none" else "changed"
             source = listrak_sms(**options | {"full": False, "lookups": lookups})
             chosen = source.with_resources(*tables) if tables else source

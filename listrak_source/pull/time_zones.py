@@ -14,18 +14,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import dlt
-from dlt.common.versioned_state import decompress_state
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
-from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, state_doc
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.dates import offset_of
 from listrak_source.pull.leases import alone
 from listrak_source.pull.schema import CONSENT_EVENTS, LIST_MEMBERSHIPS, TABLES, TIMESTAMP
+from listrak_source.pull.state.pipelines import keep_state, states_of
 from listrak_source.runs import SOURCE
 from listrak_source.settings import resolve
-from listrak_source.sql import Sql, text
+from listrak_source.sql import Sql
 
 _FIRST, _LAST = datetime(1920, 1, 1, tzinfo=utc.utc), datetime(2100, 1, 1, tzinfo=utc.utc)
 """What is older than the one is no date of a contact, and zones are not known beyond the other."""
@@ -152,27 +151,6 @@ def _literal(moment: datetime) -> str:
     return f"CAST('{moment.isoformat()}' AS TIMESTAMPTZ)"
 
 
-def states_of(client: SqlClientBase[Any]) -> list[tuple[dict[str, Any], str]]:
-    """The latest state of each pipeline that pulls into the dataset, and the load that brought it."""
-    latest: dict[str, tuple[str, str]] = {}
-    query = "SELECT pipeline_name, state, _dlt_load_id FROM _dlt_pipeline_state ORDER BY _dlt_load_id"
-    with client.execute_query(query) as cursor:
-        for name, packed, load_id in cursor.fetchall():
-            latest[name] = packed, load_id
-    found = [(dict(decompress_state(packed)), load_id) for packed, load_id in latest.values()]
-    return [(state, load_id) for state, load_id in found if SOURCE in state.get("sources", {})]
-
-
 def _memory(state: dict[str, Any]) -> dict[str, Any]:
     memory: dict[str, Any] = state["sources"][SOURCE]
     return memory
-
-
-def keep_state(client: SqlClientBase[Any], state: Any, load_id: str) -> None:
-    """Put a state in the place of the one that a load has brought; one that is newer goes before what machines hold."""
-    bump_pipeline_state_version_if_modified(state)
-    doc = state_doc(state | {"_local": {}}, load_id)
-    where = f"pipeline_name = {text(state['pipeline_name'])} AND _dlt_load_id = {text(load_id)}"
-    values = f"state = {text(doc['state'])}, version = {doc['version']}, version_hash = {text(doc['version_hash'])}"
-    with client.execute_query(f"UPDATE _dlt_pipeline_state SET {values} WHERE {where}"):
-        pass

@@ -407,6 +407,7 @@ class Walk:
         watermarks.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
         watermarks.note_remarks(self._remarks())
         watermarks.note_clocks(self.plan.catalog.now, self.plan.catalog.our_now or self.plan.catalog.now)
+        watermarks.count_pulls({unit.sender_code_id for unit in streams.values()})
         for stream, unit in streams.items():
             doubtful = isinstance(unit, OptOutPartition) or self.rows.once.is_empty(stream)
             watermarks.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)

@@ -21,6 +21,7 @@ SOURCE = {
     "sentence about it, and `load_id` of the keys in `seen_keys`.",
     "pending": "A pull that is not at its end: see below. It is not there when the pull is done.",
     "taken_up": "Whether another process went on with the last pull.",
+    "pulls": "By sender code: how many pulls have ended. Of several pipelines, the one that counts most knows most.",
     "has_seen": "Tasks that have rows in `seen_keys`.",
     "resources": "By table: what stands in the next list.",
 }

@@ -37,6 +37,8 @@ FILESYSTEM = "dlt.destinations.filesystem"
 POSTGRES = "dlt.destinations.postgres"
 _PACKAGES = {"delta": "dlt.common.libs.deltalake", "iceberg": "dlt.common.libs.pyiceberg"}
 """By table format of files: what dlt imports to write it, only when everything has been read."""
+_STAGED = "%s_staging"
+"""dlt's own name of the dataset in which it stages rows."""
 _DUCKDB = "duckdb"
 """The dialect of DuckDB, MotherDuck and DuckLake."""
 
@@ -133,6 +135,17 @@ def merge_in_transactions(destination: AnyDestination) -> None:
     capabilities = destination.capabilities()
     if capabilities.supports_transactions is None and capabilities.supports_ddl_transactions:
         destination.caps_params["supports_transactions"] = True
+
+
+def stage_apart(pipeline: dlt.Pipeline) -> None:
+    """Have the pipeline stage its rows in a dataset of its own, unless the destination's settings name one.
+
+    Where two pipelines stage rows in one dataset, each empties it while the other merges from it.
+    """
+    with pipeline.destination_client() as client:
+        layout = getattr(client.config, "staging_dataset_name_layout", None)
+    if layout == _STAGED:
+        pipeline.destination.config_params["staging_dataset_name_layout"] = f"{_STAGED}_{pipeline.pipeline_name}"
 
 
 def chosen(

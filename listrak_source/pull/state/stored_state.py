@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +24,8 @@ from dlt.pipeline.state_sync import (
 from listrak_source.errors import StoppedError
 from listrak_source.pull.load.write_disposition import FILESYSTEM
 from listrak_source.pull.state.checkpoint import Checkpoint
-from listrak_source.pull.state.watermarks import MARKS
+from listrak_source.pull.state.pipelines import is_behind, shares, take_over
+from listrak_source.pull.state.watermarks import COUNTS, MARKS
 from listrak_source.runs import SOURCE
 
 COPIES = 10
@@ -72,7 +73,7 @@ def give_up_outdated(pipeline: dlt.Pipeline) -> bool:
             stored: StateInfo | None = cast("Any", client).get_stored_state(pipeline.pipeline_name)
         except DestinationUndefinedEntity:
             return False
-    if stored is None or not any(_is_outdated(pipeline.get_load_package_state(one), stored) for one in waiting):
+    if not any(_is_outdated(pipeline, one, stored) for one in waiting):
         return False
     logger.warning("Rows that a pull has read and not loaded are given up: another pull has loaded newer ones since.")
     pipeline.abort_packages()
@@ -81,10 +82,12 @@ def give_up_outdated(pipeline: dlt.Pipeline) -> bool:
     return True
 
 
-def _is_outdated(package: Mapping[str, Any], stored: StateInfo) -> bool:
-    """Whether a state has been loaded that does not come before the package's."""
-    own = package.get("pipeline_state") or {"version": 0, "version_hash": ""}
-    return stored.version >= own["version"] and stored.version_hash != own["version_hash"]
+def _is_outdated(pipeline: dlt.Pipeline, waiting: str, stored: StateInfo | None) -> bool:
+    """Whether a state has been loaded that does not come before the one of the package that waits."""
+    own = pipeline.get_load_package_state(waiting).get("pipeline_state")
+    if stored and stored._dlt_load_id != waiting and (own is None or stored.version >= own["version"]):
+        return True
+    return own is not None and shares(pipeline) and is_behind(pipeline, decompress_state(own["state"]))
 
 
 def check() -> None:
@@ -100,13 +103,20 @@ def check() -> None:
         raise StateError(f"{type(error).__name__}, {error}") from error
 
 
-def forget(pipeline: dlt.Pipeline, check: Callable[[Mapping[str, Any]], None] = lambda _: None) -> bool:
-    """Forget how far pulls have come: the next begins from the beginning.
+def forget(
+    pipeline: dlt.Pipeline,
+    check: Callable[[Mapping[str, Any]], None] = lambda _: None,
+    sender_codes: Collection[int] | None = None,
+) -> bool:
+    """Forget how far pulls have come, of these sender codes or of all: the next begins from the beginning.
 
     All rows stay, and so does what is the same for all of them (masks, time zone) where that can still be read: before
     anything is forgotten ``check`` is given it, and raises where the next pull could not begin. Returns whether there
     was anything to forget.
     """
+    if shares(pipeline):
+        # What other pipelines know goes too: this one tells them that it has come later, and knows nothing.
+        take_over(pipeline, sender_codes, check)
     with pipeline.destination_client() as opened:
         client = cast("Any", opened)
         try:
@@ -115,9 +125,9 @@ def forget(pipeline: dlt.Pipeline, check: Callable[[Mapping[str, Any]], None] = 
             return False
         if stored is None:
             return False
-        state, marks = _readable(stored, str(pipeline.dataset_name))
-        check(marks)
-        new = _bare(stored, state, marks)
+        state, kept = _readable(stored, str(pipeline.dataset_name))
+        check(kept)
+        new = _bare(stored, state, kept)
         if pipeline.destination.destination_type == FILESYSTEM:
             _put_file(client, stored, new)
         else:
@@ -175,17 +185,19 @@ def _readable(stored: StateInfo, dataset: str) -> tuple[dict[str, Any], dict[str
     try:
         state = _decoded(stored)
         ours = state.get("sources", {}).get(SOURCE, {})
-        return state, {name: ours[name] for name in MARKS if name in ours}
+        kept = {name: ours[name] for name in MARKS if name in ours}
+        counts = {COUNTS: {sender: count + 1 for sender, count in ours[COUNTS].items()}} if COUNTS in ours else {}
+        return state, kept | counts
     except Exception:  # noqa: BLE001 - see _unreadable
         state = {"pipeline_name": stored.pipeline_name, "dataset_name": dataset}
         return state | {"default_schema_name": SOURCE, "schema_names": [SOURCE]}, {}
 
 
-def _bare(stored: StateInfo, state: Mapping[str, Any], marks: Mapping[str, Any]) -> StateInfo:
+def _bare(stored: StateInfo, state: Mapping[str, Any], kept: Mapping[str, Any]) -> StateInfo:
     """A state that knows of the schema, so that the rows are known, and not how far anything was read."""
     state = {name: value for name, value in state.items() if name != "_local"}
     # Dates of people may stand in the warehouse: rows that are written anew take them along.
-    state["sources"] = {**state.get("sources", {}), SOURCE: {**marks, "looked_up": True}}
+    state["sources"] = {**state.get("sources", {}), SOURCE: {**kept, "looked_up": True}}
     state["_state_engine_version"] = PIPELINE_STATE_ENGINE_VERSION
     state["_state_version"] = version = stored.version + 1
     state["_version_hash"] = digest = generate_pipeline_state_version_hash(cast("Any", state))

@@ -34,6 +34,9 @@ LOOKUPS = "lookups"
 MARKS = ("masks", "timezone")
 """What is the same for all rows of a dataset."""
 
+COUNTS = "pulls"
+"""Where it stands how many pulls of each sender code have come to their end (see ``pipelines``)."""
+
 
 def watermark(reader: str, stream: str) -> datetime | None:
     """Up to when (UTC) ``reader``, a table or :data:`LOOKUPS`, knows ``stream``; None when it never read it."""
@@ -189,6 +192,13 @@ def restore(before: Mapping[str, Any], *, has_values: bool) -> None:
     state.update({**before, **kept})
     if has_values:
         note_values_apart(load_id())
+
+
+def count_pulls(sender_codes: Iterable[int]) -> None:
+    """Count a pull of these sender codes that has come to its end."""
+    counts = dlt.current.source_state().setdefault(COUNTS, {})
+    for sender in map(str, sender_codes):
+        counts[sender] = counts.get(sender, 0) + 1
 
 
 def restore_marks(before: Mapping[str, Any]) -> None:
