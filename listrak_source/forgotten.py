@@ -47,6 +47,15 @@ def mark_of(key: str) -> str:
     return hmac.new(key.encode(), b"who was forgotten by listrak-source", "sha256").hexdigest()[:16] if key else ""
 
 
+def check_columns(there: Collection[str]) -> None:
+    """Raise :class:`ConfigurationError` where the table of that name is somebody else's, by its columns."""
+    if lacking := COLUMNS.keys() - {column.lower() for column in there}:
+        raise ConfigurationError(
+            f"the table {TABLE} of this dataset has no column {', '.join(sorted(lacking))}, and so is somebody else's: "
+            "rename it, or take another dataset"
+        )
+
+
 def check_key(key: str, marks: Collection[str]) -> None:
     """Raise :class:`ConfigurationError` where people were forgotten with another key."""
     if set(marks) - {mark_of(key)}:

@@ -52,6 +52,7 @@ def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: 
             raise StoppedError(
                 f"a pull that began at {output.cell(pending.began)} (UTC) is not finished: run it again, then forget"
             )
+        told["forgotten_before"] = hash_of(key, number.phone) in looking.forgotten()
         if only is None:
             found, done = _plan(looking, looking.store, number, key), False
         else:
@@ -138,6 +139,8 @@ def _working(store: Store, pipeline: dlt.Pipeline) -> There:
 def _say(told: Mapping[str, Any]) -> None:
     rows = [(one["table"], one["rows"]) for one in told["results"]]
     output.table(out, "Rows that tell of the person", ["table", "rows"], rows)
+    if told["forgotten_before"]:
+        out.print("They were forgotten before: what stands there by their hash has no name.", highlight=False)
     if told["applied"]:
         out.print(f"Done. Their number stands in {TABLE} as a hash, and so does every stop of theirs.", highlight=False)
         out.print("Not reached from here:", highlight=False)

@@ -16,7 +16,7 @@ from listrak_source.cli import output, reports
 from listrak_source.cli.process import PLANNING
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.forgotten import TABLE as FORGOTTEN
-from listrak_source.forgotten import check_key, hash_of, is_hash, key_of
+from listrak_source.forgotten import check_columns, check_key, hash_of, is_hash, key_of
 from listrak_source.person.numbers import Number
 from listrak_source.person.record import OF_PEOPLE, PUSHED, There
 from listrak_source.pull.records.masking import PHONE, Masks
@@ -156,6 +156,8 @@ def _ledger(pipeline: dlt.Pipeline) -> dict[str, set[str]]:
                 f"the dataset {pipeline.dataset_name} is not as push makes it: its table {name} has no column "
                 f"{', '.join(lost)}. Where the table is of somebody else, rename it"
             )
+    if FORGOTTEN in there:
+        check_columns(there[FORGOTTEN])
     return there
 
 

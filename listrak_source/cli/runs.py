@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -16,7 +17,7 @@ from listrak_source.cli.errors import Exit, explain, was_interrupted
 from listrak_source.cli.pull import Pulled
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.errors import StoppedError
-from listrak_source.lease import FileLease
+from listrak_source.lease import FileLease, is_running
 from listrak_source.runs import COLUMNS, DONE, INTERRUPTED, PARTIAL, Attempt, Run
 from listrak_source.settings import Settings
 
@@ -113,7 +114,8 @@ def show(found: list[dict[str, Any]]) -> None:
 def _line(run: Mapping[str, Any]) -> str:
     what = " ".join(filter(None, [run["command"], run.get("sync_name")]))
     if run["ended_at"] is None:
-        return f"{what}: has not ended."
+        was_killed = run["host"] == socket.gethostname() and not is_running(run["process"])
+        return f"{what}: was killed." if was_killed else f"{what}: has not ended."
     if run["times"] > 1:
         came = f"{run['outcome']} {run['times']:,} times"
     else:

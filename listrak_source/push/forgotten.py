@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
-from listrak_source.forgotten import FORGETTING, QUERY, check_key, hash_of, key_of
+from listrak_source.forgotten import FORGETTING, QUERY, TABLE, check_columns, check_key, hash_of, key_of
 from listrak_source.push.warehouse.sql_client import Store, text
 from listrak_source.settings import Settings
 
@@ -18,7 +18,10 @@ _TOGETHER = 100_000
 
 
 def note(store: Store, settings: Settings) -> None:
-    """Have the store know who was forgotten. Raises :class:`~listrak_source.api.ConfigurationError` for another key."""
+    """Have the store know who was forgotten.
+
+    Raises :class:`~listrak_source.api.ConfigurationError` for another key, and for a table that is somebody else's.
+    """
     try:
         rows = store.rows(QUERY)
     except DatabaseUndefinedRelation:
@@ -26,6 +29,7 @@ def note(store: Store, settings: Settings) -> None:
     except Exception:
         # Elsewhere nobody can have been forgotten, and each database has an error of its own for what is not there.
         if store.dialect in FORGETTING:
+            check_columns(store.columns(TABLE))
             raise
         return
     check_key(key_of(settings), {str(mark) for _, mark in rows})

@@ -367,6 +367,21 @@ def test_when_nobody_is_forgotten(listrak: Listrak, sandbox: Sandbox, monkeypatc
         code, _, err = listrak("forget", written)
         assert (code, "no whole phone number" in err, written in err) == (Exit.WRONG_USE, True, False)
     assert listrak("forget", phone, "--apply", digest)[0] == Exit.DONE
+    assert "They were forgotten before" in listrak("forget", phone)[1]
+
+
+@pytest.mark.full
+def test_a_table_of_that_name_that_is_somebody_elses(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES__LISTRAK__HASH_KEY", KEY)
+    assert listrak("pull", "--table", "contacts", "--lookups", "none")[0] == Exit.DONE
+    _, phone = somebody(sandbox)
+    in_duckdb("CREATE TABLE listrak_forgotten AS SELECT 1 AS phone_hash, 2 AS mark")
+    for command in (("pull",), ("person", phone), ("forget", phone), ("suppressions", "--out", "stops.csv")):
+        code, _, err = listrak(*command)
+        assert code == Exit.WRONG_USE, command
+        assert "the table listrak_forgotten of this dataset has no column forgotten_at, key_mark" in err, command
 
 
 def test_the_counts_that_a_pull_vouches_for() -> None:

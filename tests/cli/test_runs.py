@@ -251,7 +251,9 @@ def test_a_run_that_cannot_begin_does_not_touch_a_file_that_a_pull_has(
 
 
 @pytest.mark.full
-def test_a_killed_pull_has_begun_and_not_ended(listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...]) -> None:
+def test_a_killed_pull_has_begun_and_not_ended(
+    listrak: Listrak, sandbox: Sandbox, into: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     listrak("pull", *into)
     sandbox.faults.add(Fault("delay", "list_contacts", times=None, seconds=60))
     command = [sys.executable, "-m", "listrak_source", "pull", *into]
@@ -267,7 +269,10 @@ def test_a_killed_pull_has_begun_and_not_ended(listrak: Listrak, sandbox: Sandbo
     sandbox.faults.clear()
     run = runs(listrak, *into)[0]
     assert (run["outcome"], run["ended_at"], run["process"]) == ("running", None, process.pid)
-    assert "  pull: has not ended." in listrak("runs", *into)[1]
+    assert "  pull: was killed." in listrak("runs", *into)[1]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "elsewhere")
+        assert "  pull: has not ended." in listrak("runs", *into)[1]
     assert listrak("pull", *into)[0] == 0
     assert [run["outcome"] for run in runs(listrak, *into)] == ["done", "running", "done"]
 
