@@ -112,7 +112,8 @@ def show(found: list[dict[str, Any]]) -> None:
 
 
 def _line(run: Mapping[str, Any]) -> str:
-    what = " ".join(filter(None, [run["command"], run.get("sync_name")]))
+    of = f"of {', '.join(map(str, run['sender_codes']))}" if run.get("sender_codes") else None
+    what = " ".join(filter(None, [run["command"], run.get("sync_name"), of]))
     if run["ended_at"] is None:
         was_killed = run["host"] == socket.gethostname() and not is_running(run["process"])
         return f"{what}: was killed." if was_killed else f"{what}: has not ended."

@@ -92,6 +92,7 @@ def test_a_pull_tells_what_it_has_done(listrak: Listrak, sandbox: Sandbox, into:
     assert latest["rows_loaded"] == {name: one["rows"] for name, one in results.items() if one["rows"]}
     assert latest["rows_removed"] == {name: one["removed"] for name, one in results.items() if one["removed"]}
     assert latest["rows_removed"]["contacts"] == 1
+    assert f"  pull of {sender}: done after " in listrak("runs", *into)[1]
 
 
 @pytest.mark.cases(1)
