@@ -39,7 +39,7 @@ test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
 
 # Airflow has an environment of its own, for it wants other versions than dlt does. Its tasks run in ours.
 test-airflow: $(READY) $(AIRFLOW)/.ready  ## run the DAG of pipelines/airflow under a real Airflow
-	@AIRFLOW=$(CURDIR)/$(AIRFLOW) $(BIN)/python -m pytest tests/schedulers
+	@AIRFLOW=$(CURDIR)/$(AIRFLOW) $(BIN)/python -m pytest --tier full tests/schedulers
 
 $(AIRFLOW)/.ready: pipelines/airflow/requirements.lock
 	@echo "Setting up $(AIRFLOW): Airflow, once."

@@ -153,6 +153,7 @@ def test_it_needs_no_credentials_to_be_read(tmp_path: Path) -> None:
     assert not done.returncode, done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("scheduler")
 def test_side_by_side_killed_and_for_older_dates(settings: dict[str, str], sandbox: Sandbox, address: str) -> None:
     with psycopg2.connect(address) as connection, connection.cursor() as cursor:
@@ -182,7 +183,7 @@ def test_side_by_side_killed_and_for_older_dates(settings: dict[str, str], sandb
     sandbox.world.live(7)
     airflow(
         settings, "backfill", "create", "--dag-id", "listrak_sms_complete_walk", "--from-date", "2026-03-01",
-        "--to-date", "2026-03-15", "--max-active-runs", "1",
+        "--to-date", "2026-03-08", "--max-active-runs", "1",
     )  # fmt: skip
     airflow(settings, "dags", "unpause", "listrak_sms_complete_walk")
     until = time.monotonic() + PATIENCE
