@@ -4,7 +4,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-AIRFLOW := .venv-airflow
 READY := $(VENV)/.ready
 # The extras that tests run against a server; drivers of vendors' warehouses have none here.
 TESTED := sandbox postgres s3 delta ducklake
@@ -12,7 +11,7 @@ TESTED := sandbox postgres s3 delta ducklake
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long test-airflow check typed docs reference picture format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long test-airflow test-dagster check typed docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,15 +36,18 @@ test: $(READY)  ## run the tests that every commit needs: four minutes
 test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
 	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
 
-# Airflow has an environment of its own, for it wants other versions than dlt does. Its tasks run in ours.
-test-airflow: $(READY) $(AIRFLOW)/.ready  ## run the DAG of pipelines/airflow under a real Airflow
-	@AIRFLOW=$(CURDIR)/$(AIRFLOW) $(BIN)/python -m pytest --tier full tests/schedulers
+# A scheduler has an environment of its own, for it wants other versions than dlt does. Its tasks run in ours.
+test-airflow: $(READY) .venv-airflow/.ready  ## run the DAGs of pipelines/airflow under a real Airflow
+	@AIRFLOW=$(CURDIR)/.venv-airflow $(BIN)/python -m pytest --tier full tests/schedulers/test_airflow.py
 
-$(AIRFLOW)/.ready: pipelines/airflow/requirements.lock
-	@echo "Setting up $(AIRFLOW): Airflow, once."
-	@$(PYTHON) -m venv --clear $(AIRFLOW)
-	@$(AIRFLOW)/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv
-	@$(AIRFLOW)/bin/uv pip install --quiet --python $(AIRFLOW)/bin/python --requirement pipelines/airflow/requirements.lock
+test-dagster: $(READY) .venv-dagster/.ready  ## run the assets of pipelines/dagster under a real Dagster
+	@DAGSTER=$(CURDIR)/.venv-dagster $(BIN)/python -m pytest --tier full tests/schedulers/test_dagster.py
+
+.venv-%/.ready: pipelines/%/requirements.lock
+	@echo "Setting up .venv-$*, once."
+	@$(PYTHON) -m venv --clear .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv
+	@.venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python --requirement $<
 	@touch $@
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
@@ -92,9 +94,9 @@ lock:  ## lock the dependencies anew (needs uv)
 	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev --universal --python-version 3.10 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
 		--output-file requirements.lock
-	uv pip compile pipelines/airflow/requirements.in --universal --python-version 3.10 --no-annotate \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
-		--output-file pipelines/airflow/requirements.lock
+	for scheduler in airflow dagster; do uv pip compile pipelines/$$scheduler/requirements.in --universal --python-version 3.10 \
+		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
+		--output-file pipelines/$$scheduler/requirements.lock; done
 
 clean:  ## remove the environment and caches; data stays
-	@rm -rf $(VENV) $(AIRFLOW) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site
+	@rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build site

@@ -63,6 +63,8 @@ _TO_SIGN = 1.0
 _TRIES = 5
 _LISTEN = 1.0
 """Seconds between two looks whether somebody is heard of."""
+_IN_SILENCE = 10.0
+"""Seconds for which one waits in a queue before it says so."""
 
 
 class TakenError(Exception):
@@ -239,7 +241,7 @@ class SqlLease:
 
     def _take(self, sql: Sql) -> None:
         heard: dict[str, float] = {}
-        at_once = 0
+        at_once, began, is_told = 0, time.monotonic(), False
         while True:
             self._announce(sql)
             others = self._others(sql)
@@ -251,6 +253,11 @@ class SqlLease:
                 at_once += 1
                 time.sleep(random.uniform(0.1, 1.0))
             elif self.queues:
+                if not is_told and time.monotonic() - began > _IN_SILENCE:
+                    logger.warning(
+                        f"{taken(self.what, first.host, first.process, first.began)}: this one waits for it."
+                    )
+                    is_told = True
                 time.sleep(random.uniform(0.1, _LISTEN))
             elif self.waits and all(
                 one.runs is None and heard.setdefault(one.owner, one.heartbeat) == one.heartbeat for one in others

@@ -121,6 +121,11 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
         return sentence, Exit.FAILED
     # The innermost cause says what happened; what is around it says where in dlt.
     inner = chain[-1]
+    if type(inner).__name__ == "InsufficientPrivilege":  # psycopg2 need not be there
+        return (
+            f"The warehouse does not allow it: {redact_people(_first_line(inner))}. Give its role that right.",
+            Exit.FAILED,
+        )
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
     return f"{type(inner).__name__}: {redact_people(_first_line(inner))}", code
 

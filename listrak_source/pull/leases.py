@@ -13,11 +13,13 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
+from listrak_source.api import ConfigurationError
 from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, held, in_rows
 from listrak_source.pull import run_record
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.schema import TABLES
+from listrak_source.pull.state.pipelines import check_alike
 from listrak_source.sql import opened
 
 _DUCKDB = "dlt.destinations.duckdb"
@@ -123,10 +125,12 @@ def _before_each_load(pipeline: dlt.Pipeline, lease: Lease) -> Iterator[None]:
     load = pipeline.load
 
     def checked(*arguments: Any, **named: Any) -> Any:
-        with held(_turn(pipeline, lease)):
+        with held(_turn(pipeline, lease)) as turn:
             try:
                 lease.renew()
-            except LostError:
+                if isinstance(turn, SqlLease):
+                    check_alike(pipeline)
+            except (LostError, ConfigurationError):
                 del vars(pipeline)["load"]
                 with suppress(Exception):
                     pipeline.abort_packages()

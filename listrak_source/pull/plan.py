@@ -108,6 +108,16 @@ class Plan:
         """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
         return self.looks_up and not self.asks_everyone and self._mark(watermarks.LOOKUPS, unit) is not None
 
+    def has_known_contacts(self, unit: OptOutPartition) -> bool:
+        """Whether opt-outs that are read for the first time may be of people whom an earlier pull has brought.
+
+        A complete walk shows all of them anew.
+        """
+        if not self.looks_up or self.complete:
+            return False
+        lists = (one for one in self.streams.values() if isinstance(one, ContactPartition))
+        return any(one.sender_code_id == unit.sender_code_id and self.was_read(one) for one in lists)
+
     def is_read_again(self, unit: Unit) -> bool:
         """Whether the next pull's overlap reaches back into the unit's window."""
         if isinstance(unit, OptOutPartition) or not unit.window.end:

@@ -165,6 +165,10 @@ class Walk:
 
     def _read_all_opt_outs(self) -> Iterator[Step]:
         for reading in self._read(self.plan.all_opt_outs, goes_on=True):
+            if self.plan.has_known_contacts(reading.unit):
+                # Whoever is held as reachable said stop while the opt-outs could not be read, or were not asked for.
+                reachable = people_of(reading.unit, self.rows.reachable(reading.unit, reading.records))
+                yield from self._look_up(self.rows.not_written(reachable))
             batch = self.rows.opt_outs(reading.unit, reading.records)
             yield Step(batch, reading.records.num_rows, reading.unit, reading.position, counts=True)
 

@@ -117,6 +117,28 @@ def test_the_other_commands_know_what_all_of_them_have_read(
 
 
 @pytest.mark.full
+def test_a_role_that_may_not_make_schemas(
+    sandbox: Sandbox, address: str, listrak: Listrak, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = str(min(sandbox.world.sender_codes))
+    with connected(address) as cursor:
+        cursor.execute("DROP ROLE IF EXISTS loader")
+        cursor.execute("CREATE ROLE loader LOGIN")
+        cursor.execute("CREATE SCHEMA brands AUTHORIZATION loader")
+        cursor.execute(f"DROP SCHEMA IF EXISTS brands_staging_listrak_{sender} CASCADE")
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address.replace("//postgres", "//loader", 1))
+    code, _, error = listrak("pull", *INTO, "--sender-code", sender)
+    assert (code, sandbox.traffic.counts["list_contacts"]) == (2, 0)
+    assert f"in the schema brands_staging_listrak_{sender}, which is not there and may not be made" in error
+    with connected(address) as cursor:
+        cursor.execute(f"CREATE SCHEMA brands_staging_listrak_{sender} AUTHORIZATION loader")
+    assert listrak("pull", *INTO, "--sender-code", sender)[::2] == (0, "")
+    with connected(address) as cursor:
+        cursor.execute(f"DROP SCHEMA brands, brands_staging_listrak_{sender} CASCADE")
+        cursor.execute("DROP ROLE loader")
+
+
+@pytest.mark.full
 def test_forget_the_state_and_the_zone(sandbox: Sandbox, address: str, listrak: Listrak) -> None:
     sender, *others = map(str, sandbox.world.sender_codes)
     assert listrak("pull", *INTO)[0] == 0

@@ -148,3 +148,16 @@ def test_removals_are_let_through_by_their_hash_alone(listrak: Listrak, sandbox:
     code, said, _ = listrak(*again, left[1])
     assert code == 0
     assert re.search(r"are marked as removed: \d+ contacts, ", said)
+
+
+@pytest.mark.full
+def test_what_is_said_of_removals_is_a_command_that_works(listrak: Listrak, sandbox: Sandbox) -> None:
+    sender = str(min(sandbox.world.sender_codes))
+    listrak("pull", "--lookups", "none", "--sender-code", sender)
+    for phone in list(sandbox.world.people)[:80]:
+        sandbox.world.vanish(phone)
+    _, said, err = listrak("pull", "--full", "--lookups", "none", "--sender-code", sender)
+    told = re.search(r"If that is right: listrak (.+?)\.", said + err)
+    assert told
+    assert f"--sender-code {sender}" in told[1]
+    assert listrak(*told[1].split(), "--lookups", "none")[0] == 0

@@ -134,16 +134,21 @@ def test_one_knows_what_another_has_read(units: list[Unit], whole: Unit) -> None
 
 
 @pytest.mark.full
-def test_what_was_read_before_another_pulled_is_given_up(units: list[Unit], whole: Unit) -> None:
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_read_before_another_pulled_is_given_up(
+    units: list[Unit], whole: Unit, *, full: bool, times: int
+) -> None:
     whole.pull()
     whole.sandbox.world.live(1)
     killed = whole.pipeline()
-    killed.extract(listrak_sms(**whole.options(), full=True))
-    for _ in range(2):
+    killed.extract(listrak_sms(**whole.options(), full=full))
+    for _ in range(times):
         whole.sandbox.world.live(1)
-        units[0].pull()
+        units[0].pull(full=full)
+    (waiting,) = whole.pipeline().list_extracted_load_packages()
     stopped = {key: row["opted_out"] for key, row in whole.rows("contacts").items() if key[0] == units[0].sender}
-    whole.pull()
+    assert waiting not in [load for info in pull(whole.pipeline(), **whole.options()) for load in info.loads_ids]
     assert stopped.items() <= {key: row["opted_out"] for key, row in whole.rows("contacts").items()}.items()
 
 
@@ -167,6 +172,19 @@ def test_of_another_time_zone_none_goes_on(units: list[Unit], whole: Unit) -> No
     whole.pull(timezone="America/New_York")
     with pytest.raises(ConfigurationError, match="America/New_York"):
         units[0].pull(timezone="Europe/Paris")
+
+
+@pytest.mark.full
+def test_of_two_that_begin_at_once_with_other_settings_one_loads(
+    units: list[Unit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has looked before the first had loaded."""
+    monkeypatch.setattr("listrak_source.pull.runner.take_over", lambda *_: None)
+    units[0].pull(timezone="Europe/Paris")
+    with pytest.raises(ConfigurationError, match="Europe/Paris"):
+        units[1].pull(timezone="America/New_York")
+    assert {key[0] for key in units[1].rows("contacts")} == {units[0].sender}
+    units[1].pull(timezone="Europe/Paris")
 
 
 def test_looked_at_they_are_one(units: list[Unit], whole: Unit) -> None:

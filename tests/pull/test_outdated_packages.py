@@ -15,9 +15,11 @@ from tests.pull.warehouse import Warehouse, truth
 class Elsewhere(Warehouse):
     """The same warehouse, pulled into from another machine."""
 
+    name = "listrak"
+
     def pipeline(self) -> Pipeline:
         return dlt.pipeline(
-            "listrak",
+            self.name,
             destination=self.place.destination(self.folder),
             dataset_name=self.dataset,
             pipelines_dir=str(self.folder / "elsewhere"),
@@ -66,6 +68,24 @@ def test_rows_that_nobody_has_newer_ones_of_are_loaded(warehouse: Warehouse) -> 
     for info in pull(warehouse.pipeline(), **warehouse.options()):
         loads += info.loads_ids
     assert loads[0] == waiting
+
+
+@pytest.mark.full
+def test_of_a_pipeline_of_another_name_they_are_given_up_too(warehouse: Warehouse) -> None:
+    world = warehouse.sandbox.world
+    warehouse.begin()
+    world.live(1)
+    killed(warehouse, full=True)
+    elsewhere = Elsewhere(warehouse.sandbox, warehouse.folder, warehouse.place)
+    elsewhere.name = "of_somebody_else"
+    world.live(2)
+    elsewhere.pull(full=True)
+    before = stops(warehouse)
+    (waiting,) = warehouse.pipeline().list_normalized_load_packages()
+    assert waiting not in [
+        load for info in pull(warehouse.pipeline(), **warehouse.options()) for load in info.loads_ids
+    ]
+    assert stops(warehouse) == before
 
 
 @pytest.mark.full

@@ -49,6 +49,27 @@ NAMED = {
 }
 
 
+@pytest.mark.parametrize("tables", [(), ("contacts", "opt_outs")])
+def test_a_stop_before_the_first_reading_of_opt_outs_that_is_answered(
+    warehouse: Warehouse, tables: tuple[str, ...]
+) -> None:
+    """The contact came before, and no list shows it again."""
+    world, someone = warehouse.sandbox.world, somebody(warehouse.sandbox)
+    warehouse.sandbox.faults.add(_always("list_opt_outs", f"/ShortCode/{someone.sender_code_id}/", 403))
+    warehouse.pull(*tables, **QUICK)
+    assert not warehouse.rows("contacts")[someone.sender_code_id, someone.phone_number]["opted_out"]
+    world.clock.advance(days=1)
+    world.opt_out(someone.sender_code_id, someone.phone_number)
+    world.clock.advance(days=5)
+    warehouse.sandbox.faults.clear()
+    warehouse.sandbox.traffic.clear()
+    warehouse.pull(*tables, **QUICK)
+    told = truth(warehouse.sandbox)["contacts"]
+    rows = warehouse.rows("contacts")
+    assert {key: rows[key]["opted_out"] for key in told} == {key: row["opted_out"] for key, row in told.items()}
+    assert warehouse.sandbox.traffic.counts["get_contact"] == 1, "and nobody else is looked up"
+
+
 @pytest.mark.cases(1, 1)
 @pytest.mark.parametrize("failure", NAMED)
 def test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else(warehouse: Warehouse, failure: str) -> None:

@@ -25,6 +25,7 @@ import pyarrow as pa
 from dlt.common.configuration.container import Container
 from dlt.common.destination import AnyDestination, DestinationCapabilitiesContext
 from dlt.common.schema.typing import TTableSchema
+from dlt.destinations.exceptions import DatabaseException
 from dlt.extract import DltResource
 
 from listrak_source.api import ConfigurationError
@@ -140,12 +141,25 @@ def merge_in_transactions(destination: AnyDestination) -> None:
 def stage_apart(pipeline: dlt.Pipeline) -> None:
     """Have the pipeline stage its rows in a dataset of its own, unless the destination's settings name one.
 
-    Where two pipelines stage rows in one dataset, each empties it while the other merges from it.
+    Where two pipelines stage rows in one dataset, each empties it while the other merges from it. It is made before
+    anything is read. Raises :class:`ConfigurationError` where it may not be made.
     """
     with pipeline.destination_client() as client:
         layout = getattr(client.config, "staging_dataset_name_layout", None)
-    if layout == _STAGED:
-        pipeline.destination.config_params["staging_dataset_name_layout"] = f"{_STAGED}_{pipeline.pipeline_name}"
+    if layout != _STAGED:
+        return
+    pipeline.destination.config_params["staging_dataset_name_layout"] = f"{_STAGED}_{pipeline.pipeline_name}"
+    with pipeline.sql_client() as sql, sql.with_staging_dataset():
+        if sql.has_dataset():
+            return
+        try:
+            sql.create_dataset()
+        except DatabaseException as error:
+            if not sql.has_dataset():  # nobody else was faster
+                raise ConfigurationError(
+                    f"a pull of one sender code stages its rows in the schema {sql.dataset_name}, which is not there"
+                    " and may not be made: make it, or give the role of the pull the right to make schemas"
+                ) from error
 
 
 def chosen(

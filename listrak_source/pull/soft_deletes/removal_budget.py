@@ -97,7 +97,9 @@ class RemovalBudget:
         told = " ".join(self.sentences)
         over = _hash_of(self._over) if self.sentences else ""
         if over:
-            told += f" None of these is marked. If that is right: listrak pull --full --accept-removals {over}."
+            only = "".join(f" --sender-code {one}" for one in self._settings.sender_codes or ())
+            only += "".join(f" --list {one}" for one in self._settings.lists or ())
+            told += f" None of these is marked. If that is right: listrak pull --full{only} --accept-removals {over}."
         watermarks.keep_unmarked(Unmarked(over, told, load_id() if self._unmarked() else ""))
 
     def _unmarked(self) -> dict[str, pa.Array]:

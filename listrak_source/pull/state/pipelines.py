@@ -22,7 +22,7 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, state_doc
 
 from listrak_source.lease import in_rows
-from listrak_source.pull.state.watermarks import COUNTS, MARKS
+from listrak_source.pull.state.watermarks import COUNTS, MARKS, check_marks_of
 from listrak_source.runs import SOURCE
 from listrak_source.sql import text
 
@@ -115,6 +115,21 @@ def take_over(pipeline: dlt.Pipeline, sender_codes: Collection[int] | None, chec
     pipeline.sync_destination()
 
 
+def check_alike(pipeline: dlt.Pipeline) -> None:
+    """Raise :class:`~listrak_source.api.ConfigurationError` where another pipeline's rows there are of other settings.
+
+    Before a load: two that begin with an empty dataset at one moment know nothing of each other.
+    """
+    own = _memory(pipeline.state)
+    try:
+        with pipeline.sql_client() as client:
+            others = [_memory(state) for state, _ in states_of(client)]
+    except (DestinationUndefinedEntity, DatabaseUndefinedRelation):  # it is the first
+        return
+    for other in others:
+        check_marks_of(other, own["timezone"], own["masks"])
+
+
 def look_at_all(pipeline: dlt.Pipeline) -> None:
     """Have a pipeline that is only looked with know what any pipeline knows that pulls into the dataset."""
     with pipeline.sql_client() as client:
@@ -129,15 +144,19 @@ def look_at_all(pipeline: dlt.Pipeline) -> None:
                 own |= {name: deepcopy(other[name]) for name in ("walk", "removals") if name in other}
 
 
-def is_behind(pipeline: dlt.Pipeline, state: Mapping[str, Any]) -> bool:
-    """Whether another pipeline has pulled a sender code after what brought this ``state`` had begun to."""
+def is_behind(pipeline: dlt.Pipeline, load_id: str, state: Mapping[str, Any]) -> bool:
+    """Whether another pipeline has pulled after what brings this ``state``, a load that waits, had begun to read."""
     memory = state.get("sources", {}).get(SOURCE, {})
     with pipeline.sql_client() as client:
-        others = [_memory(one) for one, _ in states_of(client) if one["pipeline_name"] != pipeline.pipeline_name]
-    # The last load of a pull has counted it already.
-    this = 0 if memory.get("pending") else 1
+        others = [(one, last) for one, last in states_of(client) if one["pipeline_name"] != pipeline.pipeline_name]
+    if not shares(pipeline):
+        # There nothing is taken over, and counts are each pipeline's own; and one machine's clock made both names.
+        return any(last > load_id for _, last in others)
+    # The last load that reads has counted its pull already, also where the sweep of a complete walk is left to do.
+    pending = memory.get("pending")
+    this = 0 if pending and pending.get("swept") is None else 1
     counts = memory.get(COUNTS, {}).items()
-    return any(_count(other, sender) > count - this for sender, count in counts for other in others)
+    return any(_count(_memory(other), sender) > count - this for sender, count in counts for other, _ in others)
 
 
 def _merge(own: Memory, others: Iterable[Memory], sender_codes: Collection[int] | None) -> bool:

@@ -87,7 +87,9 @@ def _is_outdated(pipeline: dlt.Pipeline, waiting: str, stored: StateInfo | None)
     own = pipeline.get_load_package_state(waiting).get("pipeline_state")
     if stored and stored._dlt_load_id != waiting and (own is None or stored.version >= own["version"]):
         return True
-    return own is not None and shares(pipeline) and is_behind(pipeline, decompress_state(own["state"]))
+    if own is None or pipeline.destination.destination_type == FILESYSTEM:
+        return False
+    return is_behind(pipeline, waiting, decompress_state(own["state"]))
 
 
 def check() -> None:

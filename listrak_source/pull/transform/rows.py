@@ -26,7 +26,17 @@ from listrak_source.pull.keys.dedupe import (
     told_of,
     written_of,
 )
-from listrak_source.pull.load.warehouse import at_once, by_group, columns_of, not_removed, select, sql_list, whole
+from listrak_source.pull.load.warehouse import (
+    among,
+    at_once,
+    by_group,
+    columns_of,
+    is_ours,
+    not_removed,
+    select,
+    sql_list,
+    whole,
+)
 from listrak_source.pull.plan import LOOKED_UP, Plan
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.normalize import profile_values, shape
@@ -235,6 +245,19 @@ class Rows:
         found = self._shape(records, OPT_OUTS, {"sender_code_id": sender})
         lacking = found.filter(pc.invert(self._known_opt_outs.has_keys(known, keys_of(found.select(OPT_OUT_KEY)))))
         people = pc.unique(lacking["phone_number"])
+        return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
+
+    def reachable(self, unit: OptOutPartition, records: pa.Table) -> pa.Table:
+        """The opt-outs of people whom the warehouse holds as reachable."""
+        if not is_ours(CONTACTS):
+            return records.slice(0, 0)
+        held = f"sender_code_id = {unit.sender_code_id} AND NOT opted_out AND {not_removed(CONTACTS)}"
+        found = [
+            rows["phone_number"]
+            for some in among(records["phoneNumber"].to_pylist())
+            for rows in select(f"SELECT phone_number FROM contacts WHERE {held} AND {some}")  # noqa: S608 - our own names
+        ]
+        people = pa.array([phone for some in found for phone in some.to_pylist()], TEXT)
         return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
 
     def note_stops(self, unit: OptOutPartition, records: pa.Table) -> None:
