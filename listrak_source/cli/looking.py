@@ -123,8 +123,9 @@ class Opened:
         return told
 
     def sender_codes(self) -> set[int]:
-        """The sender codes that pulls have seen."""
+        """The sender codes that pulls have seen, or were begun for."""
         found = {int(sender) for _, sender, *_ in reports.watermarks(self.pipeline)}
+        found |= set(reports.never_read(self.pipeline))
         if "sender_codes" in self.there:
             found |= {int(one) for (one,) in self.store.rows("SELECT sender_code_id FROM sender_codes")}
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,14 @@ from typing import Any
 import dlt
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import has_table_seen_data
-from dlt.destinations.exceptions import DatabaseUndefinedRelation
+from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 
+from listrak_source.cli.errors import Exit
 from listrak_source.pull.load.warehouse import sql_list
 from listrak_source.pull.run_record import remarks, removals, unread
 from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
 from listrak_source.pull.state.checkpoint import Checkpoint
-from listrak_source.runs import SOURCE
+from listrak_source.runs import PULL_RUNS, SOURCE
 
 __all__ = [
     "SOURCE",
@@ -30,6 +32,7 @@ __all__ = [
     "lost",
     "may_pass",
     "model",
+    "never_read",
     "pending",
     "query",
     "remarks",
@@ -194,6 +197,20 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
     ]
 
 
+def never_read(pipeline: dlt.Pipeline) -> list[int]:
+    """The sender codes that pulls were begun for, each by itself, of which nobody and no stop was ever read.
+
+    A pull that was told wrong settings was for none.
+    """
+    wanted = f"sender_codes IS NOT NULL AND (exit_code IS NULL OR exit_code <> {int(Exit.WRONG_USE)})"
+    try:
+        found = query(pipeline, f"SELECT DISTINCT sender_codes FROM {PULL_RUNS} WHERE {wanted}")  # noqa: S608 - our name
+    except DatabaseException:  # no table of runs, or one of somebody else
+        return []
+    begun = {int(sender) for (senders,) in found for sender in json.loads(senders)}
+    return sorted(begun - {int(sender) for _, sender, *_ in watermarks(pipeline)})
+
+
 def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
     """Sentences about what was read up to a moment that is longer ago than ``most``.
 
@@ -207,10 +224,13 @@ def stale(pipeline: dlt.Pipeline, most: timedelta) -> list[str]:
         for table in readers.split(", "):
             if age > most and age > oldest.get(table, (timedelta(),))[0]:
                 oldest[table] = (age, what, sender)
-    return [
+    told = [
         f"{table} is {spoken(age)} old ({what} of sender code {sender}), and may be {spoken(most)}."
         for table, (age, what, sender) in sorted(oldest.items())
     ]
+    if never := never_read(pipeline):
+        told.append(f"No contacts and no opt-outs were ever read of sender code {', '.join(map(str, never))}.")
+    return told
 
 
 def age_of(pipeline: dlt.Pipeline, moment: datetime) -> timedelta:

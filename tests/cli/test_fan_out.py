@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from listrak_source.pull.schema import TABLES
-from listrak_source.sandbox import Sandbox, World
+from listrak_source.sandbox import Fault, Sandbox, World
 from tests.cli.conftest import Listrak
 from tests.destinations import servers
 
@@ -114,6 +114,28 @@ def test_the_other_commands_know_what_all_of_them_have_read(
     assert (code, error) == (0, "")
     assert "Nothing new" in printed
     assert "Nothing new" in listrak("pull", *INTO, "--sender-code", str(senders[0]), "--lookups", "none")[1]
+
+
+@pytest.mark.full
+def test_one_that_never_ends_is_noticed(sandbox: Sandbox, address: str, listrak: Listrak, tmp_path: Path) -> None:
+    first, second, _ = sandbox.world.sender_codes
+    assert listrak("pull", *INTO, "--sender-code", str(first))[::2] == (0, "")
+    stops = ("suppressions", *INTO, "--out", str(tmp_path / "stops.csv"))
+    assert listrak("status", *INTO, "--max-age", "3000d")[0] == 0
+    assert listrak(*stops)[0] == 0
+    assert listrak("pull", *INTO, "--sender-code", "4242")[0] == 2, "nobody has this one"
+    assert listrak("status", *INTO, "--max-age", "3000d")[0] == 0
+    sandbox.faults.add(Fault("status", "list_contacts", path=f"/ShortCode/{second}/", times=None, status=403))
+    sandbox.faults.add(Fault("status", "list_opt_outs", path=f"/ShortCode/{second}/", times=None, status=403))
+    listrak("pull", *INTO, "--sender-code", str(second))
+    sandbox.faults.clear()
+    told = f"No contacts and no opt-outs were ever read of sender code {second}."
+    code, _, error = listrak("status", *INTO, "--max-age", "3000d")
+    assert (code, told in error) == (1, True)
+    code, _, error = listrak(*stops)
+    assert (code, f"The opt-outs of sender code {second} were never read." in error) == (5, True)
+    code, printed, error = listrak("person", *INTO, "15550100000")
+    assert (code, told in printed + error) == (5, True)
 
 
 @pytest.mark.full

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -212,6 +213,8 @@ def test_a_row_that_cannot_be_written_fails_no_pull(
     monkeypatch.setenv("RUNTIME__LOG_LEVEL", "WARNING")
     monkeypatch.setattr(SqlKeeper, "_add", fail)
     assert listrak("pull", "--table", "lists")[0] == 0
+    # dlt has made its logger by now.
+    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
     assert listrak("pull", "--table", "lists")[0] == 0
     assert "The row of this run could not be written to pull_runs: OSError" in caplog.text
 
