@@ -210,11 +210,11 @@ class History:
         """By list and day."""
         by_day: dict[tuple[int, int], dict[date, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
         for (sender, phone_list, _), told, change in self.changes():
-            day = by_day[sender, phone_list][day_of(told.at)]
+            of_day = by_day[sender, phone_list][day_of(told.at)]
             if told.precision == "pull":
-                day["undated"] += 1 if change in ("joined", "came_back") else -1
+                of_day["undated"] += 1 if change in ("joined", "came_back") else -1
             else:
-                day[change] += 1
+                of_day[change] += 1
         found, last = {}, self.last_day
         for (sender, phone_list), days in by_day.items():
             closing, day = 0, min(days)

@@ -86,7 +86,7 @@ def as_reckoned(rows: Callable[[str], list[dict[str, Any]]], history: History) -
     names = {key: row["phone_list_name"] for key, row in history.truth["lists"].items()}
     stands = history.stands()
     cells: dict[str, int] = {}
-    events = {
+    events: dict[Any, dict[str, Any]] = {
         told.key: {
             "consent_level": "sender_code" if told.phone_list == WHOLE else "list",
             "event_precision": told.precision,

@@ -52,9 +52,19 @@
 {% macro listrak_seconds_between(first, last) %}{{ return(adapter.dispatch('listrak_seconds_between', 'listrak')(first, last)) }}{% endmacro %}
 {% macro default__listrak_seconds_between(first, last) %}{{ dbt.datediff(first, last, 'second') }}{% endmacro %}
 {% macro duckdb__listrak_seconds_between(first, last) %}date_diff('second', {{ first }}, {{ last }}){% endmacro %}
+{% macro spark__listrak_seconds_between(first, last) %}(unix_timestamp({{ last }}) - unix_timestamp({{ first }})){% endmacro %}
+{% macro clickhouse__listrak_seconds_between(first, last) %}dateDiff('second', {{ first }}, {{ last }}){% endmacro %}
 {% macro postgres__listrak_seconds_between(first, last) %}(floor(extract(epoch from {{ last }})) - floor(extract(epoch from {{ first }}))){% endmacro %}
 
-{% macro listrak_add_days(days, date) %}cast({{ dbt.dateadd('day', days, date) }} as date){% endmacro %}
+{% macro listrak_months_between(first, last) %}
+  {#- Months from the month of the one date to that of the other. dbt.datediff asks some databases for it. -#}
+  cast((extract(year from {{ last }}) - extract(year from {{ first }})) * 12
+    + extract(month from {{ last }}) - extract(month from {{ first }}) as {{ dbt.type_bigint() }})
+{%- endmacro %}
+
+{% macro listrak_add_days(days, date) %}{{ return(adapter.dispatch('listrak_add_days', 'listrak')(days, date)) }}{% endmacro %}
+{% macro default__listrak_add_days(days, date) %}cast({{ dbt.dateadd('day', days, date) }} as date){% endmacro %}
+{% macro spark__listrak_add_days(days, date) %}date_add({{ date }}, cast({{ days }} as int)){% endmacro %}
 {% macro listrak_month(date) %}cast({{ dbt.date_trunc('month', date) }} as date){% endmacro %}
 
 {% macro listrak_number(text) %}

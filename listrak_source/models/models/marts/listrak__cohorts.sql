@@ -37,7 +37,7 @@ with steps as (
     select
         members.sender_code_id,
         members.join_month,
-        {{ dbt.datediff('members.join_month', 'counted.event_on', 'month') }} as months_since,
+        {{ listrak.listrak_months_between('members.join_month', 'counted.event_on') }} as months_since,
         case when counted.lists_after > 0 then 1 else 0 end
             - case when counted.lists_after - counted.step > 0 then 1 else 0 end as move
     from counted
@@ -74,7 +74,7 @@ with steps as (
     from cohorts
     cross join last_month
     inner join {{ listrak.listrak_numbers() }} as numbers
-        on numbers.number <= {{ dbt.datediff('cohorts.join_month', 'last_month.day', 'month') }}
+        on numbers.number <= {{ listrak.listrak_months_between('cohorts.join_month', 'last_month.day') }}
 
 ), summed as (
 

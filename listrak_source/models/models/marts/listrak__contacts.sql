@@ -29,15 +29,20 @@ with contacts as (
 {% if some %}
 ), changed as (
 
-    select sender_code_id, phone_number from contacts where {{ listrak.listrak_of_new_loads('load_id', 'load_id') }}
-    union
-    select sender_code_id, phone_number
-    from {{ ref('stg_listrak__contact_profile_values') }}
-    where {{ listrak.listrak_of_new_loads('load_id', 'values_load_id') }}
-    union
-    select sender_code_id, phone_number
-    from consent
-    where build_number > (select coalesce(max(here.build_number), 0) from {{ this }} as here)
+    select distinct sender_code_id, phone_number
+    from (
+        select sender_code_id, phone_number
+        from contacts
+        where {{ listrak.listrak_of_new_loads('load_id', 'load_id') }}
+        union all
+        select sender_code_id, phone_number
+        from {{ ref('stg_listrak__contact_profile_values') }}
+        where {{ listrak.listrak_of_new_loads('load_id', 'values_load_id') }}
+        union all
+        select sender_code_id, phone_number
+        from consent
+        where build_number > (select coalesce(max(here.build_number), 0) from {{ this }} as here)
+    ) as told
 
 {% endif %}
 ), people as (

@@ -34,9 +34,12 @@ with people as (
 
 ), places as (
 
-    select sender_code_id, phone_list_id from {{ ref('stg_listrak__lists') }}
-    union
-    select sender_code_id, phone_list_id from people
+    select distinct sender_code_id, phone_list_id
+    from (
+        select sender_code_id, phone_list_id from {{ ref('stg_listrak__lists') }}
+        union all
+        select sender_code_id, phone_list_id from people
+    ) as known
 
 ), counted as (
 
