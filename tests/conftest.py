@@ -55,6 +55,7 @@ _OF_ROWS = (
     "tests.cli.test_push_runs",
     "tests.cli.test_doctor",
     "tests.models.test_figures",
+    "tests.models.test_incremental",
 )
 
 

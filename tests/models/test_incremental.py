@@ -27,7 +27,8 @@ def tables(built: Built) -> dict[str, set[tuple[Any, ...]]]:
     found = {}
     for name in MARTS:
         rows = [{column: value for column, value in row.items() if column not in _CHANGES} for row in built.rows(name)]
-        found[name] = {tuple(map(str, row.values())) for row in rows}
+        # A column that comes later stands behind the others, until all is built anew.
+        found[name] = {tuple(str(value) for _, value in sorted(row.items())) for row in rows}
         assert len(found[name]) == len(rows), name
     return found
 
@@ -54,6 +55,7 @@ def test_after_more_pulls_and_whatever_happens_to_rows(built: Built, listrak: An
     here, there = (next(iter(world.sender_codes[one].lists)) for one in (first, second))
     built.pull()
     built.build()
+    world.live(2)
 
     # A person on two sender codes, who joins, leaves and joins again on one day, over three pulls of it.
     phone = "15550100001"
@@ -75,7 +77,8 @@ def test_after_more_pulls_and_whatever_happens_to_rows(built: Built, listrak: An
     world.subscribe(second, there, stopped)
     world.clock.advance(hours=1)
     world.opt_out(first, stopped, "Admin")
-    world.live(3)
+    built.pull()
+    world.clock.advance(days=3)
     built.pull("--full")
     is_as_built_whole(built)
     day = world.clock.now().date() - timedelta(days=3)

@@ -38,26 +38,32 @@
   {{ return(target.type in ['bigquery', 'databricks', 'spark']) }}
 {% endmacro %}
 
-{% macro listrak_of_new_loads(load_id, kept) %}
-  {#- A condition: a row is of a load that `kept`, a column of this model, does not know; or of the latest that it knows,
-      which may not have been all there. A load that comes late has a number that is less, and is new all the same. -#}
+{% macro listrak_of_new_loads(of, kept, rows='count(*)') %}
+  {#- A condition: a row of `of` is of a load that `kept`, a column of this model, does not know, whatever its number; or
+      of the latest that it knows, where that was not all there: it has more rows now than this model has made of, `rows`. -#}
+  {%- set latest = '(select max(here.' ~ kept ~ ') from ' ~ this ~ ' as here)' -%}
   (
-    {{ load_id }} >= (select coalesce(max(here.{{ kept }}), '') from {{ this }} as here)
-    or {{ load_id }} not in (select here.{{ kept }} from {{ this }} as here where here.{{ kept }} is not null)
+    load_id not in (select here.{{ kept }} from {{ this }} as here where here.{{ kept }} is not null)
+    or (
+      load_id = {{ latest }}
+      and (select count(*) from {{ of }} as there where there.load_id = {{ latest }})
+        > (select coalesce({{ rows }}, 0) from {{ this }} as here where here.{{ kept }} = {{ latest }})
+    )
   )
 {%- endmacro %}
 
-{% macro listrak_drop_gone(of, keys, condition='1 = 1') %}
+{% macro listrak_drop_gone(of, keys, condition='1 = 1', own='1 = 1') %}
   {#- After an incremental run: take out who is not in `of` any more, by the columns `keys`. Somebody who was forgotten
-      stands there by a hash. The rows are gone through only where the number of people, or of digits, differs. -#}
+      stands there by a hash. Rows are compared only where their number, or that of all digits, differs: those of this model
+      where `own` holds, and those of `of` where `condition` does. -#}
   {%- if execute and listrak.listrak_is_incremental() -%}
     {%- set counted = [] -%}
-    {%- for relation, where in [(this, '1 = 1'), (of, condition)] -%}
+    {%- for relation, where in [(this, own), (of, condition)] -%}
       {%- set query -%}
         select count(*) as people, coalesce(sum({{ dbt.length('phone_number') }}), 0) as digits
-        from (select distinct {{ keys | join(', ') }} from {{ relation }} where {{ where }}) as people
+        from {{ relation }} where {{ where }}
       {%- endset -%}
-      {%- do counted.append(run_query(query).rows[0].values() | list | string) -%}
+      {%- do counted.append(run_query(query).rows[0].values() | map('int') | list) -%}
     {%- endfor -%}
     {%- if counted[0] != counted[1] -%}
       delete from {{ this }} where not exists (

@@ -7,7 +7,7 @@
         ['sender_code_id', 'phone_list_id', 'phone_number', 'event_list_id', 'event', 'event_at']
         if listrak.listrak_merges() else ['sender_code_id', 'phone_number']
     ),
-    post_hook="{{ listrak.listrak_drop_gone(ref('listrak__consent_events'), ['sender_code_id', 'phone_number']) }}",
+    post_hook="{{ listrak.listrak_drop_gone(ref('listrak__consent_events'), ['sender_code_id', 'phone_number'], own='event_list_id = phone_list_id') }}",
 ) }}
 {%- set person_on_list = 'sender_code_id, phone_list_id, phone_number' %}
 {%- set so_far = 'partition by ' ~ person_on_list ~ ' order by place' %}

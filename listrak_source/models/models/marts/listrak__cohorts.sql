@@ -1,19 +1,32 @@
 {#- Who became reachable for the first time on a day that Listrak tells. Whoever a pull has found without a date is in no
     cohort. A person on several lists of a sender code counts once, and stays while one of them reaches them. -#}
 
-with steps as (
+with changes as (
 
-    select
-        sender_code_id,
-        phone_number,
-        event_at,
-        event_on,
-        max(case when is_dated then 1 else 0 end) as is_dated,
-        max(case when change = 'joined' then 1 else 0 end) as has_joined,
-        sum(case when change in ('joined', 'came_back') then 1 else -1 end) as step
+    select *
     from {{ ref('int_listrak__consent_timeline') }}
     where change is not null
-    group by sender_code_id, phone_number, event_at, event_on
+
+), candidates as (
+
+    select distinct sender_code_id, phone_number
+    from changes
+    where change = 'joined' and is_dated
+
+), steps as (
+
+    select
+        changes.sender_code_id,
+        changes.phone_number,
+        changes.event_at,
+        changes.event_on,
+        max(case when changes.is_dated then 1 else 0 end) as is_dated,
+        max(case when changes.change = 'joined' then 1 else 0 end) as has_joined,
+        sum(case when changes.change in ('joined', 'came_back') then 1 else -1 end) as step
+    from changes
+    inner join candidates
+        on candidates.sender_code_id = changes.sender_code_id and candidates.phone_number = changes.phone_number
+    group by changes.sender_code_id, changes.phone_number, changes.event_at, changes.event_on
 
 ), counted as (
 

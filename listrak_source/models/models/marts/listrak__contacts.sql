@@ -33,11 +33,11 @@ with contacts as (
     from (
         select sender_code_id, phone_number
         from contacts
-        where {{ listrak.listrak_of_new_loads('load_id', 'load_id') }}
+        where {{ listrak.listrak_of_new_loads('contacts', 'load_id') }}
         union all
         select sender_code_id, phone_number
-        from {{ ref('stg_listrak__contact_profile_values') }}
-        where {{ listrak.listrak_of_new_loads('load_id', 'values_load_id') }}
+        from profile
+        where {{ listrak.listrak_of_new_loads('profile', 'values_load_id', 'sum(here.values_filled)') }}
         union all
         select sender_code_id, phone_number
         from consent

@@ -82,8 +82,7 @@ with of_sender_codes as (
 
     select sender_code_id, phone_number
     from {{ ref('stg_listrak__contacts') }}
-    group by sender_code_id, phone_number
-    having max(case when opted_out = false then 0 else 1 end) = 0
+    where opted_out = false
 
 ), judged as (
 
