@@ -162,8 +162,11 @@ def _literal(value: Any) -> Any:
 
 @contextmanager
 def _as_it_was() -> Iterator[None]:
-    """What dbt does to the process is undone: its folder, its environment, what it writes of itself."""
+    """What is told here is all that dbt goes by, and what it does to the process is undone."""
     folder, environment = Path.cwd(), dict(os.environ)
+    for name in environment:
+        if name.startswith("DBT_"):  # of somebody's own project: another target, say
+            del os.environ[name]
     os.environ["DO_NOT_TRACK"] = "1"
     try:
         yield

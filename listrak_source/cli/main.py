@@ -266,7 +266,7 @@ def pull(
                 raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
         if then_models:
             from listrak_source.cli.dbt_runner import check_installed
-            from listrak_source.cli.models import run as build_models
+            from listrak_source.cli.models import build_after_pull
 
             check_installed()
         started = time.monotonic()
@@ -290,8 +290,7 @@ def pull(
                 fail_with(sentence)
             raise SystemExit(int(found.exit_code))
         if then_models:
-            told["models"] = {}
-            build_models(warehouse, "build", told["models"], as_json=as_json)
+            build_after_pull(warehouse, told, as_json=as_json)
 
 
 @app.command(

@@ -19,6 +19,7 @@ from listrak_source.cli.output import AsJson, Dataset, Destination, example, out
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
+from listrak_source.errors import StoppedError
 
 app: typer.Typer = typer.Typer(
     name="models",
@@ -100,11 +101,15 @@ def run(
 ) -> None:
     """Build or test the models of a dataset, and say what came of it.
 
-    Raises :class:`SystemExit` where a model or a test has failed.
+    Raises:
+        SystemExit: A model or a test has failed.
+        StoppedError: There are no models to test.
     """
     check_installed()
     dbt = dbt_of(warehouse, schema)
     outcomes = dbt.run(command, *(["--full-refresh"] if full_refresh else []))
+    if command == "test" and all(one.status == FAILED and one.rows is None for one in outcomes):
+        raise StoppedError(f"no models are built in {dbt.target['schema']}; listrak models build makes them")
     told.update(
         {
             "destination": warehouse.location,
@@ -123,6 +128,16 @@ def run(
     if failed := [one for one in outcomes if one.status == FAILED]:
         told["message"] = failed[0].sentence
         raise SystemExit(int(Exit.FAILED))
+
+
+def build_after_pull(warehouse: Warehouse, told: dict[str, Any], *, as_json: bool) -> None:
+    """Build the models of what a pull has brought. What came of it stands in the pull's document, as ``models``."""
+    told["models"] = {}
+    try:
+        run(warehouse, "build", told["models"], as_json=as_json)
+    except SystemExit:
+        told["message"] = told["models"]["message"]
+        raise
 
 
 def dbt_of(warehouse: Warehouse, schema: str | None = None) -> Dbt:

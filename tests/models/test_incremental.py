@@ -186,7 +186,8 @@ class TestEmptyAccount:
         assert not built.rows("listrak__growth_daily")
 
 
-def test_a_pull_builds_when_it_has_read_all(built: Built) -> None:
+def test_a_pull_builds_when_it_has_read_all(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_TARGET", "of another project")
     document = built.pull("--then-models")
     assert {one["name"] for one in document["models"]["results"] if one["status"] == "built"} >= MARTS
     assert built.rows("listrak__list_health")

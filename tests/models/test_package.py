@@ -73,6 +73,8 @@ def test_in_a_project_of_somebody_elses(built: Built, tmp_path: Path) -> None:
 
 def test_each_query_of_the_page(built: Built, tmp_path: Path) -> None:
     built.pull()
+    code, _, err = built.listrak("models", "test")
+    assert (code, err) == (1, "listrak: no models are built in listrak_sms_models; listrak models build makes them.\n")
     built.build()
     before = set(Path().iterdir())
     queries = _SQL.findall(PAGE.read_text("utf-8"))

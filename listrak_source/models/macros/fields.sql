@@ -3,6 +3,7 @@
       A field of the same name at several sender codes has one column. Two fields of a sender code that would share one
       have their number behind it. -#}
   {%- if not execute or var('listrak_offline', false) -%}{{ return([]) }}{%- endif -%}
+  {%- if not load_relation(ref('stg_listrak__profile_fields')) -%}{{ return([]) }}{%- endif -%}
   {%- set query -%}
     select sender_code_id, segmentation_field_id, segmentation_field_name, data_type
     from {{ ref('stg_listrak__profile_fields') }}
