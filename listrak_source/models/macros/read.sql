@@ -73,3 +73,8 @@
     {%- endif -%}
   {%- endif -%}
 {% endmacro %}
+
+{% macro listrak_analyze() %}
+  {#- After a large table is made: PostgreSQL plans by what it knows of it, which is nothing yet, and would take hours. -#}
+  {%- if target.type == 'postgres' -%}analyze {{ this }}{%- endif -%}
+{% endmacro %}

@@ -7,7 +7,10 @@
         ['sender_code_id', 'phone_list_id', 'phone_number', 'event_list_id', 'event', 'event_at']
         if listrak.listrak_merges() else ['sender_code_id', 'phone_number']
     ),
-    post_hook="{{ listrak.listrak_drop_gone(ref('listrak__consent_events'), ['sender_code_id', 'phone_number'], own='event_list_id = phone_list_id') }}",
+    post_hook=[
+        "{{ listrak.listrak_drop_gone(ref('listrak__consent_events'), ['sender_code_id', 'phone_number'], own='event_list_id = phone_list_id') }}",
+        "{{ listrak.listrak_analyze() }}",
+    ],
 ) }}
 {%- set person_on_list = 'sender_code_id, phone_list_id, phone_number' %}
 {%- set so_far = 'partition by ' ~ person_on_list ~ ' order by place' %}
@@ -110,10 +113,13 @@ select
     event_list_id,
     event_at,
     event_on,
+    consent_level,
     event_precision,
     is_dated,
+    effective_at,
     observed_at,
     observed_on,
+    hours_until_known,
     of_list = 1 as is_on_list,
     case of_list when 1 then 'subscribed' when 2 then 'pending' when 3 then 'unsubscribed' when 4 then 'removed'
     end as list_state,
@@ -127,6 +133,7 @@ select
     end as change,
     next_place is null as is_latest,
     reason,
+    seen_in,
     load_id,
     build_number
 from compared

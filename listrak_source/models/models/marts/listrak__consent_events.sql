@@ -9,6 +9,7 @@
         ['sender_code_id', 'phone_list_id', 'phone_number', 'event', 'event_at'] if listrak.listrak_merges()
         else 'load_id'
     ),
+    post_hook="{{ listrak.listrak_analyze() }}",
 ) }}
 {%- set of_load %}
         count(*) as events,

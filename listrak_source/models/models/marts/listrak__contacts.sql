@@ -5,7 +5,10 @@
     incremental_strategy='merge' if listrak.listrak_merges() else 'delete+insert',
     unique_key=['sender_code_id', 'phone_number'],
     on_schema_change='sync_all_columns',
-    post_hook="{{ listrak.listrak_drop_gone(ref('stg_listrak__contacts'), ['sender_code_id', 'phone_number'], 'removed_at is null') }}",
+    post_hook=[
+        "{{ listrak.listrak_drop_gone(ref('stg_listrak__contacts'), ['sender_code_id', 'phone_number'], 'removed_at is null') }}",
+        "{{ listrak.listrak_analyze() }}",
+    ],
 ) }}
 {%- set fields = listrak.listrak_fields() %}
 {%- set some = listrak.listrak_is_incremental() %}
