@@ -43,7 +43,7 @@
       of the latest that it knows, where that was not all there: it has more rows now than this model has made of, `rows`. -#}
   {%- set latest = '(select max(here.' ~ kept ~ ') from ' ~ this ~ ' as here)' -%}
   (
-    load_id not in (select here.{{ kept }} from {{ this }} as here where here.{{ kept }} is not null)
+    load_id not in (select distinct here.{{ kept }} from {{ this }} as here where here.{{ kept }} is not null)
     or (
       load_id = {{ latest }}
       and (select count(*) from {{ of }} as there where there.load_id = {{ latest }})

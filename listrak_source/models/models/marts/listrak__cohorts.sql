@@ -1,16 +1,10 @@
 {#- Who became reachable for the first time on a day that Listrak tells. Whoever a pull has found without a date is in no
     cohort. A person on several lists of a sender code counts once, and stays while one of them reaches them. -#}
 
-with changes as (
-
-    select *
-    from {{ ref('int_listrak__consent_timeline') }}
-    where change is not null
-
-), candidates as (
+with candidates as (
 
     select distinct sender_code_id, phone_number
-    from changes
+    from {{ ref('int_listrak__consent_timeline') }}
     where change = 'joined' and is_dated
 
 ), steps as (
@@ -23,9 +17,10 @@ with changes as (
         max(case when changes.is_dated then 1 else 0 end) as is_dated,
         max(case when changes.change = 'joined' then 1 else 0 end) as has_joined,
         sum(case when changes.change in ('joined', 'came_back') then 1 else -1 end) as step
-    from changes
+    from {{ ref('int_listrak__consent_timeline') }} as changes
     inner join candidates
         on candidates.sender_code_id = changes.sender_code_id and candidates.phone_number = changes.phone_number
+    where changes.change is not null
     group by changes.sender_code_id, changes.phone_number, changes.event_at, changes.event_on
 
 ), counted as (

@@ -17,41 +17,34 @@
   {%- set some = fields | map(attribute='column') | reject('in', here) | list | length == 0 %}
 {%- endif %}
 
-with contacts as (
+{#- Read where they are used: a CTE that is used twice is a table of its own in PostgreSQL. -#}
+{%- set contacts = '(select * from ' ~ ref('stg_listrak__contacts') ~ ' where removed_at is null)' %}
+{%- set profile = '(select * from ' ~ ref('stg_listrak__contact_profile_values') ~ ' where removed_at is null)' %}
+{%- set consent = '(select * from ' ~ ref('int_listrak__consent_timeline') ~ ' where is_latest)' %}
 
-    select * from {{ ref('stg_listrak__contacts') }} where removed_at is null
-
-), profile as (
-
-    select * from {{ ref('stg_listrak__contact_profile_values') }} where removed_at is null
-
-), consent as (
-
-    select * from {{ ref('int_listrak__consent_timeline') }} where is_latest
-
-{% if some %}
-), changed as (
+with {% if some -%}
+changed as (
 
     select distinct sender_code_id, phone_number
     from (
         select sender_code_id, phone_number
-        from contacts
-        where {{ listrak.listrak_of_new_loads('contacts', 'load_id') }}
+        from {{ contacts }} as contacts
+        where {{ listrak.listrak_of_new_loads(contacts, 'load_id') }}
         union all
         select sender_code_id, phone_number
-        from profile
-        where {{ listrak.listrak_of_new_loads('profile', 'values_load_id', 'sum(here.values_filled)') }}
+        from {{ profile }} as profile
+        where {{ listrak.listrak_of_new_loads(profile, 'values_load_id', 'sum(here.values_filled)') }}
         union all
         select sender_code_id, phone_number
-        from consent
+        from {{ consent }} as consent
         where build_number > (select coalesce(max(here.build_number), 0) from {{ this }} as here)
     ) as told
 
-{% endif %}
-), people as (
+), {% endif -%}
+people as (
 
     select contacts.*
-    from contacts
+    from {{ contacts }} as contacts
     {%- if some %}
     inner join changed
         on changed.sender_code_id = contacts.sender_code_id and changed.phone_number = contacts.phone_number
@@ -67,7 +60,7 @@ with contacts as (
         {%- for field in fields %},
         {{ listrak.listrak_field_text(field) }} as {{ field.column }}
         {%- endfor %}
-    from profile
+    from {{ profile }} as profile
     {%- if some %}
     inner join changed
         on changed.sender_code_id = profile.sender_code_id and changed.phone_number = profile.phone_number
@@ -82,7 +75,7 @@ with contacts as (
         sum(case when consent.is_on_list then 1 else 0 end) as lists_on,
         sum(case when consent.is_reachable then 1 else 0 end) as lists_reached,
         max(consent.build_number) as build_number
-    from consent
+    from {{ consent }} as consent
     {%- if some %}
     inner join changed
         on changed.sender_code_id = consent.sender_code_id and changed.phone_number = consent.phone_number
