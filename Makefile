@@ -46,7 +46,9 @@ test-models: $(MODELS)/.ready  ## build the dbt models, in DuckDB, PostgreSQL an
 $(MODELS)/.ready: requirements-models.lock pyproject.toml
 	@echo "Setting up $(MODELS): dbt, the locked dependencies and this package. This happens once."
 	@$(PYTHON) -m venv --clear $(MODELS)
-	@$(MODELS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements-models.lock
+	@# The lock names every package; pip would not know one that another asks for with an extra as the one that is locked.
+	@$(MODELS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement requirements-models.lock
 	@$(MODELS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
