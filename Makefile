@@ -5,13 +5,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MODELS := .venv-models
 # The extras that tests run against a server; drivers of vendors' warehouses have none here.
 TESTED := sandbox postgres s3 delta ducklake
+LOCKED := --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" --quiet
 # The suites of the pull that run in any place.
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long test-airflow test-dagster check typed docs reference picture format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long test-models test-airflow test-dagster check typed docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +38,19 @@ test: $(READY)  ## run the tests that every commit needs: four minutes
 
 test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
 	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
+
+# dbt and mypy want different versions of one package: so dbt has an environment of its own.
+test-models: $(MODELS)/.ready  ## build the dbt models, in DuckDB, PostgreSQL and DuckLake, in an environment of its own
+	@$(MODELS)/bin/python -m pytest --tier full tests/models
+
+$(MODELS)/.ready: requirements-models.lock pyproject.toml
+	@echo "Setting up $(MODELS): dbt, the locked dependencies and this package. This happens once."
+	@$(PYTHON) -m venv --clear $(MODELS)
+	@# The lock names every package; pip would not know one that another asks for with an extra as the one that is locked.
+	@$(MODELS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement requirements-models.lock
+	@$(MODELS)/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
 
 # A scheduler has an environment of its own, for it wants other versions than dlt does. Its tasks run in ours.
 test-airflow: $(READY) .venv-airflow/.ready  ## run the DAGs of pipelines/airflow under a real Airflow
@@ -91,11 +107,11 @@ bench-long: $(READY)  ## measure all that is to be reached, at full size
 	@$(BIN)/python -m benchmarks --large $(OPTIONS)
 
 lock:  ## lock the dependencies anew (needs uv)
-	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev --universal --python-version 3.10 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
-		--output-file requirements.lock
-	for scheduler in airflow dagster; do uv pip compile pipelines/$$scheduler/requirements.in --universal --python-version 3.10 \
-		--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade --quiet \
+	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev $(LOCKED) --upgrade --output-file requirements.lock
+	uv pip compile pyproject.toml $(addprefix --extra ,models sandbox postgres ducklake) --group models-test $(LOCKED) --upgrade \
+		--output-file requirements-models.lock
+	for scheduler in airflow dagster; do uv pip compile pipelines/$$scheduler/requirements.in \
+		$(filter-out --generate-hashes,$(LOCKED)) --no-annotate --upgrade \
 		--output-file pipelines/$$scheduler/requirements.lock; done
 
 clean:  ## remove the environment and caches; data stays

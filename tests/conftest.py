@@ -49,7 +49,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     tiers.summary(terminalreporter)
 
 
-_OF_ROWS = ("tests.pull.test_run_record", "tests.cli.test_runs", "tests.cli.test_push_runs", "tests.cli.test_doctor")
+_OF_ROWS = (
+    "tests.pull.test_run_record",
+    "tests.cli.test_runs",
+    "tests.cli.test_push_runs",
+    "tests.cli.test_doctor",
+    "tests.models.test_figures",
+    "tests.models.test_incremental",
+)
 
 
 @pytest.fixture(autouse=True)

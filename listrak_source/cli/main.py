@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from enum import Enum
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,22 +23,22 @@ from listrak_source.cli.logs import fail_with, is_json, log, ours_first, progres
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 
-_PUSH = "push"
-_DOCUMENTED = ("sender-codes", "pull", "status", "runs", "doctor", "person", "suppressions", "forget", "push")
+_GROUPS = {"models": "listrak_source.cli.models", "push": "listrak_source.cli.push"}
+"""The commands that have commands of their own, and the modules of these."""
+_DOCUMENTED = ("sender-codes", "pull", "status", "runs", "doctor", "person", "suppressions", "forget", *_GROUPS)
 """The commands that print a document with ``--json``."""
 
 
 class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """The commands, in the order of the help."""
-        return [*super().list_commands(ctx), _PUSH]
+        return [*super().list_commands(ctx), *_GROUPS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command by its name. Who pulls need not wait until all of push is imported."""
-        if cmd_name == _PUSH and _PUSH not in self.commands:
-            from listrak_source.cli.push import app as push_app
-
-            self.add_command(typer.main.get_command(push_app))
+        if cmd_name in _GROUPS and cmd_name not in self.commands:
+            group = import_module(_GROUPS[cmd_name])
+            self.add_command(typer.main.get_command(group.app))
         return super().get_command(ctx, cmd_name)
 
     def make_context(self, *args: Any, **named: Any) -> Any:
@@ -183,6 +184,7 @@ class Lookups(str, Enum):
         "listrak pull --table contacts --table opt_outs",
         "listrak pull --full",
         "listrak pull --lookups all",
+        "listrak pull --then-models",
         "listrak pull --json",
     )
 )
@@ -221,6 +223,9 @@ def pull(
             metavar="HASH", help="With --full: mark this set of rows as removed, though it is over the budget."
         ),
     ] = None,
+    then_models: Annotated[
+        bool, typer.Option("--then-models", help="After a pull that has read all: listrak models build.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Load what is new at Listrak into the warehouse; the first time, everything.
@@ -259,6 +264,11 @@ def pull(
         for name in table or ():
             if name not in readable:
                 raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
+        if then_models:
+            from listrak_source.cli.dbt_runner import check_installed
+            from listrak_source.cli.models import build_after_pull
+
+            check_installed()
         started = time.monotonic()
         warehouse = Warehouse(destination, dataset)
         told.update({"destination": warehouse.location, "dataset": dataset})
@@ -281,6 +291,8 @@ def pull(
             for sentence in found.lacking if out.quiet or as_json else ():
                 fail_with(sentence)
             raise SystemExit(int(found.exit_code))
+        if then_models:
+            build_after_pull(warehouse, told, as_json=as_json)
 
 
 @app.command(

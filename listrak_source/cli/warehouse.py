@@ -74,10 +74,11 @@ class Warehouse:
 
         Raises dlt's own errors for a destination that does not exist or lacks settings.
         """
-        return str(self._configuration)
+        return str(self.configuration)
 
     @cached_property
-    def _configuration(self) -> DestinationClientConfiguration:
+    def configuration(self) -> DestinationClientConfiguration:
+        """The destination's settings, as dlt has found them."""
         factory = Destination.from_reference(self.destination)
         if factory is None:
             raise NothingThereError(f"{self.destination!r} names no destination")
@@ -101,7 +102,7 @@ class Warehouse:
 
     def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
         """The destination with all of its settings; DuckDB with a limit to its memory."""
-        config = self._configuration
+        config = self.configuration
         made_utc(getattr(config, "credentials", None))
         given = settings_of(config)
         if config.destination_type == "duckdb":
@@ -208,9 +209,14 @@ class Warehouse:
         return Path(path) if path != self.location else None
 
     @property
+    def kind(self) -> str:
+        """What kind of destination it is, as dlt names it."""
+        return str(self.configuration.destination_type)
+
+    @property
     def credentials(self) -> Any:
         """How the destination is reached, as dlt has found it; None where it needs none."""
-        return getattr(self._configuration, "credentials", None)
+        return getattr(self.configuration, "credentials", None)
 
     @property
     def nothing(self) -> str:

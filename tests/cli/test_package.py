@@ -33,6 +33,10 @@ def test_wheel_installs_and_imports(installed: tuple[Path, list[str]]) -> None:
     site, held = installed
     assert "listrak_source/py.typed" in held
     assert "listrak_source/cli/sql/list_growth.sql" in held
+    models = {name.removeprefix("listrak_source/models/") for name in held if name.startswith("listrak_source/models/")}
+    folder = ROOT / "listrak_source" / "models"
+    assert models == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {Path(name).suffix for name in models} == {".sql", ".yml"}, "and nothing that dbt has left there"
     assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"listrak_source"}
     code = "import listrak_source, listrak_source.sandbox, listrak_source.cli.main; print(listrak_source.__file__)"
     run = subprocess.run(

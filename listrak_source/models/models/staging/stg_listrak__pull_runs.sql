@@ -1,0 +1,18 @@
+{{ listrak.listrak_read('pull_runs', {
+    'run_id': 'text',
+    'command': 'text',
+    'began_at': 'timestamp',
+    'ended_at': 'timestamp',
+    'outcome': 'text',
+    'exit_code': 'bigint',
+    'times': 'bigint',
+    'complete_walk': 'bool',
+    'loads': 'bigint',
+    'rows_loaded': 'text',
+    'rows_removed': 'text',
+    'set_aside': 'text',
+    'requests': 'bigint',
+    'retries': 'bigint',
+    'refusals': 'bigint',
+    'message': 'text',
+}) }}
