@@ -41,7 +41,7 @@ test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
 
 # dbt and mypy want different versions of one package: so dbt has an environment of its own.
 test-models: $(MODELS)/.ready  ## build the dbt models, in DuckDB, PostgreSQL and DuckLake, in an environment of its own
-	@$(MODELS)/bin/python -m pytest --tier full tests/models
+	@$(MODELS)/bin/python -m pytest --tier full tests/models $(if $(ONLY),-k "$(ONLY)")
 
 $(MODELS)/.ready: requirements-models.lock pyproject.toml
 	@echo "Setting up $(MODELS): dbt, the locked dependencies and this package. This happens once."
