@@ -71,6 +71,15 @@ def _without_rows_of_runs(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
+def dlt_log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What dlt's logger says, too: dlt makes it with the first pull of a process, and has it tell nobody else."""
+    logger = logging.getLogger("dlt")
+    logger.addHandler(caplog.handler)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+@pytest.fixture
 def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Where a test's warehouse is: a parameter, or what ``--place`` says."""
     chosen = PLACES[getattr(request, "param", None) or request.config.getoption("--place")]

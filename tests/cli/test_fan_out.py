@@ -75,7 +75,8 @@ def all_end(started: list[subprocess.Popen[str]]) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("at", [0.8, 2.0, 3.0])
+@pytest.mark.cases(1, 1)
+@pytest.mark.parametrize("at", [2.0, 0.8, 3.0])
 def test_the_first_pulls_begin_at_once_and_one_is_killed(
     sandbox: Sandbox, address: str, tmp_path: Path, at: float
 ) -> None:

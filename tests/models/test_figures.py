@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("dbt.cli", reason="models need the extra: make test-models")
-
 from listrak_source.sandbox import World
 from tests.models.conftest import PLACES, Built
 from tests.models.history import CLASSES, WHOLE, History, day_of

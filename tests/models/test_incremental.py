@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("dbt.cli", reason="models need the extra: make test-models")
-
 from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import World
 from tests.models.conftest import Built

@@ -12,8 +12,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-pytest.importorskip("dbt.cli", reason="models need the extra: make test-models")
-
 from tests.models.conftest import Built
 from tests.models.test_project import MARTS, PROJECT
 

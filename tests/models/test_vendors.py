@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-pytest.importorskip("dbt.cli", reason="models need the extra: make test-models")
-
 from listrak_source.cli.dbt_profile import profile
 from listrak_source.cli.dbt_runner import _write_profile
 from listrak_source.cli.warehouse import Warehouse

@@ -134,6 +134,7 @@ def test_one_knows_what_another_has_read(units: list[Unit], whole: Unit) -> None
 
 
 @pytest.mark.full
+@pytest.mark.cases(2, 2)
 @pytest.mark.parametrize("full", [True, False])
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_was_read_before_another_pulled_is_given_up(

@@ -115,7 +115,7 @@ def named(asked: tuple[str, str]) -> str:
 
 @pytest.mark.full
 def test_a_refused_cursor_starts_its_unit_again(
-    warehouse: Warehouse, twin: Warehouse, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, twin: Warehouse, dlt_log: pytest.LogCaptureFixture
 ) -> None:
     """Cursors may expire while nobody pulls."""
     twin.pull()
@@ -130,11 +130,10 @@ def test_a_refused_cursor_starts_its_unit_again(
             warehouse.sandbox.faults.add(Fault("status", operation, status=400, body=body))
 
     on_request(warehouse.sandbox, act)
-    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
-    with caplog.at_level(logging.WARNING):
+    with dlt_log.at_level(logging.WARNING):
         warehouse.pull(workers=1, **SMALL_LOADS)
     assert refused
-    assert "read again from the beginning" in caplog.text
+    assert "read again from the beginning" in dlt_log.text
     agree(warehouse, twin)
 
 

@@ -21,13 +21,12 @@ from tests.pull.warehouse import Warehouse
 @pytest.mark.full
 @pytest.mark.parametrize("masked", [True, False], ids=["masked", "in clear"])
 def test_nothing_personal_is_logged(
-    private: Private, clear: Warehouse, masked: bool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    private: Private, clear: Warehouse, masked: bool, dlt_log: pytest.LogCaptureFixture
 ) -> None:
     """Also at its most talkative, by whichever library; without masks either, nor in dlt's trace."""
     clear.pipeline()  # dlt sets its log up with the first one
-    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
     logging.getLogger("dlt").setLevel(logging.DEBUG)
-    caplog.set_level(logging.DEBUG)
+    dlt_log.set_level(logging.DEBUG)
     warehouse, world, secrets = private if masked else clear, private.sandbox.world, Secrets(private.sandbox.world)
     spoil = only(somebody(private.sandbox), "/Contact", lambda record: record.update(optedOut="perhaps"))
     with proxy(private.sandbox, spoil) as base_url:
@@ -44,9 +43,9 @@ def test_nothing_personal_is_logged(
     with pytest.raises(PipelineStepFailed, match="500") as failed:
         warehouse.pull(max_attempts=1)
     trace = str(warehouse.pipeline().last_trace)
-    said = [caplog.text, str(failed.value), trace, *(f"{one.msg}{one.args}" for one in caplog.records)]
-    assert "set aside in rejected_rows" in caplog.text
-    assert any("urllib3" in record.name for record in caplog.records)
+    said = [dlt_log.text, str(failed.value), trace, *(f"{one.msg}{one.args}" for one in dlt_log.records)]
+    assert "set aside in rejected_rows" in dlt_log.text
+    assert any("urllib3" in record.name for record in dlt_log.records)
     assert secrets.within("\n".join(said).encode()) == set()
 
 

@@ -107,17 +107,16 @@ def test_inactive_list_is_read_on(warehouse: Warehouse, someone: Somebody) -> No
 
 
 def test_disabled_sender_code_is_skipped_and_the_others_are_read(
-    warehouse: Warehouse, someone: Somebody, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, someone: Somebody, dlt_log: pytest.LogCaptureFixture
 ) -> None:
     sandbox = warehouse.sandbox
     sender, _ = second_sender_code(sandbox, someone.phone_number)
     tables = ("sender_codes", "lists", "contacts", "opt_outs", "profile_fields")
     sandbox.world.disable_sender_code(sender)
     sandbox.service.quirks = Quirks(disabled_reads="refused")
-    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
-    with caplog.at_level(logging.WARNING):
+    with dlt_log.at_level(logging.WARNING):
         warehouse.pull(*tables)
-    assert [record for record in caplog.records if str(sender) in record.getMessage()], "a warning names it"
+    assert [record for record in dlt_log.records if str(sender) in record.getMessage()], "a warning names it"
     assert (sender,) in warehouse.rows("sender_codes")
     told = truth(sandbox)
     for name in ("lists", "contacts", "opt_outs", "profile_fields"):

@@ -98,15 +98,14 @@ NOT_MARKED: dict[str, tuple[str, ...]] = {
 @pytest.mark.full
 @pytest.mark.parametrize("doubt", NOT_MARKED)
 def test_a_walk_that_is_not_proved_marks_nothing_there_and_says_so(
-    warehouse: Warehouse, doubt: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse, doubt: str, dlt_log: pytest.LogCaptureFixture
 ) -> None:
     gone = settle(warehouse)
-    monkeypatch.setattr(logging.getLogger("dlt"), "propagate", True)
-    with answers(warehouse, doubt, gone) as options, caplog.at_level(logging.WARNING):
+    with answers(warehouse, doubt, gone) as options, dlt_log.at_level(logging.WARNING):
         warehouse.pull(full=True, workers=1, **options)
     marked = removed(warehouse)
     assert not marked.keys() & set(NOT_MARKED[doubt]), marked
-    assert "nothing is marked as removed" in caplog.text
+    assert "nothing is marked as removed" in dlt_log.text
     assert doubts(warehouse)
     warehouse.sandbox.service.traffic.__dict__.pop("note", None)
     warehouse.sandbox.world.clock.advance(hours=1)
