@@ -76,6 +76,12 @@ MORE = {
     "tests/pull/changes/test_newer_sightings.py::test_a_contact_that_push_names_later_than_its_load_is_written_again": (
         "what is written again is seen by complete walks, one after another"
     ),
+    "tests/docs/test_blocks.py::test_what_a_page_shows_works[README.md]": (
+        "the README's blocks are one story: a sandbox, a pull, a push, a program"
+    ),
+    "tests/pull/test_connections.py::test_a_connection_that_is_cut_costs_nothing[postgres]": (
+        "each question of a pull is asked anew, by a connection that is cut"
+    ),
     "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
         "each load of DuckLake connects to PostgreSQL and S3 a dozen times"
     ),
