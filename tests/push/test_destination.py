@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -92,15 +91,6 @@ def importing(sandbox: Sandbox, tmp_path: Path) -> Importing:
     return Importing(sandbox, tmp_path)
 
 
-@pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What dlt's logger says, which passes nothing on by itself."""
-    logger = logging.getLogger("dlt")
-    logger.addHandler(caplog.handler)
-    yield caplog
-    logger.removeHandler(caplog.handler)
-
-
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
@@ -154,7 +144,7 @@ def test_arrow_tables_with_columns_of_any_type(importing: Importing) -> None:
     assert importing.values() == expected
 
 
-def test_bad_rows_are_set_aside_whole(importing: Importing, logged: pytest.LogCaptureFixture) -> None:
+def test_bad_rows_are_set_aside_whole(importing: Importing, dlt_log: pytest.LogCaptureFixture) -> None:
     first, second, third, *_ = importing.phones
     rows = [
         {"id": "a", "mobile": first, "tier": "gold", "points": "1"}, {"id": "b", "mobile": "nobody", "tier": "x"},
@@ -178,10 +168,10 @@ def test_bad_rows_are_set_aside_whole(importing: Importing, logged: pytest.LogCa
     assert importing.readable_by_others() == [], "13.C19"
     (dropped,) = importing.rejected("unconfirmed")
     assert (dropped["id"], dropped["reject_reason"]) == ("g", "Listrak has no such contact: an import leaves it out")
-    assert "2 rows of customers are not sent: mobile: not a phone number. They are in" in logged.text
-    assert "2 rows of customers are not sent: mobile: two rows for one person" in logged.text
-    assert "1 of the 2 contacts of customers that were looked up after the import" in logged.text
-    assert not any(phone in logged.text for phone in importing.phones)
+    assert "2 rows of customers are not sent: mobile: not a phone number. They are in" in dlt_log.text
+    assert "2 rows of customers are not sent: mobile: two rows for one person" in dlt_log.text
+    assert "1 of the 2 contacts of customers that were looked up after the import" in dlt_log.text
+    assert not any(phone in dlt_log.text for phone in importing.phones)
 
 
 @pytest.mark.full
@@ -378,7 +368,7 @@ def test_a_number_that_listrak_does_not_take_is_named_and_holds_up_nothing(impor
     assert dropped["reject_reason"] == "Listrak has no such contact: an import leaves it out"
 
 
-def test_who_holds_something_else_is_told(importing: Importing, logged: pytest.LogCaptureFixture) -> None:
+def test_who_holds_something_else_is_told(importing: Importing, dlt_log: pytest.LogCaptureFixture) -> None:
     first, second = importing.phones[:2]
     field = importing.fields["Tier"]
     edited = {"segmentationFieldValues": [{"segmentationFieldId": field, "value": "mine"}]}
@@ -387,7 +377,7 @@ def test_who_holds_something_else_is_told(importing: Importing, logged: pytest.L
     importing.pipeline({"tier": "Tier"}, read_back="all").run(rows, table_name="customers")
     (row,) = importing.rejected("unconfirmed")
     assert (row["mobile"], row["reject_column"], row["reject_reason"]) == (first, "tier", "not as it was sent")
-    assert "1 of the 2 contacts" in logged.text
+    assert "1 of the 2 contacts" in dlt_log.text
 
 
 @pytest.mark.full

@@ -44,11 +44,22 @@ def states_of(client: SqlClientBase[Any]) -> list[tuple[dict[str, Any], str]]:
 
     One that cannot be read is left out: whoever goes on with it is told.
     """
+    return _read(_latest(client))
+
+
+def _read(latest: Mapping[str, tuple[str, str]]) -> list[tuple[dict[str, Any], str]]:
     found = []
-    for packed, load_id in _latest(client).values():
+    for packed, load_id in latest.values():
         with suppress(Exception):
             found.append((dict(decompress_state(packed)), load_id))
     return [(state, load_id) for state, load_id in found if SOURCE in state.get("sources", {})]
+
+
+def _others(pipeline: dlt.Pipeline) -> list[tuple[Memory, str]]:
+    """What each other pipeline remembers that pulls into the dataset, and its last load; the oldest first."""
+    with pipeline.sql_client() as client:
+        states = states_of(client)
+    return [(_memory(state), load_id) for state, load_id in states if state["pipeline_name"] != pipeline.pipeline_name]
 
 
 def _latest(client: SqlClientBase[Any]) -> dict[str, tuple[str, str]]:
@@ -95,11 +106,12 @@ def take_over(pipeline: dlt.Pipeline, sender_codes: Collection[int] | None, chec
     """
     try:
         with pipeline.sql_client() as client:
-            states = states_of(client)
+            latest = _latest(client)
+            states = _read(latest)
             mine = [one for one in states if one[0]["pipeline_name"] == pipeline.pipeline_name]
             others = [one for one in states if one not in mine]
             # Where its own cannot be read, dlt's reading of it says so.
-            if not others or (not mine and pipeline.pipeline_name in _latest(client)):
+            if not others or (not mine and pipeline.pipeline_name in latest):
                 return
             for state, _ in others:
                 check(state["sources"][SOURCE])
@@ -122,23 +134,21 @@ def check_alike(pipeline: dlt.Pipeline) -> None:
     """
     own = _memory(pipeline.state)
     try:
-        with pipeline.sql_client() as client:
-            others = [_memory(state) for state, _ in states_of(client)]
+        others = _others(pipeline)
     except (DestinationUndefinedEntity, DatabaseUndefinedRelation):  # it is the first
         return
-    for other in others:
+    for other, _ in others:
         check_marks_of(other, own["timezone"], own["masks"])
 
 
 def look_at_all(pipeline: dlt.Pipeline) -> None:
     """Have a pipeline that is only looked with know what any pipeline knows that pulls into the dataset."""
-    with pipeline.sql_client() as client:
-        others = [state for state, _ in states_of(client) if state["pipeline_name"] != pipeline.pipeline_name]
+    others = _others(pipeline)
     if not others:
         return
     with pipeline.managed_state() as state:
         own = cast("Any", state).setdefault("sources", {}).setdefault(SOURCE, {})
-        for other in map(_memory, others):
+        for other, _ in others:
             _merge_one(own, other, None)
             if _moment(other.get("walk")) > _moment(own.get("walk")):
                 own |= {name: deepcopy(other[name]) for name in ("walk", "removals") if name in other}
@@ -146,9 +156,7 @@ def look_at_all(pipeline: dlt.Pipeline) -> None:
 
 def is_behind(pipeline: dlt.Pipeline, load_id: str, state: Mapping[str, Any]) -> bool:
     """Whether another pipeline has pulled after what brings this ``state``, a load that waits, had begun to read."""
-    memory = state.get("sources", {}).get(SOURCE, {})
-    with pipeline.sql_client() as client:
-        others = [(one, last) for one, last in states_of(client) if one["pipeline_name"] != pipeline.pipeline_name]
+    memory, others = state.get("sources", {}).get(SOURCE, {}), _others(pipeline)
     if not shares(pipeline):
         # There nothing is taken over, and counts are each pipeline's own; and one machine's clock made both names.
         return any(last > load_id for _, last in others)
@@ -156,7 +164,7 @@ def is_behind(pipeline: dlt.Pipeline, load_id: str, state: Mapping[str, Any]) ->
     pending = memory.get("pending")
     this = 0 if pending and pending.get("swept") is None else 1
     counts = memory.get(COUNTS, {}).items()
-    return any(_count(_memory(other), sender) > count - this for sender, count in counts for other, _ in others)
+    return any(_count(other, sender) > count - this for sender, count in counts for other, _ in others)
 
 
 def _merge(own: Memory, others: Iterable[Memory], sender_codes: Collection[int] | None) -> bool:
