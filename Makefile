@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODELS := .venv-models
 # The extras that tests run against a server; drivers of vendors' warehouses have none here.
-TESTED := sandbox postgres s3 delta ducklake
+TESTED := sandbox dashboard postgres s3 delta ducklake
 LOCKED := --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock" --quiet
 # The suites of the pull that run in any place.
@@ -108,7 +108,7 @@ bench-long: $(READY)  ## measure all that is to be reached, at full size
 
 lock:  ## lock the dependencies anew (needs uv)
 	uv pip compile pyproject.toml $(addprefix --extra ,$(TESTED)) --group dev $(LOCKED) --upgrade --output-file requirements.lock
-	uv pip compile pyproject.toml $(addprefix --extra ,models sandbox postgres ducklake) --group models-test $(LOCKED) --upgrade \
+	uv pip compile pyproject.toml $(addprefix --extra ,models sandbox dashboard postgres ducklake) --group models-test $(LOCKED) --upgrade \
 		--output-file requirements-models.lock
 	for scheduler in airflow dagster; do uv pip compile pipelines/$$scheduler/requirements.in \
 		$(filter-out --generate-hashes,$(LOCKED)) --no-annotate --upgrade \

@@ -49,6 +49,11 @@ class Sql:
         with self._executed(self._ours(statement)):
             pass
 
+    def run_verbatim(self, statement: str) -> None:
+        """Execute one statement that is in the database's own SQL already."""
+        with self._executed(statement):
+            pass
+
     def add(self, table: str, row: Mapping[str, Any]) -> None:
         """Add a row of plain values, which are never a part of the statement."""
         places = ", ".join([PLACE] * len(row))

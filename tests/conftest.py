@@ -54,8 +54,10 @@ _OF_ROWS = (
     "tests.cli.test_runs",
     "tests.cli.test_push_runs",
     "tests.cli.test_doctor",
+    "tests.dashboard.test_places",
     "tests.models.test_figures",
     "tests.models.test_incremental",
+    "tests.models.test_page",
 )
 
 

@@ -14,9 +14,13 @@ from dlt.common.runtime.collector import NULL_COLLECTOR
 from rich.console import Console
 from rich.text import Text
 
+from listrak_source.api import ConfigurationError
 from listrak_source.cli import output, reports
+from listrak_source.cli.dashboard import write_report
+from listrak_source.cli.person import tell_person
 from listrak_source.cli.progress import StepProgress
 from listrak_source.cli.pull import pulled
+from listrak_source.cli.runs import recorded
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load_syncs, sync_session
 from listrak_source.push.warehouse.ledger import words
@@ -72,14 +76,18 @@ def run(console: Console, contacts: int, days: int) -> None:
     _step(console, "What the warehouse tells")
     with warehouse.reading() as pipeline:
         _report(console, pipeline)
+    _step(console, "For those who read no SQL")
+    _pages(console, warehouse, folder)
     _step(console, "Try it yourself")
     _invite(console)
 
 
 def _pull(console: Console, warehouse: Warehouse, sandbox: Sandbox, *, full: bool = False) -> None:
     before, began = sum(sandbox.traffic.counts.values()), time.monotonic()
-    with warehouse.writing(StepProgress(console) if console.is_terminal else NULL_COLLECTOR) as pipeline:
+    progress = StepProgress(console) if console.is_terminal else NULL_COLLECTOR
+    with recorded(warehouse, "pull") as run, warehouse.writing(progress) as pipeline, run.working(pipeline):
         found = pulled(pipeline, full=full, **_options(sandbox))
+        run.ended(found)
     asked = sum(sandbox.traffic.counts.values()) - before
     rows = ", ".join(f"{count:,} {name}" for name, count in found.rows.items())
     _say(console, f"Loaded with {asked:,} requests in {time.monotonic() - began:.1f} s: {rows}.")
@@ -127,6 +135,25 @@ def _report(console: Console, pipeline: dlt.Pipeline) -> None:
     drawn = output.bars([row[1] for row in reasons], "red")
     rows = [(reason, people, bar) for (reason, people, _), bar in zip(reasons, drawn, strict=True)]
     output.table(console, "Why people said stop", ["reason", "people", ""], rows)
+
+
+def _pages(console: Console, warehouse: Warehouse, folder: Path) -> None:
+    """Write the report, and what is known of one person: who has been through most."""
+    report, record = folder / "report.html", folder / "person.html"
+    told: dict[str, Any] = {}
+    try:
+        write_report(warehouse, told, report, {}, None, as_json=True)
+    except ConfigurationError as error:
+        _say(console, f"No report: {error}.")
+    else:
+        _say(
+            console,
+            f"{FOLDER / report.name} is the report: growth, why people stop, who stays. listrak report wrote it.",
+        )
+    with warehouse.reading() as pipeline, Store.of(pipeline) as store:
+        phone = str(store.one("SELECT phone_number FROM consent_events GROUP BY 1 ORDER BY COUNT(*) DESC, 1"))
+    tell_person(warehouse, phone, told, record, as_json=True)
+    _say(console, f"{FOLDER / record.name} is all that is known of one person. listrak person wrote it.\n")
 
 
 def _invite(console: Console) -> None:

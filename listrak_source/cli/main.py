@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from importlib import import_module
@@ -25,7 +25,18 @@ from listrak_source.cli.process import Terminated
 
 _GROUPS = {"models": "listrak_source.cli.models", "push": "listrak_source.cli.push"}
 """The commands that have commands of their own, and the modules of these."""
-_DOCUMENTED = ("sender-codes", "pull", "status", "runs", "doctor", "person", "suppressions", "forget", *_GROUPS)
+_DOCUMENTED = (
+    "sender-codes",
+    "pull",
+    "status",
+    "runs",
+    "doctor",
+    "person",
+    "suppressions",
+    "forget",
+    "report",
+    *_GROUPS,
+)
 """The commands that print a document with ``--json``."""
 
 
@@ -481,6 +492,77 @@ def forget(
 
     with document("forget", wanted=as_json) as told:
         tell_forget(Warehouse(destination, dataset), written_number(phone), told, only, as_json=as_json)
+
+
+_Senders = Annotated[list[int] | None, typer.Option("--sender-code", help="Only this sender code, by id; repeatable.")]
+_Lists = Annotated[list[int] | None, typer.Option("--list", help="Only this list, by id; repeatable.")]
+_Schema = Annotated[
+    str | None, typer.Option("--schema", help="The schema that the models are built in; if not given, DATASET_models.")
+]
+
+
+@app.command(
+    epilog=example(
+        "listrak report --out report.html", "listrak report --out march.html --since 2026-03-01 --until 2026-03-31"
+    )
+)
+def report(
+    to: Annotated[Path, typer.Option("--out", help="The page to write: one file.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    sender_codes: _Senders = None,
+    lists: _Lists = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day.")] = None,
+    schema: _Schema = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page: growth, why people stop, audience, who stays, profile fields, pulls, what was set aside, pushes.
+
+    It is one file that opens from disk and asks nobody for anything. It names no person. It shows what listrak models
+    has built, and where nothing is built it works the same out. Nothing is asked of Listrak, and nothing is changed.
+    """
+    from listrak_source.cli.dashboard import write_report
+    from listrak_source.cli.documents import document
+    from listrak_source.cli.warehouse import Warehouse
+
+    with document("report", wanted=as_json) as told:
+        write_report(
+            Warehouse(destination, dataset),
+            told,
+            to,
+            {
+                "sender_codes": sender_codes or (),
+                "lists": lists or (),
+                "since": since.date() if since else None,
+                "until": until.date() if until else None,
+            },
+            schema,
+            as_json=as_json,
+        )
+
+
+@app.command(epilog=example("listrak dashboard", "listrak dashboard --destination postgres --port 0"))
+def dashboard(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    schema: _Schema = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8089,
+) -> None:
+    """Serve the page of listrak report on this machine, with a form to choose by. Ctrl-C ends it.
+
+    Whoever has the address that it prints sees it, and nobody else. The warehouse is read when the page is opened, and
+    again when what was read is a minute old; between these nothing is held open.
+    """
+    from listrak_source.cli.dashboard import serve
+    from listrak_source.cli.warehouse import Warehouse
+
+    try:
+        serve(Warehouse(destination, dataset), schema, port)
+    except Terminated:
+        raise
+    except KeyboardInterrupt:  # Ctrl-C is the way to end it
+        pass
 
 
 @app.command("timezone", epilog=example("listrak timezone America/Chicago"))

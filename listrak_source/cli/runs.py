@@ -71,13 +71,13 @@ def recorded(warehouse: Warehouse, command: str) -> Iterator[Recorded]:
         yield found
     except BaseException as error:
         if not found.run.is_over:
-            with suppress(Exception), _undisturbed(warehouse), warehouse.looking() as pipeline:
+            with suppress(Exception), undisturbed(warehouse), warehouse.looking() as pipeline:
                 found.run.kept_in(pipeline)
                 found.failed(error)
         raise
 
 
-def _undisturbed(warehouse: Warehouse) -> AbstractContextManager[object]:
+def undisturbed(warehouse: Warehouse) -> AbstractContextManager[object]:
     """Raise :class:`~listrak_source.lease.TakenError` while a pull has the DuckDB file: to open it could fail that."""
     file = warehouse.file
     if file is None or not file.exists():

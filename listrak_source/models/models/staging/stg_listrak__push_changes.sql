@@ -3,4 +3,5 @@
     'sender_code_id': 'bigint',
     'phone_number': 'text',
     'operation': 'text',
+    'status': 'text',
 }) }}

@@ -1,0 +1,176 @@
+"""``listrak report``: one file with every view, for sender codes, lists and days; and what stops it."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from listrak_source.dashboard.choice import choose
+from listrak_source.dashboard.report import page
+from listrak_source.dashboard.views import VIEWS
+from tests.cli.conftest import Listrak
+from tests.dashboard.conftest import Told
+
+
+class Tables(HTMLParser):
+    """The tables of a page, by the id of their section: each a list of rows of texts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self._section, self._is_cell = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "section":
+            self._section = dict(attrs)["id"] or ""
+        elif tag == "tr":
+            self.found.setdefault(self._section, []).append([])
+        elif tag in {"td", "th"}:
+            self._is_cell = True
+            self.found[self._section][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._is_cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._is_cell:
+            self.found[self._section][-1][-1] += data
+
+
+def rows_of(text: str, view: str) -> list[dict[str, str]]:
+    head, *rows = Tables(text).found[view]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+@pytest.fixture
+def file(told: Told, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The warehouse, as the command's."""
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(told.file))
+    return told.file
+
+
+def test_each_view_stands_on_the_page_with_its_numbers(told: Told) -> None:
+    growth = told.history.growth()
+    chosen = choose(told.snapshot)
+    text = page(told.snapshot, chosen)
+    assert [f'<section id="{view.name}">' in text for view in VIEWS] == [True] * len(VIEWS)
+    assert len(text.encode()) < 3_000_000
+    for name, heading in (
+        ("joined", "joined"),
+        ("came_back", "came back"),
+        ("stopped", "stopped"),
+        ("undated", "without a date"),
+    ):
+        in_days = sum(row[name] for (_, _, day), row in growth.items() if chosen.since <= day <= chosen.until)
+        assert sum(number(row[heading]) for row in rows_of(text, "growth")) == in_days, name
+    last = {key[:2]: row["closing"] for key, row in growth.items() if key[2] == chosen.until}
+    assert sorted(number(row["at the end"]) for row in rows_of(text, "reachable")) == sorted(last.values())
+    total = sum(last.values())
+    assert number(rows_of(text, "growth")[-1]["at the end"]) == total
+    assert f"{total:,} on {chosen.until}" in text
+    reasons = told.history.reasons()
+    shown = sum(number(row["opt-outs"]) for row in rows_of(text, "reasons"))
+    months = {month for _, month, _ in reasons if chosen.values["a_year_since"] <= month <= chosen.until}
+    assert shown == sum(row["opt_outs"] for (_, month, _), row in reasons.items() if month in months)
+
+
+def test_what_is_before_and_what_has_changed_make_what_is_at_the_end(told: Told) -> None:
+    first = min(day for _, _, day in told.history.growth())
+    for since in (first, choose(told.snapshot).since):
+        rows = rows_of(page(told.snapshot, choose(told.snapshot, since=since)), "growth")
+        before = number(rows[0]["before"])
+        for row in rows:
+            assert number(row["before"]) == before
+            before += number(row["without a date"]) + number(row["net"])
+            assert number(row["at the end"]) == before
+            assert number(row["net"]) == sum(number(row[one]) for one in ("joined", "came back")) - sum(
+                number(row[one]) for one in ("left", "stopped")
+            )
+
+
+def test_sender_codes_lists_and_days_are_chosen(told: Told) -> None:
+    growth = told.history.growth()
+    sender, phone_list, day = max(growth)
+    chosen = choose(told.snapshot, [sender], [phone_list], day, day)
+    (row,) = rows_of(page(told.snapshot, chosen), "reachable")
+    assert number(row["at the end"]) == growth[sender, phone_list, day]["closing"]
+    assert {
+        one["sender code"] for one in rows_of(page(told.snapshot, choose(told.snapshot, [sender])), "audience")
+    } == {told.world.truth()["sender_codes"][sender]["code"]}
+
+
+def test_the_page_asks_nobody_and_runs_nothing(told: Told) -> None:
+    text = page(told.snapshot, choose(told.snapshot))
+    assert "<script" not in text
+    assert "default-src 'none'" in text
+    outside = re.findall(r"""(?:href|src|action)=|url\(|@import|https?://[^\s"<]+""", text)
+    assert set(outside) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_no_number_of_a_person_stands_on_it(told: Told) -> None:
+    text = page(told.snapshot, choose(told.snapshot))
+    assert not [phone for _, phone in told.world.truth()["contacts"] if phone in text]
+
+
+def test_the_command(listrak: Listrak, file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    code, printed, err = listrak("report", "--out", str(out))
+    assert (code, err) == (0, "")
+    assert f"Wrote {out}" in printed.replace("\n", "")
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    text = out.read_text(encoding="utf-8")
+    with duckdb.connect(str(file), read_only=True) as warehouse:
+        members = dict(warehouse.execute(
+            "SELECT phone_list_id, count(*) FROM listrak_sms.list_memberships WHERE removed_at IS NULL GROUP BY 1"
+        ).fetchall())  # fmt: skip
+        tables = warehouse.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE '%listrak__%'"
+        ).fetchall()
+    shown = [number(row["members"]) for row in rows_of(text, "audience")]
+    assert sorted(one for one in shown if one) == sorted(members.values())
+    assert not tables, "what was worked out is gone"
+    code, printed, _ = listrak("report", "--out", str(out), "--json")
+    document: dict[str, Any] = json.loads(printed)
+    assert (code, document["out"], document["models"]) == (0, str(out), None)
+
+
+def test_what_stops_it(listrak: Listrak, file: Path, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.html"
+    letter.write_text("Dear Sir")
+    out = str(tmp_path / "report.html")
+    for words, code, said in (
+        (("--out", str(letter)), 2, "this command has not written it"),
+        (("--out", str(tmp_path / "none" / "report.html")), 2, "there is no folder"),
+        (("--out", out, "--sender-code", "9"), 2, "there is no sender code 9"),
+        (("--out", out, "--list", "9"), 2, "there is no list 9"),
+        (("--out", out, "--since", "2031-01-01"), 2, "end before they begin"),
+        (("--out", out, "--schema", "elsewhere"), 1, "no models are built in elsewhere"),
+        (("--out", out, "--dataset", "none"), 1, "holds no dataset none"),
+    ):
+        ended, _, err = listrak("report", *words)
+        assert (ended, said in err) == (code, True), (words, ended, err)
+        assert "Traceback" not in err
+    assert letter.read_text() == "Dear Sir"
+    assert not Path(out).exists()
+
+
+def test_names_that_are_markup_are_text(told: Told) -> None:
+    told.snapshot.tables.execute("BEGIN")
+    try:
+        told.snapshot.tables.execute("UPDATE lists SET phone_list_name = '<script>alert(1)</script>'")
+        assert "<script" not in page(told.snapshot, choose(told.snapshot), has_form=True)
+    finally:
+        told.snapshot.tables.execute("ROLLBACK")
