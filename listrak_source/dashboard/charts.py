@@ -39,7 +39,7 @@ _CONFIGURATION = {
     "view": {"stroke": None},
     "axis": {
         "labelColor": _FAINT, "titleColor": _FAINT, "domainColor": _GRID, "tickColor": _GRID, "gridColor": _GRID,
-        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 130,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 130, "labelSeparation": 8,
     },
     "legend": {
         "labelColor": _INK, "labelFontSize": 12, "title": None, "orient": "top", "symbolType": "square", "offset": 4,

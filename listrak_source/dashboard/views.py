@@ -113,7 +113,7 @@ def _labelled(rows: list[Row]) -> list[Row]:
         if both[row["list"], row["sender_code"]] > 1:
             row["label"] += f" ({row['phone_list_id']})"
         elif names[row["list"]] > 1:
-            row["label"] += f" ({row['sender_code']})"
+            row["label"] = f"{row['sender_code']} {row['list']}"
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -12,7 +13,7 @@ import typer.main
 from listrak_source.cli.main import app
 from tools.reference.markdown import code, prose, table
 
-_SPOKEN = {str: "text", int: "number", float: "number", Path: "file"}
+_SPOKEN = {str: "text", int: "number", float: "number", Path: "file", datetime: "day"}
 
 
 def commands() -> str:
