@@ -53,8 +53,8 @@ $(MODELS)/.ready: requirements-models.lock pyproject.toml
 	@touch $@
 
 # A scheduler has an environment of its own, for it wants other versions than dlt does. Its tasks run in ours.
-test-airflow: $(READY) .venv-airflow/.ready  ## run the DAGs of pipelines/airflow under a real Airflow
-	@AIRFLOW=$(CURDIR)/.venv-airflow $(BIN)/python -m pytest --tier full tests/schedulers/test_airflow.py
+test-airflow: $(READY) $(MODELS)/.ready .venv-airflow/.ready  ## run the DAGs of pipelines/airflow under a real Airflow
+	@AIRFLOW=$(CURDIR)/.venv-airflow MODELS=$(CURDIR)/$(MODELS) $(BIN)/python -m pytest --tier full tests/schedulers/test_airflow.py
 
 test-dagster: $(READY) .venv-dagster/.ready  ## run the assets of pipelines/dagster under a real Dagster
 	@DAGSTER=$(CURDIR)/.venv-dagster $(BIN)/python -m pytest --tier full tests/schedulers/test_dagster.py

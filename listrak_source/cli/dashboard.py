@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -81,13 +82,9 @@ def serve(warehouse: Warehouse, schema: str | None, port: int) -> None:
         out.print(f"The page is at {address}\n\nCtrl-C ends it.", highlight=False, markup=False)
         sys.stdout.flush()
 
-    def look() -> Snapshot:
-        with undisturbed(warehouse):
-            pass
-        return read(warehouse, schema)
-
     # What is wrong with the warehouse, or its settings, is said now and not to a browser.
-    Server(look, lambda error: explain(error, "dashboard")[0], look()).run(port, announce)
+    first = read(warehouse, schema)
+    Server(partial(read, warehouse, schema), lambda error: explain(error, "dashboard")[0], first).run(port, announce)
 
 
 def read(warehouse: Warehouse, schema: str | None = None) -> Snapshot:
@@ -99,16 +96,20 @@ def read(warehouse: Warehouse, schema: str | None = None) -> Snapshot:
     from listrak_source.dashboard.model_sql import DIALECTS, SOURCES, Definitions
     from listrak_source.dashboard.snapshot import LIVE, Snapshot, take
 
-    with opened(warehouse) as looking:
+    # A pull that has the file would be disturbed.
+    with undisturbed(warehouse):
+        pass
+    with opened(warehouse, read_only=True) as looking:
         store, wanted = looking.store, schema or f"{looking.client.dataset_name}_models"
         built = _built(looking, wanted)
         if not built and (schema or store.dialect not in DIALECTS):
             raise StoppedError(f"no models are built in {wanted}; listrak models build makes them")
         zone = str(looking.state.get("timezone", "UTC"))
+        there = _tables(looking, SOURCES)
         definitions = Definitions(
             store.dialect,
             looking.client.fully_qualified_dataset_name(),
-            _tables(looking, SOURCES),
+            there,
             zone,
             {name: place for name, place in built.items() if store.dialect not in DIALECTS or name not in LIVE},
         )
@@ -129,6 +130,7 @@ def read(warehouse: Warehouse, schema: str | None = None) -> Snapshot:
             zone,
             wanted if built else None,
             doubts,
+            frozenset(SOURCES) - there.keys(),
         )
 
 

@@ -127,8 +127,8 @@ def _report(console: Console, pipeline: dlt.Pipeline) -> None:
     joined = output.bars([row[1] for row in growth], "green")
     output.table(
         console,
-        "List growth by day: who joined a list, and who said stop",
-        ["day", "joined", "stopped", ""],
+        "List growth by day: who came onto a list, for the first time or again, and who said stop",
+        ["day", "came", "stopped", ""],
         [(*row, Text.assemble(bar, Text("▌" * bool(row[2]), "red"))) for row, bar in zip(growth, joined, strict=True)],
     )
     reasons = reports.model(pipeline, "opt_out_reasons")[:_FEW]

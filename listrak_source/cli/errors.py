@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
@@ -43,6 +44,7 @@ _EXTRA = re.compile(r"dlt\[(?P<name>[\w-]+)\]")
 """How dlt names what is missing."""
 _EXTRAS = {"deltalake": "delta"}
 """Our extras, where they have another name than dlt's."""
+_NO_DUCKDB = re.compile(r'The file "([^"]+)" exists, but it is not a valid DuckDB')
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
 
@@ -126,6 +128,13 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
             f"The warehouse does not allow it: {redact_people(_first_line(inner))}. Give its role that right.",
             Exit.FAILED,
         )
+    if found := _NO_DUCKDB.search(str(inner)):
+        return (
+            f"{found[1]} is no DuckDB file: name another in DESTINATION__DUCKDB__CREDENTIALS, or move this one away.",
+            Exit.WRONG_USE,
+        )
+    if isinstance(inner, OSError) and inner.errno == errno.EADDRINUSE:
+        return "The port is taken by another program: --port takes another, and 0 a free one.", Exit.WRONG_USE
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
     return f"{type(inner).__name__}: {redact_people(_first_line(inner))}", code
 

@@ -132,9 +132,9 @@ class Opened:
 
 
 @contextmanager
-def opened(warehouse: Warehouse) -> Iterator[Opened]:
+def opened(warehouse: Warehouse, *, read_only: bool = False) -> Iterator[Opened]:
     """Open a warehouse to look at it. Raises :class:`ConfigurationError` where a table there is not ours."""
-    with warehouse.reading(**PLANNING) as pipeline:
+    with warehouse.reading(read_only=read_only, **PLANNING) as pipeline:
         there: dict[str, set[str]] = warehouse.check(pipeline)
         there |= _ledger(pipeline)
         with pipeline.sql_client() as client:

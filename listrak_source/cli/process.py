@@ -208,7 +208,7 @@ def keep_flat() -> None:
 LOADED_TOGETHER = 2
 """Files that DuckDB loads side by side. Each takes memory beyond its limit, to read Parquet: with as many as there are
 tables a pull of 1,000,000 contacts peaked at 447 MB instead of 370, and took as long on two cores."""
-PLANNING = {"memory_limit": "2GB", "threads": 2}
+PLANNING: dict[str, Any] = {"memory_limit": "2GB", "threads": 2}
 """What DuckDB may take to compare whole tables: with less it spends more time on its own disk than on the work."""
 
 

@@ -116,7 +116,7 @@ def _line(run: Mapping[str, Any]) -> str:
     what = " ".join(filter(None, [run["command"], run.get("sync_name"), of]))
     if run["ended_at"] is None:
         was_killed = run["host"] == socket.gethostname() and not is_running(run["process"])
-        return f"{what}: was killed." if was_killed else f"{what}: has not ended."
+        return f"{what}: was killed, or could not tell its end." if was_killed else f"{what}: has not ended."
     if run["times"] > 1:
         came = f"{run['outcome']} {run['times']:,} times"
     else:

@@ -62,6 +62,12 @@ _LOCKED = re.compile(r"Could not set lock on file \"(?P<file>[^\"]+)\"(?:.*\(PID
 _LOCKED_ON_WINDOWS = re.compile(r"open file \"(?P<file>[^\"]+)\".*used by another process", re.DOTALL)
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether another process has a DuckDB file open."""
+    text = str(error)
+    return _is_of(error, "duckdb", "_duckdb") and bool(_LOCKED.search(text) or _LOCKED_ON_WINDOWS.search(text))
+
+
 def passing(chain: Sequence[BaseException]) -> str | None:
     """A sentence, where the errors from the outermost to the innermost cause tell of something that passes."""
     for error in chain:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import shlex
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import dlt
+import duckdb
 from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
@@ -32,6 +34,7 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli.process import LOADED_TOGETHER, limited
 from listrak_source.cli.scratch import remove_load_files
 from listrak_source.cli.sentry import keep_people_out
+from listrak_source.cli.transient import is_locked
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease, in_rows
 from listrak_source.pull.leases import is_empty
@@ -48,6 +51,8 @@ log: logging.Logger = logging.getLogger(__name__)
 
 NAME = "listrak"
 DATASET = "listrak_sms"
+PATIENCE = 10.0
+"""Seconds that a run waits for who has the DuckDB file open."""
 
 
 class NothingThereError(StoppedError):
@@ -100,13 +105,14 @@ class Warehouse:
         at_once = factory is not None and in_rows(factory.capabilities().sqlglot_dialect)
         return replace(self, name=f"{NAME}_{sender_codes[0]}") if at_once else self
 
-    def _resolved(self, limits: Mapping[str, Any]) -> AnyDestination | None:
+    def _resolved(self, limits: Mapping[str, Any], *, read_only: bool = False) -> AnyDestination | None:
         """The destination with all of its settings; DuckDB with a limit to its memory."""
         config = self.configuration
         made_utc(getattr(config, "credentials", None))
         given = settings_of(config)
         if config.destination_type == "duckdb":
-            given |= {"credentials": limited(config.credentials, **limits), "max_parallel_load_jobs": LOADED_TOGETHER}
+            held = limited(config.credentials, **limits) | ({"read_only": True} if read_only else {})
+            given |= {"credentials": held, "max_parallel_load_jobs": LOADED_TOGETHER}
         return Destination.from_reference(self.destination, **given)
 
     @contextmanager
@@ -125,6 +131,7 @@ class Warehouse:
         with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):
             shutil.rmtree(scratch)
             scratch.mkdir(mode=0o700)
+            self._wait_for_file()
             try:
                 yield self._pipeline(scratch, progress=progress)
             finally:
@@ -133,16 +140,17 @@ class Warehouse:
                     log.info("What dlt keeps of this run: %s", command)
 
     @contextmanager
-    def reading(self, **limits: Any) -> Iterator[dlt.Pipeline]:
+    def reading(self, *, read_only: bool = False, **limits: Any) -> Iterator[dlt.Pipeline]:
         """A pipeline to look with: it has the warehouse's schema and state, and disturbs no run.
 
-        ``limits`` are DuckDB's, where it is one and a load's are too narrow.
+        ``limits`` are DuckDB's, where it is one and a load's are too narrow. Others who open it ``read_only``, too, may
+        do so at the same time.
 
         Raises :class:`NothingThereError` where there is no such dataset; it does not make one.
         """
         if self.file is not None and not self.file.exists():
             raise NothingThereError(self.nothing)
-        with self.looking(**limits) as pipeline:
+        with self.looking(read_only=read_only, **limits) as pipeline:
             if is_empty(pipeline):
                 raise NothingThereError(self.nothing)
             if not shares(pipeline):
@@ -153,17 +161,17 @@ class Warehouse:
             # What is known stands in the states of several pipelines: one of them is the one to begin with.
             names = names_of(pipeline)
             name = self.name if self.name in names or not names else names[-1]
-        with replace(self, name=name).looking(**limits) as pipeline:
+        with replace(self, name=name).looking(read_only=read_only, **limits) as pipeline:
             with told(pipeline):
                 pipeline.sync_destination()
             look_at_all(pipeline)
             yield pipeline
 
     @contextmanager
-    def looking(self, **limits: Any) -> Iterator[dlt.Pipeline]:
+    def looking(self, *, read_only: bool = False, **limits: Any) -> Iterator[dlt.Pipeline]:
         """The same before anything is asked of the warehouse, which need not be there."""
         with TemporaryDirectory(prefix="listrak-") as scratch:
-            yield self._pipeline(Path(scratch), limits)
+            yield self._pipeline(Path(scratch), limits, read_only=read_only)
 
     @cached_property
     def scratch(self) -> Path:
@@ -223,14 +231,35 @@ class Warehouse:
         """The sentence about a dataset that is not there."""
         return f"{self.location} holds no dataset {self.dataset}; listrak pull makes it"
 
+    def _wait_for_file(self) -> None:
+        """Wait until nobody else has the DuckDB file open: who reads a page of it has soon done.
+
+        One who stays is told of by what opens it next.
+        """
+        until = time.monotonic() + PATIENCE
+        while self.file is not None and self.file.exists() and time.monotonic() < until:
+            try:
+                duckdb.connect(self.file).close()
+            except duckdb.Error as error:
+                if not is_locked(error):
+                    return
+                time.sleep(0.2)
+            else:
+                return
+
     def _pipeline(
-        self, scratch: Path, limits: Mapping[str, Any] = MappingProxyType({}), **options: Any
+        self,
+        scratch: Path,
+        limits: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        read_only: bool = False,
+        **options: Any,
     ) -> dlt.Pipeline:
         keep_people_out()
         pipeline: dlt.Pipeline = dlt.pipeline(
             self.name,
             pipelines_dir=str(scratch),
-            destination=self._resolved(limits),
+            destination=self._resolved(limits, read_only=read_only),
             dataset_name=self.dataset,
             **options,
         )

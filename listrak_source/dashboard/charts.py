@@ -32,14 +32,14 @@ _CHANGES = {
     "left_list": ("left", _SERIES[1], -1),
     "stopped": ("stopped", _SERIES[3], -1),
 }
-_CONFIGURATION = {
+_CONFIGURATION: dict[str, Any] = {
     "font": "system-ui, sans-serif",
     "background": "transparent",
     "padding": 2,
     "view": {"stroke": None},
     "axis": {
         "labelColor": _FAINT, "titleColor": _FAINT, "domainColor": _GRID, "tickColor": _GRID, "gridColor": _GRID,
-        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 130, "labelSeparation": 8,
+        "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelSeparation": 8,
     },
     "legend": {
         "labelColor": _INK, "labelFontSize": 12, "title": None, "orient": "top", "symbolType": "square", "offset": 4,
@@ -48,6 +48,7 @@ _CONFIGURATION = {
     "text": {"color": _INK, "fontSize": 12},
     "title": {"color": _INK, "fontSize": 12, "fontWeight": "normal", "anchor": "start"},
 }  # fmt: skip
+_SHORT = "abs(datum.value) < 10000 ? format(datum.value, ',') : format(datum.value / 1000, ',') + 'k'"
 _MARK = re.compile(r'<path aria-label="([^"]*)"([^>]*)></path>')
 _ARIA = re.compile(r' (?:aria-[a-z]+|role|pointer-events|xmlns:xlink)="[^"]*"')
 
@@ -59,7 +60,8 @@ def draw(name: str, shown: Shown, width: int) -> str:
     spec = _CHARTS[name](shown, width) if name in _CHARTS and shown.rows else None
     if spec is None:
         return ""
-    svg = vl_convert.vegalite_to_svg({**spec, "config": _CONFIGURATION})
+    axis = {**_CONFIGURATION["axis"], "labelLimit": 130 if width == WIDE else 105}
+    svg = vl_convert.vegalite_to_svg({**spec, "config": {**_CONFIGURATION, "axis": axis}})
     # What a mark says to a screen reader, it is to say to whom points at it: a screen reader has the table.
     return _ARIA.sub("", _MARK.sub(r"<path\2><title>\1</title></path>", svg))
 
@@ -89,7 +91,12 @@ def _named(field: str, order: Sequence[str] | None = None, **axis: Any) -> Spec:
 
 
 def _amount(field: str, **more: Any) -> Spec:
-    return {"field": field, "type": "quantitative", "axis": {"title": None, "tickCount": 5, "format": "~s"}, **more}
+    return {
+        "field": field,
+        "type": "quantitative",
+        "axis": {"title": None, "tickCount": 5, "labelExpr": _SHORT},
+        **more,
+    }
 
 
 def _coloured(field: str, colours: dict[str, str], *, legend: bool = True) -> Spec:
@@ -116,8 +123,8 @@ def _reachable(shown: Shown, width: int) -> Spec:
     room = min(190, width // 2)
     x = {"field": "day", "type": "temporal", "scale": {"type": "utc"}}
     days = sorted({row["day"] for row in rows})
-    shown_days = [day.isoformat() for day in days[:: -(-len(days) // (3 if width < WIDE else 5))]]
-    x["axis"] = {"title": None, "grid": False, "values": shown_days, "format": "%Y-%m-%d", "labelOverlap": True}
+    marked_days = [day.isoformat() for day in days[:: -(-len(days) // (2 if width < WIDE else 5))]]
+    x["axis"] = {"title": None, "grid": False, "values": marked_days, "format": "%Y-%m-%d", "labelOverlap": True}
     y = _amount("people", scale={"zero": False})
     colour = _coloured("list", {name: colours[name] for name in colours if name in ends}, legend=False)
     dot = {"filled": True, "size": 36, "opacity": 1}
@@ -174,12 +181,12 @@ def _growth(shown: Shown, width: int) -> Spec | None:
 
 def _reasons(shown: Shown, width: int) -> Spec:
     """Bars by month, in parts by who caused the stop."""
-    stops = Counter[tuple[date, str]]()
+    stops = Counter[tuple[str, str]]()
     for row in shown.rows:
         stops[row["month"], row["cause"]] += row["opt_outs"]
     there = [cause for cause in _CAUSES if any(cause == its for _, its in stops)]
     rows = [
-        {"month": f"{month:%Y-%m}", "who": cause, "opt_outs": count, "order": there.index(cause)}
+        {"month": month, "who": cause, "opt_outs": count, "order": there.index(cause)}
         for (month, cause), count in sorted(stops.items())
     ]
     encoding = {
@@ -227,7 +234,7 @@ def _squares(rows: Sequence[Row], x: Spec, y: Spec, says: Sequence[str]) -> Spec
 
 
 def _cohorts(shown: Shown, width: int) -> Spec:
-    rows = [{**row, "joined": f"{row['join_month']:%Y-%m} ({row['people']:,})"} for row in shown.rows]
+    rows = [{**row, "joined": f"{row['joined']} ({row['people']:,})"} for row in shown.rows]
     x = _named("months_since", title="months since", domain=False)
     squares = _squares(rows, x, _named("joined", domain=False), ("joined", "months_since", "consenting", "percent"))
     return {"width": width - 120, "height": {"step": 26}, **squares}
@@ -244,7 +251,7 @@ def _overlap(shown: Shown, width: int) -> Spec | None:
         names = list(dict.fromkeys(row["list"] for row in rows))
         x = _named("other", names, domain=False, orient="top", labelAngle=-45, labelLimit=110)
         squares = _squares(rows, x, _named("list", names, domain=False), ("list", "other", "people", "percent"))
-        title = {"title": f"sender code {rows[0]['sender_code']}: per cent of the list that are on the other, too"}
+        title = {"title": f"sender code {rows[0]['code']}"}
         pictures.append(
             {"width": width - 170, "height": {"step": 28}, **(title if len(senders) > 1 else {}), **squares}
         )
@@ -257,7 +264,8 @@ def _fields(shown: Shown, width: int) -> Spec | None:
         return None
     y = _named("field", [row["field"] for row in rows], domain=False)
     x = {"field": "percent", "type": "quantitative", "scale": {"domain": [0, 100]}, "axis": None}
-    text = {"field": "percent", "type": "quantitative", "format": ".1f"}
+    text = {"field": "label"}
+    rows = [{**row, "label": f"{row['percent']} %"} for row in rows]
     bars = _layer(rows, "bar", {"height": 16, "color": _SERIES[0]}, {"y": y, "x": x}, ("field", "filled", "percent"))
     numbers = _layer(rows, "text", {"align": "left", "dx": 5}, {"y": y, "x": x, "text": text})
     return {"width": width - 215, "height": {"step": 24}, "layer": [bars, numbers]}

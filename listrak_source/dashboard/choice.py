@@ -18,6 +18,8 @@ NAMED = "COALESCE(NULLIF(TRIM(phone_list_name), ''), 'list ' || phone_list_id)"
 CODE = "COALESCE(NULLIF(TRIM(code), ''), CAST(sender_code_id AS TEXT))"
 OF_CODE = "LEFT JOIN sender_codes USING (sender_code_id)"
 """SQL for the name of a list, and of a sender code."""
+IDS = f"{CODE} || CASE WHEN NULLIF(TRIM(code), '') IS NULL THEN '' ELSE ' (' || sender_code_id || ')' END"
+"""The same with the id, by which it is chosen."""
 _SENDERS = " UNION ".join(
     f"SELECT sender_code_id FROM {table}" for table in ("sender_codes", "growth", "lists", "stops", "contacts")
 )
@@ -33,6 +35,8 @@ class Chosen:
     lists: tuple[int, ...]
     since: date
     until: date
+    first_pull: date | None = None
+    """Days before it are known only of those whom the first pull still found."""
 
     @property
     def days(self) -> int:
@@ -76,13 +80,18 @@ def choose(
     for what, wanted, found in (("sender code", senders, known), ("list", lists, there)):
         if missing := [one for one in wanted if one not in found]:
             raise ConfigurationError(f"there is no {what} {missing[0]} to be shown; there is {_some(found)}")
-    days = snapshot.rows("SELECT max(day) AS last, min(day) FILTER (is_observed) AS first FROM growth")[0]
+    days = snapshot.rows(
+        "SELECT max(day) AS last, min(day) FILTER (is_observed) AS first FROM growth"
+        " WHERE list_contains($senders, sender_code_id)",
+        senders=list(senders),
+    )[0]
     today = snapshot.at.astimezone(ZoneInfo(snapshot.timezone)).date()
     end = until or min(filter(None, (days["last"], today)))
     begin = since or max(end - timedelta(days=DEFAULT_DAYS - 1), min(end, days["first"] or end))
     if begin > end:
-        raise ConfigurationError(f"the days end before they begin: {begin} is later than {end}")
-    return Chosen(senders, tuple(lists) or tuple(there), begin, end)
+        known_to = "" if until else ", the last day that is known"
+        raise ConfigurationError(f"the days end before they begin: {begin} is later than {end}{known_to}")
+    return Chosen(senders, tuple(lists) or tuple(there), begin, end, days["first"])
 
 
 def options_of(snapshot: Snapshot) -> dict[str, list[dict[str, Any]]]:

@@ -36,12 +36,17 @@ class Part:
     """For a wide and for a narrow window."""
 
     @property
-    def rows(self) -> list[list[tuple[str, bool]]]:
-        """The cells of its table; True where it is a number."""
+    def rows(self) -> list[list[tuple[str, str]]]:
+        """The cells of its table, each with its kind."""
         return [
-            [(_cell(row[name]), isinstance(row[name], int | float)) for name in self.view.columns]
+            [(_cell(row[name], name), _kind(row[name])) for name in self.view.columns]
             for row in self.shown.rows[:_MOST_ROWS]
         ]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of its table, with their headings."""
+        return {**self.view.columns, **self.shown.headings}
 
     @property
     def is_folded(self) -> bool:
@@ -57,7 +62,7 @@ class Part:
 def parts(snapshot: Snapshot, chosen: Chosen) -> Iterator[Part]:
     """Every view of what is chosen."""
     for view in VIEWS:
-        shown = view.read(snapshot, chosen)
+        shown = view.of(snapshot, chosen)
         yield Part(view, shown, (draw(view.name, shown, WIDE), draw(view.name, shown, NARROW)))
 
 
@@ -86,13 +91,19 @@ def _template() -> Any:
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
 
 
-def _cell(value: Any) -> str:
+def _kind(value: Any) -> str:
+    if isinstance(value, date):
+        return "when"
+    return "number" if isinstance(value, int | float) else ""
+
+
+def _cell(value: Any, name: str = "") -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return str(value) if name.endswith("_id") else f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.1f}"
     if isinstance(value, datetime):

@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta, timezone
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -43,7 +45,11 @@ class Server:
     @property
     def app(self) -> Starlette:
         """What answers."""
-        return Starlette(routes=[Route("/{token}/", self._page), Route("/{token}", self._page)])
+        return Starlette(
+            routes=[Route("/{token}/", self._page), Route("/{token}", self._page)],
+            # A page of somebody else's, whose name leads here, asks by that name.
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[_HOST, "localhost"])],
+        )
 
     def run(self, port: int, on_listen: Callable[[str], None]) -> None:
         """Serve until it is interrupted. Raises ``OSError`` where the port is taken."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from listrak_source.api.redaction import redact
 from listrak_source.dashboard.model_sql import Definitions
 from listrak_source.sql import Sql
 
@@ -21,6 +22,7 @@ OVERLAP_LISTS = 10
 """Lists of a sender code whose overlap is told: the ones with most who can be reached."""
 MOST_RUNS = 60
 _COUNT = "BIGINT"
+_DAY = "DATE"
 _MOMENT = "TIMESTAMP"
 """In UTC."""
 
@@ -47,7 +49,7 @@ EXTRACTS: dict[str, Extract] = {
         {**_SENDER, "code": "TEXT"}, "SELECT sender_code_id, code FROM {stg_listrak__sender_codes}"
     ),
     "growth": Extract(
-        {**_LIST, "day": "DATE", "is_observed": "BOOLEAN", **dict.fromkeys(_GROWTH, _COUNT)},
+        {**_LIST, "day": _DAY, "is_observed": "BOOLEAN", **dict.fromkeys(_GROWTH, _COUNT)},
         f"""SELECT sender_code_id, phone_list_id, day, is_observed, {", ".join(_GROWTH)}
         FROM {{listrak__growth_daily}} WHERE phone_list_id <> 0""",
     ),
@@ -76,7 +78,7 @@ EXTRACTS: dict[str, Extract] = {
     ),
     "stops": Extract(
         {
-            **_SENDER, "month": "DATE", "is_dated": "BOOLEAN", "reason_class": "TEXT", "reason": "TEXT",
+            **_SENDER, "month": _DAY, "is_dated": "BOOLEAN", "reason_class": "TEXT", "reason": "TEXT",
             "opt_outs": _COUNT,
         },
         """SELECT sender_code_id, month, is_dated, reason_class, reason, opt_outs
@@ -84,7 +86,7 @@ EXTRACTS: dict[str, Extract] = {
     ),
     "cohorts": Extract(
         {
-            **_SENDER, "join_month": "DATE", "months_since": _COUNT, "is_observed": "BOOLEAN", "people": _COUNT,
+            **_SENDER, "join_month": _DAY, "months_since": _COUNT, "is_observed": "BOOLEAN", "people": _COUNT,
             "consenting": _COUNT,
         },
         """SELECT sender_code_id, join_month, months_since, is_observed, people, consenting
@@ -111,7 +113,7 @@ EXTRACTS: dict[str, Extract] = {
     ),
     # Stops from before the first pull were known when it came: they tell nothing of how soon one is known.
     "stops_known": Extract(
-        {**_SENDER, "day": "DATE", "hours": _COUNT, "stops": _COUNT},
+        {**_SENDER, "day": _DAY, "hours": _COUNT, "stops": _COUNT},
         """WITH first_pulls AS (
             SELECT sender_code_id, MIN(observed_at) AS first_at FROM {listrak__consent_events} GROUP BY sender_code_id
         )
@@ -153,6 +155,8 @@ EXTRACTS: dict[str, Extract] = {
     ),
 }  # fmt: skip
 
+_FREE_TEXTS = ("phone_list_name", "field", "reason", "message")
+"""Columns in which somebody's number may stand, for people or messages have written them."""
 LIVE = ("listrak__pull_health", "stg_listrak__pull_runs")
 """Models that are made anew even where they are built: the last pull may be later than the last build."""
 
@@ -171,6 +175,8 @@ class Snapshot:
     """The schema of the models that it was read from; None where they were made for it alone."""
     doubts: list[str]
     """What was not read, in sentences."""
+    missing: frozenset[str] = frozenset()
+    """Tables that no pull has made."""
 
     def with_doubt(self, sentence: str) -> Snapshot:
         """The same, with one sentence more."""
@@ -195,8 +201,8 @@ def take(store: Sql, definitions: Definitions) -> duckdb.DuckDBPyConnection:
         tables.execute(f'CREATE TABLE "{name}" ({columns})')
         if rows := store.rows(queries[name]):
             held = {
-                column: list(map(_plain, values))
-                for column, values in zip(extract.columns, zip(*rows, strict=True), strict=True)
+                column: [_plain(value, kind, is_free=column in _FREE_TEXTS) for value in values]
+                for (column, kind), values in zip(extract.columns.items(), zip(*rows, strict=True), strict=True)
             }
             tables.register("read", pa.table(held))
             tables.execute(f'INSERT INTO "{name}" SELECT * FROM read')
@@ -213,9 +219,12 @@ class _Named(dict[str, str]):
         return self._definitions.named(model)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, kind: str, *, is_free: bool) -> Any:
+    """A value as DuckDB takes it. No person's number is in it, whatever somebody has written into a text."""
     if isinstance(value, Decimal):
         return float(value) if value % 1 else int(value)
+    if kind in {_DAY, _MOMENT} and not isinstance(value, date):
+        return None  # years that Python does not know come as text
     if isinstance(value, datetime) and value.tzinfo:
         return value.astimezone(timezone.utc).replace(tzinfo=None)
-    return value
+    return redact(value) if is_free and isinstance(value, str) else value

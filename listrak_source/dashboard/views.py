@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from listrak_source.dashboard.choice import CODE, NAMED, OF_CODE, Chosen
+from listrak_source.dashboard.choice import CODE, IDS, NAMED, OF_CODE, Chosen
 from listrak_source.dashboard.snapshot import OVERLAP_LISTS, Snapshot
 from listrak_source.push.warehouse.ledger import (
     ASSUMED,
@@ -38,6 +38,9 @@ class Shown:
     rows: Sequence[Row]
     extra: Sequence[Row] = ()
     """For its chart alone."""
+    headings: Mapping[str, str] = field(default_factory=dict)
+    """Of columns, where they depend on what is chosen."""
+    is_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,23 @@ class View:
     read: Callable[[Snapshot, Chosen], Shown]
     empty: str
     """The sentence where there is nothing to show."""
+    tables: Sequence[str] = ()
+    """Without these, nothing is known."""
+
+    def of(self, snapshot: Snapshot, chosen: Chosen) -> Shown:
+        """What it shows; a sentence where what it is made of was never pulled."""
+        if missing := [name for name in self.tables if name in snapshot.missing]:
+            return Shown(
+                [f"Not known: no pull has ever read {' and '.join(missing)} into this dataset."], (), is_known=False
+            )
+        return self.read(snapshot, chosen)
 
 
 _OF_SENDERS = "list_contains($senders, sender_code_id)"
 _OF_LISTS = f"{_OF_SENDERS} AND list_contains($lists, phone_list_id)"
 _IN_RANGE = "day BETWEEN $since AND $until"
-_BY_LIST = f"sender_code_id, phone_list_id, {CODE} AS sender_code, {NAMED} AS list"
+_BY_LIST = f"sender_code_id, phone_list_id, {CODE} AS code, {IDS} AS sender_code, {NAMED} AS list"
+_PERIODS = {"day": "day", "week": "week from", "month": "month from"}
 
 
 def _growth(snapshot: Snapshot, chosen: Chosen) -> Shown:
@@ -67,7 +81,7 @@ def _growth(snapshot: Snapshot, chosen: Chosen) -> Shown:
                 sum(left_list) AS left_list, sum(stopped) AS stopped, sum(net) AS net, sum(closing) AS closing
             FROM growth WHERE {_OF_LISTS} AND {_IN_RANGE} GROUP BY day
         )
-        SELECT CAST(date_trunc($period, day) AS DATE) AS period,
+        SELECT greatest(CAST(date_trunc($period, day) AS DATE), $since) AS period,
             CAST(arg_min(closing - net - undated, day) AS BIGINT) AS before,
             {", ".join(f"CAST(sum({one}) AS BIGINT) AS {one}" for one in _CHANGES)},
             CAST(arg_max(closing, day) AS BIGINT) AS closing
@@ -80,9 +94,19 @@ def _growth(snapshot: Snapshot, chosen: Chosen) -> Shown:
     first, last = rows[0]["before"], rows[-1]["closing"]
     sentences = [
         f"{first:,} before {chosen.since}, {undated:+,} without a date, {net:+,} with one: {last:,} on {chosen.until}. "
-        "Somebody on two lists counts on each."
+        "Somebody on two lists counts on each.",
+        *_before_the_first_pull(chosen),
     ]
-    return Shown(sentences, rows)
+    return Shown(sentences, rows, headings={"period": _PERIODS[chosen.period]})
+
+
+def _before_the_first_pull(chosen: Chosen) -> list[str]:
+    if chosen.first_pull is None or chosen.since >= chosen.first_pull:
+        return []
+    return [
+        f"The first pull came on {chosen.first_pull}. Of the days before, only those people are known who were still "
+        "there then, with a date of Listrak's: the figures are too small."
+    ]
 
 
 _CHANGES = ("undated", "joined", "came_back", "left_list", "stopped", "net")
@@ -101,19 +125,19 @@ def _reachable(snapshot: Snapshot, chosen: Chosen) -> Shown:
         " ORDER BY day",
         **chosen.values,
     )
-    return Shown((), _labelled(rows), by_day)
+    return Shown(_before_the_first_pull(chosen), _labelled(rows), by_day)
 
 
 def _labelled(rows: list[Row]) -> list[Row]:
     """The rows with a label for each list that is no other's."""
     names = Counter(row["list"] for row in rows)
-    both = Counter((row["list"], row["sender_code"]) for row in rows)
+    both = Counter((row["list"], row["code"]) for row in rows)
     for row in rows:
         row["label"] = row["list"]
-        if both[row["list"], row["sender_code"]] > 1:
+        if both[row["list"], row["code"]] > 1:
             row["label"] += f" ({row['phone_list_id']})"
         elif names[row["list"]] > 1:
-            row["label"] = f"{row['sender_code']} {row['list']}"
+            row["label"] = f"{row['code']} {row['list']}"
     return rows
 
 
@@ -149,7 +173,7 @@ def _places(snapshot: Snapshot, chosen: Chosen) -> dict[tuple[int, int], int]:
     """Of the chosen lists that are among the largest of their sender code: the bit of each."""
     ranked = snapshot.rows(
         "SELECT sender_code_id, phone_list_id, ROW_NUMBER() OVER (PARTITION BY sender_code_id ORDER BY reachable DESC,"
-        f" phone_list_id) - 1 AS place FROM lists WHERE reachable > 0 AND {_OF_SENDERS}",
+        f" phone_list_id) - 1 AS place FROM lists WHERE reachable > 0 AND {_OF_SENDERS} ORDER BY sender_code_id, place",
         **chosen.values,
     )
     return {
@@ -184,6 +208,7 @@ def _overlap(snapshot: Snapshot, chosen: Chosen) -> Shown:
             rows.append(
                 {
                     "sender_code_id": one[0],
+                    "code": names[one]["code"],
                     "sender_code": names[one]["sender_code"],
                     "list": _short(names, one),
                     "other": _short(names, other),
@@ -209,13 +234,16 @@ def _reasons(snapshot: Snapshot, chosen: Chosen) -> Shown:
         **chosen.values,
     )
     undated = snapshot.rows(
-        f"SELECT CAST(COALESCE(sum(opt_outs), 0) AS BIGINT) AS stops FROM stops WHERE {_OF_SENDERS} AND NOT is_dated",
+        f"SELECT CAST(COALESCE(sum(opt_outs), 0) AS BIGINT) AS stops FROM stops"
+        f" WHERE {_OF_SENDERS} AND (NOT is_dated OR month IS NULL OR month > $today)",
         **chosen.values,
+        today=snapshot.at.date(),
     )[0]["stops"]
     for row in rows:
         row["cause"] = CLASSES.get(row["reason_class"], CLASSES["unknown"])
-    sentences = [f"{undated:,} opt-outs have no date, and stand in no month."] if undated else []
-    return Shown(sentences, rows)
+        row["month"] = f"{row['month']:%Y-%m}"
+    sentences = [f"Opt-outs that have no date, or a later one than today, stand in no month: {undated:,}."]
+    return Shown(sentences if undated else [], rows)
 
 
 def _cohorts(snapshot: Snapshot, chosen: Chosen) -> Shown:
@@ -228,8 +256,24 @@ def _cohorts(snapshot: Snapshot, chosen: Chosen) -> Shown:
     )
     for row in rows:
         row["percent"] = _percent(row["consenting"], row["people"])
-    unseen = any(not row["is_observed"] for row in rows)
-    return Shown(["Who joined before the first pull and had left by then is in no cohort."] if unseen else (), rows)
+        row["joined"] = f"{row['join_month']:%Y-%m}{'' if row['is_observed'] else ' *'}"
+    found = snapshot.rows(
+        f"""SELECT COALESCE(sum(consenting), 0)::BIGINT AS known FROM (
+            SELECT arg_max(consenting, months_since) AS consenting FROM cohorts WHERE {_OF_SENDERS}
+            GROUP BY sender_code_id, join_month
+        )""",
+        **chosen.values,
+    )
+    known, people = found[0]["known"], sum(row["people"] for row in _masks(snapshot, chosen))
+    sentences = [
+        f"Of {people:,} people who can be reached now, {known:,} joined on a day that Listrak tells; the others are in "
+        "no cohort."
+    ]
+    if any(not row["is_observed"] for row in rows):
+        sentences.append(
+            "* They joined before the first pull: who had left by then is missing, so more seem to stay than did."
+        )
+    return Shown(sentences, rows)
 
 
 def _fields(snapshot: Snapshot, chosen: Chosen) -> Shown:
@@ -266,7 +310,10 @@ def _known(snapshot: Snapshot, chosen: Chosen) -> Shown:
 
 
 def _pulls(snapshot: Snapshot, _: Chosen) -> Shown:
-    rows = snapshot.rows("SELECT * FROM pulls ORDER BY began_at DESC LIMIT 20")
+    rows = snapshot.rows(
+        "SELECT * REPLACE (CASE WHEN ended_at IS NULL THEN 'no end told' ELSE outcome END AS outcome)"
+        " FROM pulls ORDER BY began_at DESC LIMIT 20"
+    )
     whole = snapshot.rows("SELECT max(ended_at) AS at FROM pulls WHERE outcome = 'done'")[0]["at"]
     if whole is None:
         return Shown(["No pull has come to its end."] if rows else (), rows)
@@ -281,7 +328,7 @@ def _rejected(snapshot: Snapshot, _: Chosen) -> Shown:
 def _pushes(snapshot: Snapshot, chosen: Chosen) -> Shown:
     told = ", ".join(f"COALESCE(sum(amount) FILTER (outcome = '{one}'), 0)::BIGINT AS {one}" for one in OUTCOMES)
     rows = snapshot.rows(
-        f"""SELECT make_timestamp(CAST(began_at * 1000000 AS BIGINT)) AS began_at, sync_name, {CODE} AS sender_code,
+        f"""SELECT make_timestamp(CAST(began_at * 1000000 AS BIGINT)) AS began_at, sync_name, {IDS} AS sender_code,
             status,
             COALESCE(sum(amount), 0)::BIGINT AS amount, {told},
             COALESCE(sum(amount) FILTER (NOT list_contains({list(OUTCOMES)}, outcome)), 0)::BIGINT AS others
@@ -296,92 +343,86 @@ def _percent(part: int, of: int) -> float | None:
     return round(100 * part / of, 1) if of else None
 
 
-_LIST_COLUMNS = {"sender_code": "sender code", "list": "list"}
+_LIST_COLUMNS = {"sender_code": "sender code", "list": "list", "phone_list_id": "id"}
+
+_EVENTS = ("consent_events",)
 
 VIEWS: tuple[View, ...] = (
     View(
         "reachable",
         "Who can be reached",
-        "On a list, consent given, no stop: by list and day. The opening balance is what pulls found without a date.",
+        "On a list, consent given, no stop: by list and day. The opening balance is who was found without a date; who "
+        "is found gone without one is taken off it.",
         {**_LIST_COLUMNS, "before": "before", "undated": "without a date", "net": "net", "closing": "at the end"},
         _reachable,
         "No list had anybody in these days.",
+        _EVENTS,
     ),
     View(
         "growth",
         "Growth",
-        "Changes with a date of Listrak's. What is found without one belongs to the opening balance, not to growth.",
+        "Changes that Listrak has a date of; what is found without one is no growth. Joined is for the first time, "
+        "came back again or after a stop, left is off the list, stopped off the sender code. The line is the net.",
         {
-            "period": "from",
-            "before": "before",
-            "undated": "without a date",
-            "joined": "joined",
-            "came_back": "came back",
-            "left_list": "left",
-            "stopped": "stopped",
-            "net": "net",
-            "closing": "at the end",
+            "period": "day", "before": "before", "undated": "without a date", "joined": "joined",
+            "came_back": "came back", "left_list": "left", "stopped": "stopped", "net": "net", "closing": "at the end",
         },
         _growth,
         "Nothing has changed in these days.",
+        _EVENTS,
     ),
     View(
         "reasons",
         "Why people stop",
-        "Opt-outs of sender codes by month, twelve months at the least, and who caused them.",
+        "Opt-outs of sender codes by whole months, twelve at the least, and who caused them.",
         {"month": "month", "cause": "who", "reason": "reason", "opt_outs": "opt-outs"},
         _reasons,
         "Nobody has opted out in these months.",
+        ("opt_outs",),
     ),
     View(
         "audience",
         "Audience",
-        "Members of each list as of the last pull.",
+        "Members of each list as of the last pull, whatever days are chosen. Members who said stop stay members.",
         {
-            **_LIST_COLUMNS,
-            "members": "members",
-            "reachable": "reachable",
-            "opted_out_members": "opted out",
+            **_LIST_COLUMNS, "members": "members", "reachable": "reachable", "opted_out_members": "opted out",
             "pending": "pending",
         },
         _audience,
         "There is no list.",
+        _EVENTS,
     ),
     View(
         "overlap",
         "Overlap of lists",
-        f"People who can be reached on both lists; the {OVERLAP_LISTS} largest lists of a sender code.",
-        {**_LIST_COLUMNS, "other": "and on", "people": "people", "percent": "% of the list"},
+        "Per cent of those whom a list reaches who can be reached on the other one, too, as of the last pull; the "
+        f"{OVERLAP_LISTS} largest lists of a sender code.",
+        {"sender_code": "sender code", "list": "list", "other": "and on", "people": "people", "percent": "% of it"},
         _overlap,
         "There are no two lists that reach anybody.",
+        _EVENTS,
     ),
     View(
         "cohorts",
         "Who stays",
-        "Of those who joined in a month: how many per cent can still be reached so many months later.",
+        "Of those who joined in a month: how many per cent can still be reached so many months later. The last square "
+        "of a row is the month that has not ended.",
         {
-            "join_month": "joined in",
-            "months_since": "months since",
-            "people": "people",
-            "consenting": "still reachable",
+            "joined": "joined in", "months_since": "months since", "people": "people", "consenting": "still reachable",
             "percent": "%",
         },
         _cohorts,
         "Nobody has joined on a day that Listrak tells.",
+        _EVENTS,
     ),
     View(
         "fields",
         "Profile fields",
-        "Contacts that have a value.",
-        {
-            "field": "field",
-            "data_type": "type",
-            "filled": "contacts with a value",
-            "contacts": "contacts",
-            "percent": "%",
-        },
+        "Per cent of contacts that have a value, as of the last pull.",
+        {"field": "field", "data_type": "type", "filled": "with a value", "contacts": "contacts", "percent": "%"},
         _fields,
         "There is no profile field.",
+        ("profile_fields", "contact_profile_values"),
     ),
     View(
         "known",
@@ -390,21 +431,15 @@ VIEWS: tuple[View, ...] = (
         {"within": "within", "stops": "stops", "percent": "%"},
         _known,
         "No stop with a date has come since the first pull in these days.",
+        _EVENTS,
     ),
     View(
         "pulls",
         "Pulls",
-        "The latest, newest first; times are in UTC.",
+        "The latest, newest first; times are in UTC. One without an end was killed, or could not tell the warehouse.",
         {
-            "began_at": "began",
-            "outcome": "outcome",
-            "seconds_taken": "seconds",
-            "rows_loaded": "rows",
-            "rows_removed": "removed",
-            "records_rejected": "set aside",
-            "requests": "requests",
-            "retries": "retries",
-            "message": "message",
+            "began_at": "began", "outcome": "outcome", "seconds_taken": "seconds", "rows_loaded": "rows",
+            "rows_removed": "removed", "records_rejected": "set aside", "requests": "requests", "message": "message",
         },
         _pulls,
         "No pull is recorded.",
@@ -413,28 +448,17 @@ VIEWS: tuple[View, ...] = (
         "rejected",
         "Records set aside",
         "Records of Listrak's that could not be kept as they are.",
-        {
-            "table_name": "for the table",
-            "reason": "reason",
-            "records": "records",
-            "first_at": "first",
-            "last_at": "last",
-        },
+        {"table_name": "table", "reason": "reason", "records": "records", "first_at": "first", "last_at": "last"},
         _rejected,
         "None.",
     ),
     View(
         "pushes",
         "Pushes",
-        "Values that push has sent, newest run first, and what reading back has shown.",
+        "Values that push has sent, newest run first, and what reading back has shown; times are in UTC.",
         {
-            "began_at": "began",
-            "sync_name": "sync",
-            "sender_code": "sender code",
-            "status": "run",
-            "amount": "values",
-            **{one: words(one) for one in OUTCOMES},
-            "others": "others",
+            "began_at": "began", "sync_name": "sync", "sender_code": "sender code", "status": "run", "amount": "values",
+            **{one: words(one) for one in OUTCOMES}, "others": "others",
         },
         _pushes,
         "Nothing was pushed.",

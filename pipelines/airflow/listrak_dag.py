@@ -12,6 +12,7 @@ LISTRAK_FOLDER       The folder with .dlt and listrak_push.toml. Else settings c
 LISTRAK_DESTINATION  The destination; postgres when it is not set.
 LISTRAK_DATASET      The dataset; listrak_sms when it is not set.
 LISTRAK_POOL         The pool of the pulls. Its slots are how many read at once: Listrak's rate limit is one for all.
+LISTRAK_MODELS       1 builds the models for analysts after each pull, where listrak-source has its extra models.
 LISTRAK_SYNCS        Names of syncs that are applied when all is pulled, with blanks between them.
 LISTRAK_MAX_AGE      How old a table may be before a run fails, so that somebody is told; 26h when it is not set.
 """
@@ -25,6 +26,7 @@ from airflow.sdk import Asset, chain, dag, task
 
 PYTHON = os.environ.get("LISTRAK_PYTHON", "/opt/listrak/bin/python")
 POOL = os.environ.get("LISTRAK_POOL", "default_pool")
+MODELS = os.environ.get("LISTRAK_MODELS", "") == "1"
 SYNCS = os.environ.get("LISTRAK_SYNCS", "").split()
 MAX_AGE = os.environ.get("LISTRAK_MAX_AGE", "26h")
 
@@ -81,8 +83,10 @@ def pulling(dag_id: str, schedule: str, *options: str) -> None:
         named = {"pool": POOL, "map_index_template": "{{ task.op_kwargs['command'][2] }}"}
         pulled = listrak.override(task_id="pull", **named).expand(command=commands)
         fresh = listrak.override(task_id="freshness", outlets=[FRESH])(["status", "--max-age", MAX_AGE])
+        models = [listrak.override(task_id="models")(["models", "build"])] if MODELS else []
         # One after the other: a single write replaces a profile on all sender codes.
-        chain(pulled, fresh, *(listrak.override(task_id=f"push_{sync}")(["push", "apply", sync]) for sync in SYNCS))
+        pushed = [listrak.override(task_id=f"push_{sync}")(["push", "apply", sync]) for sync in SYNCS]
+        chain(pulled, fresh, *models, *pushed)
 
     of_all()
 

@@ -37,7 +37,10 @@ def address(monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
-def test_a_notebook_that_has_the_duckdb_file_open(listrak: Listrak, sandbox: Sandbox) -> None:
+def test_a_notebook_that_has_the_duckdb_file_open(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("listrak_source.cli.warehouse.PATIENCE", 0.3)
     assert listrak("pull", "--table", "lists")[0] == Exit.DONE
     with subprocess.Popen(
         [sys.executable, "-c", _HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -52,6 +55,27 @@ def test_a_notebook_that_has_the_duckdb_file_open(listrak: Listrak, sandbox: San
             assert err.count("\n") == 1
         notebook.stdin.close()
     assert listrak("pull")[0] == Exit.DONE
+
+
+@pytest.mark.full
+def test_a_pull_waits_for_who_only_looks(listrak: Listrak, sandbox: Sandbox, tmp_path: Path) -> None:
+    """And those who only look, as a report does, do not wait for each other."""
+    assert listrak("pull")[0] == Exit.DONE
+    looks = (
+        "import duckdb, sys, time; held = duckdb.connect('listrak.duckdb', read_only=True); print(flush=True);"
+        "sys.stdin.readline(); time.sleep(2)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", looks], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as looking:
+        assert looking.stdin
+        assert looking.stdout
+        looking.stdout.readline()
+        code, _, err = listrak("report", "--out", str(tmp_path / "report.html"))
+        assert (code, err) == (Exit.DONE, "")
+        looking.stdin.close()
+        code, _, err = listrak("pull")
+        assert (code, err) == (Exit.DONE, "")
 
 
 def test_a_server_that_is_down(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +178,12 @@ def test_a_full_disk_needs_a_person(listrak: Listrak, monkeypatch: pytest.Monkey
     code, _, err = listrak("status")
     assert code == Exit.FAILED
     assert err.startswith("listrak: A disk is full (")
+
+
+def test_a_file_that_is_no_duckdb(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("letter.duckdb").write_text("Dear Sir" * 2000)
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", "letter.duckdb")
+    for command in (("pull",), ("status",), ("report", "--out", "report.html")):
+        code, _, err = listrak(*command)
+        assert (code, "letter.duckdb is no DuckDB file: name another" in err) == (Exit.WRONG_USE, True), err
+    assert Path("letter.duckdb").read_text().startswith("Dear Sir")

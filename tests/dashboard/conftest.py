@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 from dlt.common.runtime.collector import NULL_COLLECTOR
 
@@ -42,6 +44,21 @@ def pull_all(warehouse: Warehouse, sandbox: Sandbox, lookups: str = "all") -> No
         run.working(pipeline),
     ):
         run.ended(pulled(pipeline, full=True, lookups=lookups, removal_percent=100, **options))
+
+
+@pytest.fixture
+def touched(told: Told, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], Snapshot]:
+    """What the page knows after somebody has changed a copy of the warehouse by hand."""
+
+    def changed(statements: str) -> Snapshot:
+        file = tmp_path / "touched.duckdb"
+        shutil.copy(told.file, file)
+        with duckdb.connect(str(file)) as warehouse:
+            warehouse.execute(f"SET schema = 'listrak_sms'; {statements}")
+        monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(file))
+        return read(Warehouse())
+
+    return changed
 
 
 @pytest.fixture(scope="session")

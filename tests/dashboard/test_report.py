@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import stat
+from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 
 from listrak_source.dashboard.choice import choose
 from listrak_source.dashboard.report import page
+from listrak_source.dashboard.snapshot import Snapshot
 from listrak_source.dashboard.views import VIEWS
 from tests.cli.conftest import Listrak
 from tests.dashboard.conftest import Told
@@ -107,9 +110,59 @@ def test_sender_codes_lists_and_days_are_chosen(told: Told) -> None:
     chosen = choose(told.snapshot, [sender], [phone_list], day, day)
     (row,) = rows_of(page(told.snapshot, chosen), "reachable")
     assert number(row["at the end"]) == growth[sender, phone_list, day]["closing"]
-    assert {
-        one["sender code"] for one in rows_of(page(told.snapshot, choose(told.snapshot, [sender])), "audience")
-    } == {told.world.truth()["sender_codes"][sender]["code"]}
+    code = told.world.truth()["sender_codes"][sender]["code"]
+    audience = rows_of(page(told.snapshot, choose(told.snapshot, [sender])), "audience")
+    assert {one["sender code"] for one in audience} == {f"{code} ({sender})"}
+
+
+def test_days_before_the_first_pull_are_said_to_be_too_small(told: Told) -> None:
+    first = choose(told.snapshot).first_pull
+    assert first
+    assert "The first pull came on" not in page(told.snapshot, choose(told.snapshot, since=first))
+    text = page(told.snapshot, choose(told.snapshot, since=first - timedelta(days=40), until=first - timedelta(days=1)))
+    assert text.count(f"The first pull came on {first}.") == 2
+
+
+@pytest.mark.parametrize("year", ["9999-12-31", "2199-01-01", "0001-01-01", "0044-03-15 (BC)", "1600-05-05"])
+def test_a_date_that_cannot_be_takes_nobody_from_the_page(
+    told: Told, touched: Callable[[str], Snapshot], year: str
+) -> None:
+    one_event = "SELECT rowid FROM consent_events WHERE event = '{}' AND effective_at IS NOT NULL LIMIT 1"
+    change = f"UPDATE consent_events SET event_at = '{year}', effective_at = '{year}' WHERE rowid IN ({one_event});"
+    snapshot = touched(
+        change.format("subscribed")
+        + change.format("opted_out")
+        + f"UPDATE opt_outs SET opt_out_date = '{year}' WHERE rowid IN (SELECT rowid FROM opt_outs LIMIT 1)"
+    )
+    before, now = choose(told.snapshot), choose(snapshot)
+    assert (now.since, now.until) == (before.since, before.until)
+    ends = [
+        sum(number(row["at the end"]) for row in rows_of(page(one, choose(one)), "reachable"))
+        for one in (told.snapshot, snapshot)
+    ]
+    assert abs(ends[0] - ends[1]) <= 2, "whose dates were changed alone"
+    assert "or a later one than today, stand in no month: 1." in page(snapshot, now) or year.startswith("1600")
+
+
+def test_what_was_never_pulled_is_not_known(touched: Callable[[str], Snapshot]) -> None:
+    gone = ("consent_events", "opt_outs", "profile_fields", "pull_runs")
+    snapshot = touched("".join(f"DROP TABLE {name};" for name in gone))
+    text = page(snapshot, choose(snapshot))
+    for name, times in (("consent_events", 6), ("opt_outs", 1), ("profile_fields", 1)):
+        assert text.count(f"Not known: no pull has ever read {name} into") == times
+    for sentence in ("Nobody has opted out", "There is no list.", "0 people can be reached"):
+        assert sentence not in text
+
+
+def test_a_number_in_a_text_is_cut(touched: Callable[[str], Snapshot]) -> None:
+    snapshot = touched(
+        "UPDATE pull_runs SET message = 'a bad record of 15551234567';"
+        "UPDATE lists SET phone_list_name = '+1 (555) 123-4567'"
+    )
+    text = page(snapshot, choose(snapshot))
+    assert "15551234567" not in text
+    assert "123-4567" not in text
+    assert text.count("…4567") > 2
 
 
 def test_the_page_asks_nobody_and_runs_nothing(told: Told) -> None:

@@ -19,7 +19,8 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("built", PLACES, indirect=True)
-def test_the_page_is_the_same_with_models_and_without(built: Built) -> None:
+def test_the_page_is_the_same_with_models_and_without(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__LISTRAK__REMOVAL_PERCENT", "100")
     warehouse = Warehouse(built.destination)
     for _ in range(3):
         built.pull("--full", "--lookups", "all")

@@ -1,6 +1,7 @@
 """The DAG under a real Airflow: its scheduler, its API, its local executor. ``make test-airflow`` runs it.
 
-Airflow is in an environment of its own (``AIRFLOW`` names its folder); the tasks run in this one.
+Airflow is in an environment of its own (``AIRFLOW`` names its folder), and so are its tasks (``MODELS``), which dbt is
+installed for; this one starts them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +25,7 @@ from tests.destinations import servers
 
 DAGS = Path(__file__).parents[2] / "pipelines" / "airflow"
 AIRFLOW = Path(os.environ["AIRFLOW"]) / "bin" / "airflow"
+PYTHON = Path(os.environ["MODELS"]) / "bin" / "python"
 DATASET = "brands"
 PATIENCE = 300.0
 """Seconds within which a run ends."""
@@ -63,7 +64,8 @@ def settings(sandbox: Sandbox, address: str, tmp_path_factory: pytest.TempPathFa
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API_AUTH__JWT_SECRET": "of this test alone, and long enough",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "LISTRAK_PYTHON": sys.executable,
+        "LISTRAK_PYTHON": str(PYTHON),
+        "LISTRAK_MODELS": "1",
         "LISTRAK_DATASET": DATASET,
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "DESTINATION__POSTGRES__CREDENTIALS": address,
@@ -165,6 +167,9 @@ def test_side_by_side_killed_and_for_older_dates(settings: dict[str, str], sandb
     pulls = runs(address)[:3]  # one that was due has come by itself, perhaps
     assert [outcome for *_, outcome in pulls] == ["done"] * 3
     assert max(began for began, *_ in pulls) < min(at for _, at, _ in pulls), "side by side"
+    with psycopg2.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {DATASET}_models.listrak__contacts")
+        assert cursor.fetchone() == (len(sandbox.world.truth()["contacts"]),), "the models are built"
 
     # A worker that is killed in the middle.
     sandbox.world.live(3)

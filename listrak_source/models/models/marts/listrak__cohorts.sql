@@ -13,7 +13,7 @@ with candidates as (
         changes.sender_code_id,
         changes.phone_number,
         changes.event_at,
-        changes.event_on,
+        coalesce(changes.event_on, changes.observed_on) as event_on,
         max(case when changes.is_dated then 1 else 0 end) as is_dated,
         max(case when changes.change = 'joined' then 1 else 0 end) as has_joined,
         sum(case when changes.change in ('joined', 'came_back') then 1 else -1 end) as step
@@ -21,7 +21,8 @@ with candidates as (
     inner join candidates
         on candidates.sender_code_id = changes.sender_code_id and candidates.phone_number = changes.phone_number
     where changes.change is not null
-    group by changes.sender_code_id, changes.phone_number, changes.event_at, changes.event_on
+    group by
+        changes.sender_code_id, changes.phone_number, changes.event_at, coalesce(changes.event_on, changes.observed_on)
 
 ), counted as (
 
@@ -68,7 +69,7 @@ with candidates as (
 
     select
         min(observed_on) as first_pull,
-        max(case when event_on > observed_on then event_on else observed_on end) as day
+        max(observed_on) as day
     from {{ ref('listrak__consent_events') }}
 
 ), filled as (

@@ -58,8 +58,8 @@ with events as (
     select
         events.*,
         case
-            when events.effective_at is not null then 'exact'
             when events.event_at < {{ undated }} then 'none'
+            when events.effective_at is not null then 'exact'
             when events.event_at < events.observed_at then 'window'
             else 'pull'
         end as event_precision
@@ -79,7 +79,12 @@ select
     case when phone_list_id = 0 then 'sender_code' else 'list' end as consent_level,
     event_precision,
     event_precision in ('exact', 'window') as is_dated,
-    case when event_precision <> 'none' then {{ listrak.listrak_day('event_at') }} end as event_on,
+    -- What is dated later than it was seen was there when it was seen.
+    case
+        when event_precision = 'none' then null
+        when event_at > observed_at then {{ listrak.listrak_day('observed_at') }}
+        else {{ listrak.listrak_day('event_at') }}
+    end as event_on,
     effective_at,
     observed_at,
     {{ listrak.listrak_day('observed_at') }} as observed_on,

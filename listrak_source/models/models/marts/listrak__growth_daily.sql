@@ -3,7 +3,7 @@
 
 with last_day as (
 
-    select max(case when event_on > observed_on then event_on else observed_on end) as day
+    select max(observed_on) as day
     from {{ ref('listrak__consent_events') }}
 
 ), changes as (
@@ -12,7 +12,8 @@ with last_day as (
         timeline.sender_code_id,
         timeline.phone_list_id,
         case when timeline.event_on < {{ listrak.listrak_add_days(-most, 'last_day.day') }}
-            then {{ listrak.listrak_add_days(-most, 'last_day.day') }} else timeline.event_on end as day,
+            then {{ listrak.listrak_add_days(-most, 'last_day.day') }}
+            else coalesce(timeline.event_on, timeline.observed_on) end as day,
         case
             when timeline.is_dated and timeline.event_on >= {{ listrak.listrak_add_days(-most, 'last_day.day') }}
                 then timeline.change
