@@ -61,13 +61,15 @@ def page() -> None:
                     record.working(pipeline),
                 ):
                     record.ended(pulled(pipeline, **options))
-        write_report(warehouse, {}, folder / "page.html", {}, None, as_json=True)
+        file = folder / "page.html"
+        write_report(warehouse, {}, file, {}, None, as_json=True)
+        file.write_text(file.read_text("utf-8").replace(str(folder), "/srv/sms"), "utf-8")
         for name, (width, height, scheme) in PAGES.items():
             subprocess.run(  # noqa: S603 - a browser, and a file of our own
                 [
                     browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                     f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={folder / 'browser'}",
-                    f"--window-size={width},{height}", f"--screenshot={DOCS / name}", (folder / "page.html").as_uri(),
+                    f"--window-size={width},{height}", f"--screenshot={DOCS / name}", file.as_uri(),
                 ],
                 check=True, capture_output=True,
             )  # fmt: skip

@@ -22,6 +22,8 @@ LINES = 6
 BARS = 15
 SQUARES = 3
 """Sender codes whose lists are compared in a picture: each has one of its own."""
+_MONTHS = 200
+"""From so many days on a narrow axis tells months."""
 _INK, _FAINT, _GRID, _OTHERS = "var(--ink)", "var(--faint)", "var(--grid)", "var(--others)"
 _SERIES = [f"var(--series-{place})" for place in range(1, 7)]
 _STEPS = [f"var(--step-{place})" for place in range(1, 7)]
@@ -48,7 +50,7 @@ _CONFIGURATION: dict[str, Any] = {
     "text": {"color": _INK, "fontSize": 12},
     "title": {"color": _INK, "fontSize": 12, "fontWeight": "normal", "anchor": "start"},
 }  # fmt: skip
-_SHORT = "abs(datum.value) < 10000 ? format(datum.value, ',') : format(datum.value / 1000, ',') + 'k'"
+_SHORT = "abs(datum.value) < 1000 ? format(datum.value, ',') : format(datum.value / 1000, ',') + 'k'"
 _MARK = re.compile(r'<path aria-label="([^"]*)"([^>]*)></path>')
 _ARIA = re.compile(r' (?:aria-[a-z]+|role|pointer-events|xmlns:xlink)="[^"]*"')
 
@@ -124,7 +126,8 @@ def _reachable(shown: Shown, width: int) -> Spec:
     x = {"field": "day", "type": "temporal", "scale": {"type": "utc"}}
     days = sorted({row["day"] for row in rows})
     marked_days = [day.isoformat() for day in days[:: -(-len(days) // (2 if width < WIDE else 5))]]
-    x["axis"] = {"title": None, "grid": False, "values": marked_days, "format": "%Y-%m-%d", "labelOverlap": True}
+    written = "%Y-%m-%d" if width == WIDE else "%Y-%m" if len(days) > _MONTHS else "%m-%d"
+    x["axis"] = {"title": None, "grid": False, "values": marked_days, "format": written, "labelOverlap": True}
     y = _amount("people", scale={"zero": False})
     colour = _coloured("list", {name: colours[name] for name in colours if name in ends}, legend=False)
     dot = {"filled": True, "size": 36, "opacity": 1}

@@ -26,8 +26,8 @@ CLASSES = {"person": "Person", "carrier": "Carrier", "admin": "Admin", "import":
 """Who caused a stop."""
 OUTCOMES = (CONFIRMED, ASSUMED, MISMATCHED, NOT_FOUND, REFUSED, OPTED_OUT)
 """Of the values that push sends: the ones with a column. All others are counted together."""
-_WITHIN = {1: "1 hour", 6: "6 hours", 24: "1 day", 72: "3 days", 240: "10 days"}
-_LATER = "later"
+_WITHIN = {1: "up to 1 hour", 6: "to 6 hours", 24: "to 1 day", 72: "to 3 days", 240: "to 10 days"}
+_LATER = "more"
 
 
 @dataclass(frozen=True)
@@ -428,7 +428,7 @@ VIEWS: tuple[View, ...] = (
         "known",
         "How soon a stop is known",
         "Hours from a stop at Listrak until it was in this warehouse; stops since the first pull that have a date.",
-        {"within": "within", "stops": "stops", "percent": "%"},
+        {"within": "after", "stops": "stops", "percent": "%"},
         _known,
         "No stop with a date has come since the first pull in these days.",
         _EVENTS,
