@@ -79,8 +79,8 @@ def test_demo(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sandbox_refuses_a_taken_port(listrak: Listrak, sandbox: Sandbox) -> None:
     code, _, err = listrak("sandbox", "--contacts", "1", "--port", str(sandbox.port))
-    assert code == Exit.FAILED
-    assert "in use" in err
+    assert code == Exit.WRONG_USE
+    assert "The port is taken by another program: --port takes another" in err
     assert "Traceback" not in err
 
 
