@@ -6,7 +6,6 @@ DuckDB or PostgreSQL.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -105,7 +104,6 @@ class Definitions:
             "execute": True,
             "is_incremental": lambda: False,
             "listrak": listrak,
-            "modules": SimpleNamespace(re=re),
             "ref": self.named,
             "return": _return,
             "source": lambda _, table: _Source(self.dataset, table),
