@@ -2,13 +2,62 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
-from listrak_source.api import ListrakClient
+from listrak_source.api import ListrakClient, each_record
 from listrak_source.api.operations import OPERATIONS
 
 Call = Callable[[ListrakClient, Any], Any]
+
+
+def things(listrak: ListrakClient) -> SimpleNamespace:
+    """Things that exist in the sandbox, found through the client."""
+    sender = next(each_record(listrak.list_sender_codes()))["shortCodeId"]
+    lists = [
+        one["phoneListId"] for one in each_record(listrak.list_phone_lists(sender)) if not one["requireDoubleOptIn"]
+    ]
+    fields = [one for one in each_record(listrak.list_profile_fields(sender)) if one["statusFlag"] == "Active"]
+    text = next(one["segmentationFieldId"] for one in fields if one["dataType"] == "Text")
+    contacts = [one for one in each_record(listrak.list_contacts(sender, lists[0])) if one["segmentationFieldValues"]]
+    contact, leaver = contacts[:2]
+    on = {one["phoneListId"] for one in each_record(listrak.list_contact_subscriptions(sender, contact["phoneNumber"]))}
+    other = next(one for one in lists if one not in on)
+    profile = {
+        "emailAddress": "a@example.com", "firstName": "Zoë", "lastName": "O'Neil", "birthday": None,
+        "postalCode": "01234", "optedOut": False,
+        "segmentationFieldValues": [{"segmentationFieldId": text, "value": "x"}],
+    }  # fmt: skip
+    file = f"phone,value\n{contact['phoneNumber']},y\n".encode()
+    import_file = {
+        "fileName": "a.csv", "fileStream": base64.b64encode(file).decode(), "importType": "UpdateSubscribers",
+        "hasColumnNames": True, "textQualifier": '"',
+        "fileMappings": [
+            {"fileColumnType": "Phone", "segmentationFieldId": 0, "fileColumn": 0, "defaultValue": ""},
+            {"fileColumnType": "SegmentationField", "segmentationFieldId": text, "fileColumn": 1, "defaultValue": ""},
+        ],
+    }  # fmt: skip
+    checkbox = next(str(one["segmentationFieldId"]) for one in fields if one["dataType"] == "Checkbox")
+    return SimpleNamespace(
+        sender=sender,
+        list=lists[0],
+        other_list=other,
+        field=text,
+        phone=contact["phoneNumber"],
+        leaver=leaver["phoneNumber"],
+        contact={**profile, "phoneNumber": contact["phoneNumber"]},
+        new_contact={**profile, "phoneNumber": "12025550100"},
+        import_file=import_file,
+        import_id=listrak.start_contact_import(sender, import_file),  # type: ignore[arg-type]
+        message_id=next(each_record(listrak.list_transactional_messages(sender, lists[0])))["transactionalMessageId"],
+        message={"phoneNumber": contact["phoneNumber"], "messageContent": "Hello"},
+        broadcast={
+            "phoneListId": lists[0], "messageContent": "Hello", "messageTitle": "Title",
+            "segmentationFieldId": checkbox,
+        },
+    )  # fmt: skip
 
 
 def first(pages: Any) -> Any:

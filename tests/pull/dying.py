@@ -14,6 +14,8 @@ from typing import Any
 import dlt
 from dlt.common.runtime.collector_base import Collector
 
+from listrak_source.cli.errors import Exit, was_interrupted
+from listrak_source.cli.process import end_when_told
 from listrak_source.cli.warehouse import is_empty
 from listrak_source.pull.runner import pull as run_pull
 from tests.destinations.places import PLACES
@@ -30,6 +32,8 @@ class Moment:
     loads: int | None = None
     told: int | None = None
     seconds: float = 0.0
+    signal: int = signal.SIGKILL
+    """SIGTERM ends it as it ends the command."""
 
 
 class _Counting(Collector):
@@ -43,9 +47,9 @@ class _Counting(Collector):
         self.told += 1
         if self.told == self._moment.told:
             if self._moment.seconds:
-                threading.Timer(self._moment.seconds, _die).start()
+                threading.Timer(self._moment.seconds, _die, (self._moment.signal,)).start()
             else:
-                _die()
+                _die(self._moment.signal)
 
     def _start(self, step: str) -> None:
         pass
@@ -54,8 +58,8 @@ class _Counting(Collector):
         pass
 
 
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def _die(by: int = signal.SIGKILL) -> None:
+    os.kill(os.getpid(), by)
 
 
 def pull(warehouse: Warehouse, moment: Moment = Moment(), **options: Any) -> int | None:
@@ -67,7 +71,7 @@ def pull(warehouse: Warehouse, moment: Moment = Moment(), **options: Any) -> int
     process.start()
     theirs.close()
     process.join()
-    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
+    assert process.exitcode in (0, -signal.SIGKILL, Exit.TERMINATED), process.exitcode
     return int(ours.recv()) if process.exitcode == 0 else None
 
 
@@ -91,7 +95,14 @@ def _pull(
     )
     if options.get("into_empty"):
         options["into_empty"] = is_empty(pipeline)  # as ``listrak pull`` does
-    for number, _ in enumerate(run_pull(pipeline, **options), 1):
-        if number == moment.loads:
-            _die()
+    if moment.signal == signal.SIGTERM:
+        end_when_told()
+    try:
+        for number, _ in enumerate(run_pull(pipeline, **options), 1):
+            if number == moment.loads:
+                _die(moment.signal)
+    except BaseException as error:
+        if not was_interrupted(error):
+            raise
+        os._exit(Exit.TERMINATED)
     told.send(progress.told)

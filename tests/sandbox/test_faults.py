@@ -74,6 +74,37 @@ def test_repeated_page(caller: Caller, path: str) -> None:
     assert caller.get(path, count=5, cursor=first["nextPageCursor"]).json()["nextPageCursor"] != first["nextPageCursor"]
 
 
+def test_circle(caller: Caller, path: str) -> None:
+    first = caller.get(path, count=5).json()
+    caller.sandbox.faults.add(Fault("circle", times=2))
+    back = [caller.get(path, count=5, cursor=first["nextPageCursor"]).json()["nextPageCursor"] for _ in range(2)]
+    assert len({first["nextPageCursor"], *back}) == 3, "each time it says so in other words"
+    assert caller.get(path, count=5, cursor=back[0]).json()["data"] == first["data"]
+
+
+def test_wrong_charset(caller: Caller) -> None:
+    caller.sandbox.faults.add(Fault("wrong_charset"))
+    answer = caller.get("/ShortCode")
+    assert (answer.status_code, answer.encoding) == (200, "utf-8")
+    with pytest.raises(UnicodeDecodeError):
+        answer.content.decode()
+
+
+def test_bomb(caller: Caller) -> None:
+    caller.sandbox.faults.add(Fault("bomb"))
+    answer = caller.get("/ShortCode")
+    assert int(answer.headers["Content-Length"]) < 1_000_000
+    assert len(answer.content) == 300_000_000
+
+
+def test_trickle(caller: Caller) -> None:
+    caller.sandbox.faults.add(Fault("trickle"))
+    begun = time.monotonic()
+    with requests.get(caller.sandbox.base_url + "/ShortCode", headers=caller.headers, stream=True, timeout=5) as answer:
+        got = [next(answer.iter_content(1)) for _ in range(2)]
+    assert (b"".join(got), time.monotonic() - begun > 0.9) == (b'{"', True)
+
+
 def test_full_page_no_cursor(caller: Caller, path: str) -> None:
     caller.sandbox.faults.add(Fault("full_page_no_cursor"))
     body = caller.get(path, count=5).json()

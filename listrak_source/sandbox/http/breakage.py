@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import zlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import cache
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from listrak_source.sandbox.faults import Fault
@@ -33,7 +35,15 @@ async def instead(fault: Fault, request: Request, quirks: Quirks) -> Response | 
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
         return response
+    if fault.kind == "bomb":
+        return Response(_packed_zeros(300), 200, headers={"Content-Encoding": "gzip"}, media_type=JSON)
     return None
+
+
+@cache
+def _packed_zeros(megabytes: int) -> bytes:
+    packer = zlib.compressobj(wbits=31)
+    return b"".join(packer.compress(bytes(1_000_000)) for _ in range(megabytes)) + packer.flush()
 
 
 _MORE = {
@@ -65,17 +75,30 @@ def turned(fault: Fault, page: Page) -> Page:
         return page.repeated()
     if fault.kind == "full_page_no_cursor":
         return page.cursorless()
+    if fault.kind == "circle":
+        return page.circled()
     return page.empty() if fault.kind == "empty_page" else page
 
 
 def mangled(fault: Fault, content: bytes, status: int) -> Response | None:
-    """The rendered answer, cut in the middle."""
+    """The rendered answer, cut in the middle, in another charset than it says, or a byte at a time."""
     half = content[: len(content) // 2]
     if fault.kind == "cut_body":
         return Response(half, status, media_type=JSON)
     if fault.kind == "drop_mid_body":
         return _HalfResponse(half, len(content), status)
+    if fault.kind == "wrong_charset":
+        return Response(content.decode().encode("utf-16"), status, media_type=JSON)
+    if fault.kind == "trickle":
+        length = {"Content-Length": str(len(content))}
+        return StreamingResponse(_byte_by_byte(content), status, headers=length, media_type=JSON)
     return None
+
+
+async def _byte_by_byte(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(len(content)):
+        yield content[at : at + 1]
+        await asyncio.sleep(1)
 
 
 async def _drop(request: Request) -> Response:

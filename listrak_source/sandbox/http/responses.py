@@ -58,6 +58,10 @@ class Page:
         """The cursor that was sent, once more."""
         return replace(self, next=self.asked or _BEFORE_ALL)
 
+    def circled(self) -> Page:
+        """A cursor that leads back to the first row, in other words each time."""
+        return replace(self, next=_BEFORE_ALL, wording=next(_wordings))
+
     def shrunk(self, rows: int) -> Page:
         """Only the first so many rows, as if they were all."""
         return replace(self, rows=self.rows[:rows], next=None)
