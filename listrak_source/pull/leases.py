@@ -18,7 +18,7 @@ from listrak_source.lease import TABLE as LEASES
 from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, held, in_rows
 from listrak_source.pull import run_record
 from listrak_source.pull.load.foreign_tables import check_keys
-from listrak_source.pull.schema import TABLES
+from listrak_source.pull.schema import OF_THE_PULL, TABLES
 from listrak_source.pull.state.pipelines import check_alike
 from listrak_source.sql import opened
 
@@ -39,13 +39,21 @@ def alone(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collec
 
 
 def is_empty(pipeline: dlt.Pipeline) -> bool:
-    """Whether nothing was ever loaded into the dataset. A lease alone is nothing, nor is a table of somebody else."""
+    """Whether nothing was ever loaded into the dataset. A lease alone is nothing, nor is a table of somebody else.
+
+    What dlt keeps there may be gone: where one of our tables is there all the same, its rows are.
+    """
     with pipeline.destination_client() as client:
         if not client.is_storage_initialized():
             return True
         if not isinstance(client, SqlJobClientBase):
             return False
-        return not client.get_storage_table(_VERSIONS)[0]
+        if client.get_storage_table(_VERSIONS)[0]:
+            return False
+        there = client.get_storage_tables([table.name for table in TABLES.values() if table not in OF_THE_PULL])
+        # As the database spells them: in Snowflake in capitals.
+        columns = {name: {column.lower() for column in found} for name, found in there}
+        return not any(columns[name] and columns[name].issuperset(TABLES[name].key) for name in columns)
 
 
 def _lease_of(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Collection[str]) -> Lease:

@@ -16,12 +16,12 @@ Kind = Literal[
 """``status``: an HTTP status instead of the answer. ``delay``: the answer, later. ``drop``: the connection ends before
 the first byte. ``drop_mid_body``: it ends in the middle of the body. ``cut_body``: JSON that stops in the middle, with
 a length that fits it. ``not_json``: text. ``revoked_token``: every token given so far is refused from now on.
-``repeated_page``: the cursor that was sent comes back. ``full_page_no_cursor``: more follows, and nothing says so.
-``empty_page``: no rows, and a cursor behind which they are. ``no_rows``: an empty collection, for this moment.
-``some_rows``: only the first half of the page, as if nothing followed. ``repeated_page``, ``full_page_no_cursor``,
-``empty_page`` and ``circle`` concern collections with cursors only. ``deep_record``: the first record, or the only one, has a new
-field of 2,000 levels. ``wide_record``: it has 2,000 new fields. ``large_record``: one of 3,000,000 characters.
-``doubled_field``: ``optedOut`` twice, false the second time. ``circle``: the cursor leads back to the first page.
+``repeated_page``: the cursor that was sent comes back. ``circle``: one comes that leads to the first page.
+``full_page_no_cursor``: more follows, and nothing says so. ``empty_page``: no rows, and a cursor behind which they are.
+``no_rows``: an empty collection, for this moment. ``some_rows``: only the first half of the page, as if nothing
+followed. ``repeated_page``, ``circle``, ``full_page_no_cursor``, ``empty_page`` concern collections with cursors only.
+``deep_record``: the first record, or the only one, has a new field of 2,000 levels. ``wide_record``: it has 2,000 new
+fields. ``large_record``: one of 3,000,000 characters. ``doubled_field``: ``optedOut`` twice, false the second time.
 ``wrong_charset``: the answer in UTF-16, as if it were UTF-8. ``bomb``: 300 MB of zeros, packed into 300 kB.
 ``trickle``: the answer, a byte a second."""
 

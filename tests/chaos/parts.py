@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from tests.chaos import calls, kills, pulls, pushes
+from tests.chaos import calls, kills, pulls, pushes, together, warehouses
 from tests.chaos.case import Case
 
-PARTS = {"calls": calls.cases, "pulls": pulls.cases, "pushes": pushes.cases, "kills": kills.cases}
+PARTS = {
+    "calls": calls.cases,
+    "pulls": pulls.cases,
+    "pushes": pushes.cases,
+    "kills": kills.cases,
+    "warehouses": warehouses.cases,
+    "together": together.cases,
+}
 
 
 def cases(names: tuple[str, ...] = (), rounds: range = range(1)) -> Iterator[Case]:

@@ -100,8 +100,9 @@ def test_bomb(caller: Caller) -> None:
 def test_trickle(caller: Caller) -> None:
     caller.sandbox.faults.add(Fault("trickle"))
     begun = time.monotonic()
-    with requests.get(caller.sandbox.base_url + "/ShortCode", headers=caller.headers, stream=True, timeout=5) as answer:
-        got = [next(answer.iter_content(1)) for _ in range(2)]
+    with caller.call("GET", "/ShortCode", stream=True) as answer:
+        rest = answer.iter_content(1)
+        got = [next(rest) for _ in range(2)]
     assert (b"".join(got), time.monotonic() - begun > 0.9) == (b'{"', True)
 
 

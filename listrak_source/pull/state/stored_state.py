@@ -12,6 +12,7 @@ import dlt
 from dlt.common import json, logger
 from dlt.common.destination.client import StateInfo
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.schema import Schema
 from dlt.common.versioned_state import compress_state, decompress_state
 from dlt.destinations.exceptions import DatabaseException
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -46,14 +47,30 @@ class StateError(StoppedError):
         )
 
 
+class SchemaError(StoppedError):
+    """What the last pull left in ``_dlt_version`` cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the schema that the last pull left in _dlt_version cannot be read: {why}. Delete the rows of that table:"
+            " the next pull writes it anew, and keeps all rows"
+        )
+
+
 @contextmanager
 def told(pipeline: dlt.Pipeline) -> Iterator[None]:
-    """Raise :class:`StateError` where dlt cannot read the state of ``pipeline``, instead of what it says of it."""
+    """Raise :class:`StateError` where dlt cannot read the state of ``pipeline``, instead of what it says of it.
+
+    Raise :class:`SchemaError` where it cannot read the schema.
+    """
     try:
         yield
     except PipelineStepFailed as error:
-        if error.step == "sync" and (why := _unreadable(pipeline)):
-            raise StateError(why) from error
+        if error.step == "sync":
+            if why := _unreadable(pipeline):
+                raise StateError(why) from error
+            if why := _unreadable_schema(pipeline):
+                raise SchemaError(why) from error
         raise
 
 
@@ -175,6 +192,19 @@ def _unreadable(pipeline: dlt.Pipeline) -> str | None:
     except Exception as error:  # noqa: BLE001 - whatever a damaged text makes of a decoder
         return f"{type(error).__name__}, {error}"
     return f"it has no {', '.join(lost)}" if lost else None
+
+
+def _unreadable_schema(pipeline: dlt.Pipeline) -> str | None:
+    """Why the stored schema cannot be read; None where it can, or where there is none."""
+    with pipeline.destination_client() as client:
+        stored = cast("Any", client).get_stored_schema(SOURCE)
+    if stored is None:
+        return None
+    try:
+        Schema.from_stored_schema(json.loads(stored.schema))
+    except Exception as error:  # noqa: BLE001 - whatever a damaged text makes of a decoder
+        return f"{type(error).__name__}, {error}"
+    return None
 
 
 def _decoded(stored: StateInfo) -> dict[str, Any]:

@@ -8,7 +8,8 @@ out, and so written again, is who
 - came with a load that was killed before all of its tables were there,
 - has no hash, for a lookup was refused, say, or an older version has written the row,
 - is named by push later than the row's load: push waits for a pull that has seen the contact since
-  (``push_confirmed``, ``push_tried``).
+  (``push_confirmed``, ``push_tried``),
+- has said stop, and the row does not say so: somebody has changed it by hand.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ from listrak_source.pull.schema import (
 )
 from listrak_source.pull.transform.known_consents import LATEST
 
+_STOP = "opted_out"
+_STOP_KEY = 0x5A17_C0DE_2B3D_4F61
 _PLACED = ("phone_number", "subscribed_from", "subscribed_before")
 _PERSON = ("sender_code_id", "phone_number")
 _PERSONS = pa.schema([("sender_code_id", INTEGER), ("phone_number", TEXT)])
@@ -111,9 +114,9 @@ class UnchangedRows:
         Their numbers must have the same form too, unless ``in_any_form``.
         """
         self._know_contacts(rows)
-        found = self._once.has_keys("records", _record_keys(rows))
+        found = self._once.has_keys("records", _with_stops(_record_keys(rows), rows))
         if in_any_form:
-            hashes = one_array(rows[RECORD_HASH.name])
+            hashes = _with_stops(one_array(rows[RECORD_HASH.name]), rows)
             found = pc.or_(found, pc.or_(self._once.has_keys("records", hashes), self._once.has_keys("others", hashes)))
         return self._unless_due(rows, found)
 
@@ -220,7 +223,7 @@ class UnchangedRows:
         return pc.and_not(found, self._once.has_keys("due", keys_of(rows.select(_PERSON))))
 
     def _know_contacts(self, rows: pa.Table) -> None:
-        names = {RECORD_HASH.name, VALUES_HASH.name, PHONE_RAW.name} & columns_of(CONTACTS)
+        names = {RECORD_HASH.name, VALUES_HASH.name, PHONE_RAW.name, _STOP} & columns_of(CONTACTS)
         if RECORD_HASH.name not in names or not self._is_there(CONTACTS):
             return
         which = ", ".join(sorted(names - {VALUES_HASH.name}))
@@ -228,11 +231,19 @@ class UnchangedRows:
             query = f"SELECT {which} FROM contacts WHERE {where} AND {_there(CONTACTS)}"  # noqa: S608 - our own names
             for found in select(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
                 keys, hashes = _record_keys(found), one_array(found[RECORD_HASH.name].cast(INTEGER))
-                self._once.add("records", keys)
+                self._add("records", keys, found)
                 if keys is not hashes:
-                    self._once.add("others", hashes.filter(pc.not_equal(keys, hashes)))
+                    differ = pc.not_equal(keys, hashes)
+                    self._add("others", hashes.filter(differ), found.filter(differ))
             if VALUES_HASH.name in names and self._is_there(CONTACT_PROFILE_VALUES):
                 self._read_values(where)
+
+    def _add(self, group: str, keys: pa.Array, found: pa.Table) -> None:
+        """Note rows as they are there; one that says stop answers for the same row without it, too."""
+        self._once.add(group, keys)
+        if _STOP in found.column_names:
+            stopped = one_array(pc.fill_null(found[_STOP], False))
+            self._once.add(group, _with_stops(keys, found).filter(stopped))
 
     def _read_values(self, where: str) -> None:
         """Hashes of values, with the number of values that are there: some may have been deleted by hand."""
@@ -311,6 +322,12 @@ def _record_keys(rows: pa.Table) -> pa.Array:
         return hashes
     forms = phone_keys(pc.fill_null(written, "0"))
     return pc.if_else(one_array(written.is_valid()), pc.bit_wise_xor(hashes, forms), hashes)
+
+
+def _with_stops(keys: pa.Array, rows: pa.Table) -> pa.Array:
+    """Keys of rows, other ones for those that say stop: a hash says so, too, but not what has become of the column."""
+    said = one_array(pc.fill_null(rows[_STOP], False))
+    return pc.if_else(said, pc.bit_wise_xor(keys, pa.scalar(_STOP_KEY, INTEGER)), keys)
 
 
 def _values_keys(hashes: pa.Array, counts: pa.Array) -> pa.Array:

@@ -69,15 +69,17 @@ def turned(fault: Fault, page: Page) -> Page:
         return page.shrunk(len(page.rows) // 2 if fault.kind == "some_rows" else 0)
     if page.rows and fault.kind in _MORE:
         return replace(page, rows=[spoiled(fault, page.rows[0]), *page.rows[1:]])
-    if not page.has_cursor:
-        return page
-    if fault.kind == "repeated_page":
-        return page.repeated()
-    if fault.kind == "full_page_no_cursor":
-        return page.cursorless()
-    if fault.kind == "circle":
-        return page.circled()
-    return page.empty() if fault.kind == "empty_page" else page
+    turn = _TURNS.get(fault.kind) if page.has_cursor else None
+    return turn(page) if turn else page
+
+
+_TURNS: dict[str, Callable[[Page], Page]] = {
+    "repeated_page": Page.repeated,
+    "full_page_no_cursor": Page.cursorless,
+    "empty_page": Page.empty,
+    "circle": Page.circled,
+}
+"""What becomes of a page with a cursor, by kind of fault."""
 
 
 def mangled(fault: Fault, content: bytes, status: int) -> Response | None:
