@@ -17,7 +17,7 @@ def known(settings: Settings) -> frozenset[str]:
     try:
         rows = [row for some in warehouse.raw(QUERY) for row in some.to_pylist()]
     except DatabaseException:
-        for columns in warehouse.columns_there([TABLE]).values():
+        for columns in warehouse.columns_there([TABLE])[0].values():
             check_columns(columns)
         raise
     check_key(key_of(settings), {str(row["key_mark"]) for row in rows})

@@ -86,3 +86,34 @@ def refused(listrak: Listrak, sandbox: Sandbox) -> None:
     assert "phone_number" in err
     assert err.count("\n") == 1
     assert not sandbox.traffic.counts
+
+
+@pytest.mark.full
+def test_a_view_in_the_place_of_a_table(listrak: Listrak, sandbox: Sandbox) -> None:
+    assert listrak("pull")[0] == Exit.DONE
+    sandbox.world.live(1)
+    run(
+        "ALTER TABLE listrak_sms.contacts RENAME TO contacts_old",
+        "CREATE VIEW listrak_sms.contacts AS SELECT * FROM listrak_sms.contacts_old",
+    )
+    sandbox.traffic.clear()
+    code, _, err = listrak("pull")
+    assert (code, err.count("\n")) == (Exit.WRONG_USE, 1)
+    assert "contacts should be a table, and is a view. Rename the view" in err
+    assert not sandbox.traffic.counts
+
+
+@pytest.mark.full
+def test_a_damaged_schema(listrak: Listrak, sandbox: Sandbox) -> None:
+    assert listrak("pull")[0] == Exit.DONE
+    before = count("consent_events")
+    run("UPDATE listrak_sms._dlt_version SET schema = 'damaged'")
+    for command in (("pull",), ("status",), ("pull", "--full")):
+        code, _, err = listrak(*command)
+        assert (code, err.count("\n")) == (Exit.FAILED, 1)
+        assert "_dlt_version cannot be read" in err
+        assert "Delete the rows of that table: the next pull writes it anew, and keeps all rows." in err
+    run("DELETE FROM listrak_sms._dlt_version")
+    assert listrak("pull")[::2] == (Exit.DONE, "")
+    assert listrak("pull", "--full")[::2] == (Exit.DONE, "")
+    assert count("consent_events") == before

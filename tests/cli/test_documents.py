@@ -112,6 +112,7 @@ def test_where_nobody_was_ever_read(listrak: Listrak, sandbox: Sandbox) -> None:
     assert document["message"] in err
 
 
+@pytest.mark.full
 def test_how_old_it_is(listrak: Listrak, sandbox: Sandbox) -> None:
     """By Listrak's clock, which the last pull has read, and ours since: the sandbox lives months before us."""
     listrak("pull")

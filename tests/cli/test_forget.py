@@ -253,7 +253,7 @@ def somebody(sandbox: Sandbox, *, stopped: bool = False) -> Key:
 
 
 @pytest.mark.full
-@pytest.mark.cases(1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("walks", [1, 2])
 def test_a_complete_walk_brings_nobody_back(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, walks: int
@@ -418,6 +418,7 @@ def test_what_push_has_not_ended_comes_first(
     assert (sender, hashed(phone)) in listed(listrak), "they have said stop, whatever Listrak did with it"
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("forms", [("ten", "plus"), ("plus", "ten")])
 def test_whatever_form_listrak_writes_the_number_in(

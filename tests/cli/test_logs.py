@@ -70,6 +70,7 @@ def test_a_report_to_sentry_names_nobody() -> None:
     assert without_people(slow)["spans"][0]["description"] == "GET http://127.0.0.1/Contact/…4567"
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("words", [("-q", "pull"), ("pull", "--quiet")])
 def test_quiet_says_what_is_wrong_and_nothing_else(listrak: Listrak, sandbox: Sandbox, words: tuple[str, ...]) -> None:
     assert listrak(*words, "-t", "lists") == (0, "", "")

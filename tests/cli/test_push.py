@@ -131,6 +131,7 @@ def test_over_the_budget(listrak: Listrak, phones: list[str], sandbox: Sandbox) 
     assert all(row["opted_out"] for (_, phone), row in told.items() if phone in phones)
 
 
+@pytest.mark.full
 def test_a_refused_stop_is_the_first_line_and_decides_the_exit_code(
     listrak: Listrak, phones: list[str], sandbox: Sandbox
 ) -> None:

@@ -62,6 +62,7 @@ def test_an_undo_that_is_sent(listrak: Listrak, phones: list[str]) -> None:  # n
     assert undone["run"] != run
 
 
+@pytest.mark.full
 def test_what_fails(listrak: Listrak, phones: list[str], sandbox: Sandbox) -> None:  # noqa: F811
     for words, code in (
         (("apply", "nothing"), Exit.WRONG_USE),

@@ -59,7 +59,7 @@ def live(sandbox: Sandbox, days: int) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.cases(1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("full", [(), ("--full",)])
 def test_the_list_is_who_has_said_stop_at_listrak(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, full: tuple[str, ...]

@@ -94,6 +94,7 @@ def test_each_load_has_a_number(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f" {people} contacts" in out, "of all loads together"
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

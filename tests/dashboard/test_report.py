@@ -90,6 +90,7 @@ def test_each_view_stands_on_the_page_with_its_numbers(told: Told) -> None:
     assert shown == sum(row["opt_outs"] for (_, month, _), row in reasons.items() if month in months)
 
 
+@pytest.mark.full
 def test_what_is_before_and_what_has_changed_make_what_is_at_the_end(told: Told) -> None:
     first = min(day for _, _, day in told.history.growth())
     for since in (first, choose(told.snapshot).since):
@@ -123,6 +124,7 @@ def test_days_before_the_first_pull_are_said_to_be_too_small(told: Told) -> None
     assert text.count(f"The first pull came on {first}.") == 2
 
 
+@pytest.mark.cases(1)
 @pytest.mark.parametrize("year", ["9999-12-31", "2199-01-01", "0001-01-01", "0044-03-15 (BC)", "1600-05-05"])
 def test_a_date_that_cannot_be_takes_nobody_from_the_page(
     told: Told, touched: Callable[[str], Snapshot], year: str
@@ -154,6 +156,7 @@ def test_what_was_never_pulled_is_not_known(touched: Callable[[str], Snapshot]) 
         assert sentence not in text
 
 
+@pytest.mark.full
 def test_a_number_in_a_text_is_cut(touched: Callable[[str], Snapshot]) -> None:
     snapshot = touched(
         "UPDATE pull_runs SET message = 'a bad record of 15551234567';"

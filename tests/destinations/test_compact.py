@@ -58,6 +58,7 @@ def split(lake: Lake) -> None:
             file.unlink()
 
 
+@pytest.mark.cases(0, 3)
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["parquet", "parquet-s3"], indirect=True)
 @pytest.mark.parametrize("seed", range(3))
@@ -72,6 +73,7 @@ def test_same_rows_as_a_merge(place: Place, tmp_path: Path, seed: int) -> None:
     assert compact(lake.pipeline()) == [], "nothing to do"
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["parquet"], indirect=True)
 @pytest.mark.parametrize("seed", range(3))

@@ -315,7 +315,7 @@ def test_a_map_of_one_table_is_not_given_what_the_pull_tells_of_itself(
     assert all("brand" not in row for name in ("walks", "seen_keys") for row in warehouse.records(name) or [])
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("chosen", [(), ("consent_events",), ("subscriptions",)])
 def test_a_limit_costs_no_event_and_no_lookup(
     warehouse: Warehouse, source: Callable[..., Source], chosen: tuple[str, ...]

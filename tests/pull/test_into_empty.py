@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from listrak_source.pull.leases import is_empty
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request, somebody
 from tests.pull.warehouse import Warehouse, truth
@@ -49,3 +52,17 @@ def test_what_comes_twice_is_there_once(warehouse: Warehouse, kind: str) -> None
     warehouse.pull(*TABLES, into_empty=True, workers=1, page_size=15, lists=lists)
     for name in TABLES:
         assert warehouse.rows(name), "each key once"
+
+
+@pytest.mark.parametrize("place", ["duckdb", pytest.param("postgres", marks=pytest.mark.full)], indirect=True)
+def test_what_dlt_keeps_may_be_gone(warehouse: Warehouse) -> None:
+    """Somebody has dropped the table of its schemas. Our rows are there, so nothing is added without a look at them."""
+    warehouse.begin()
+    with warehouse.pipeline().sql_client() as client:
+        client.execute_sql("DROP TABLE _dlt_version")
+    shutil.rmtree(warehouse.folder / "pipelines")
+    assert not is_empty(warehouse.pipeline())
+    warehouse.sandbox.world.clock.advance(hours=1)
+    warehouse.pull(full=True, into_empty=True)
+    for name in TABLES:
+        assert warehouse.rows(name).keys() == truth(warehouse.sandbox)[name].keys(), "each key once"

@@ -37,6 +37,7 @@ def stop(sandbox: Sandbox, phone: str) -> None:
 # -- as one load ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("lookups", ["changed", "all"])
 def test_several_loads_end_with_the_rows_of_one(warehouse: Warehouse, twin: Warehouse, lookups: str) -> None:
@@ -253,6 +254,7 @@ def test_a_merge_that_ends_half_way_takes_no_row(warehouse: Warehouse, plain: bo
 # -- life between the loads -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.cases(0, 2)
 @pytest.mark.full
 @pytest.mark.parametrize("moved", [False, True], ids=["in the same process", "in another process each time"])
 @pytest.mark.parametrize("full", [False, True], ids=["first pull", "complete walk"])

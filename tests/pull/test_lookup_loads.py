@@ -63,7 +63,7 @@ def test_who_was_looked_up_before_a_kill_is_not_asked_again(
     agree(warehouse, twin)
 
 
-@pytest.mark.cases(1)
+@pytest.mark.full
 @pytest.mark.parametrize("tables", [("subscriptions",), ()], ids=["subscriptions alone", "all tables"])
 def test_everybody_is_asked_once_on_request_also_after_kills(warehouse: Warehouse, tables: tuple[str, ...]) -> None:
     """Also who is on several lists."""

@@ -59,6 +59,7 @@ def test_rows_that_another_machine_has_newer_ones_of_are_given_up(warehouse: War
     assert not warehouse.pipeline().has_pending_data
 
 
+@pytest.mark.full
 def test_rows_that_nobody_has_newer_ones_of_are_loaded(warehouse: Warehouse) -> None:
     warehouse.begin()
     warehouse.sandbox.world.live(1)

@@ -14,7 +14,7 @@ from listrak_source.pull.schema import REJECTED_ROWS, TABLES, Table
 
 
 def check(wanted: Collection[str], table_format: str | None = None) -> None:
-    """Raise :class:`ConfigurationError` where a table that a pull writes to lacks a column of its key.
+    """Raise :class:`ConfigurationError` where a table that a pull writes to lacks a column of its key, or is a view.
 
     It says all that is wrong: somebody has renamed the column, or the table is of somebody else. Call it before
     anything is read.
@@ -25,7 +25,13 @@ def check(wanted: Collection[str], table_format: str | None = None) -> None:
     if pipeline.destination.destination_type == FILESYSTEM and pipeline.default_schema_name:
         check_format(pipeline.dataset_name, cast("Any", pipeline.default_schema.tables), table_format)
     tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
-    check_keys(warehouse.running().dataset_name, tables, warehouse.columns_there([table.name for table in tables]))
+    there, views = warehouse.columns_there([table.name for table in tables])
+    if views:
+        raise ConfigurationError(
+            f"The dataset {pipeline.dataset_name} is not as a pull makes it: {', '.join(sorted(views))} should be"
+            " a table, and is a view. Rename the view, or pull into another dataset"
+        )
+    check_keys(pipeline.dataset_name, tables, there)
 
 
 def check_format(dataset: str, tables: Mapping[str, Mapping[str, Any]], table_format: str | None) -> None:

@@ -175,25 +175,32 @@ def storage_columns(tables: Sequence[Table]) -> dict[str, set[str]]:
         return {name: set[str]() for name in names} | {name: set(columns) for name, columns in found}
 
 
-def columns_there(names: Sequence[str]) -> dict[str, set[str]]:
-    """By table: the columns that are really there, of the tables that are.
+def columns_there(names: Sequence[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """By table: the columns that are really there, of the tables that are; and which of them are views.
 
     Nothing where the destination is no database that tells them in milliseconds.
     """
     asked = _this_load().asked
     if running().destination.destination_type.rpartition(".")[2] not in _TELL_COLUMNS:
-        return {}
+        return {}, set()
     where = f"table_schema = {sql_list([asked.client.dataset_name])} AND table_name IN ({sql_list(names)})"
-    query = f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}"  # noqa: S608 - our own names
+    queries = (
+        f"SELECT table_name, column_name FROM information_schema.columns WHERE {where}",  # noqa: S608 - our own names
+        f"SELECT table_name, '' FROM information_schema.tables WHERE {where} AND table_type = 'VIEW'",  # noqa: S608
+    )
 
     def told(client: SqlClientBase[Any]) -> Iterator[tuple[str, str]]:
-        with client.execute_query(query) as cursor:
+        with client.execute_query(" UNION ALL ".join(queries)) as cursor:
             yield from cursor.fetchall()
 
     columns: dict[str, set[str]] = {}
+    views: set[str] = set()
     for table, column in asked.answers(told):
-        columns.setdefault(table, set()).add(column)
-    return columns
+        if column:
+            columns.setdefault(table, set()).add(column)
+        else:
+            views.add(table)
+    return columns, views
 
 
 @contextmanager

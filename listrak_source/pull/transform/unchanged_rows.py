@@ -9,7 +9,7 @@ out, and so written again, is who
 - has no hash, for a lookup was refused, say, or an older version has written the row,
 - is named by push later than the row's load: push waits for a pull that has seen the contact since
   (``push_confirmed``, ``push_tried``),
-- has said stop, and the row does not say so: somebody has changed it by hand.
+- has said stop, and the row does not say so, or has another phone number: somebody has changed it by hand.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class UnchangedRows:
         self._know_contacts(rows)
         found = self._once.has_keys("records", _with_stops(_record_keys(rows), rows))
         if in_any_form:
-            hashes = _with_stops(one_array(rows[RECORD_HASH.name]), rows)
-            found = pc.or_(found, pc.or_(self._once.has_keys("records", hashes), self._once.has_keys("others", hashes)))
+            keys = _with_stops(_hash_keys(rows), rows)
+            found = pc.or_(found, pc.or_(self._once.has_keys("records", keys), self._once.has_keys("others", keys)))
         return self._unless_due(rows, found)
 
     def values(self, rows: pa.Table, counts: pa.Array) -> pa.Array:
@@ -226,15 +226,16 @@ class UnchangedRows:
         names = {RECORD_HASH.name, VALUES_HASH.name, PHONE_RAW.name, _STOP} & columns_of(CONTACTS)
         if RECORD_HASH.name not in names or not self._is_there(CONTACTS):
             return
-        which = ", ".join(sorted(names - {VALUES_HASH.name}))
+        which = ", ".join(sorted({"phone_number"} | names - {VALUES_HASH.name}))
         for where in self._wheres(CONTACTS.name, rows):
             query = f"SELECT {which} FROM contacts WHERE {where} AND {_there(CONTACTS)}"  # noqa: S608 - our own names
             for found in select(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
-                keys, hashes = _record_keys(found), one_array(found[RECORD_HASH.name].cast(INTEGER))
+                keys = _record_keys(found)
                 self._add("records", keys, found)
-                if keys is not hashes:
-                    differ = pc.not_equal(keys, hashes)
-                    self._add("others", hashes.filter(differ), found.filter(differ))
+                if PHONE_RAW.name in names:
+                    bare = _hash_keys(found)
+                    differ = pc.not_equal(keys, bare)
+                    self._add("others", bare.filter(differ), found.filter(differ))
             if VALUES_HASH.name in names and self._is_there(CONTACT_PROFILE_VALUES):
                 self._read_values(where)
 
@@ -314,14 +315,19 @@ def _placed(stream: str) -> str:
     return f"placed {stream}"
 
 
+def _hash_keys(rows: pa.Table) -> pa.Array:
+    """Hashes of records, each with the phone number of its row: the hash does not say what became of the column."""
+    return pc.bit_wise_xor(one_array(rows[RECORD_HASH.name].cast(INTEGER)), phone_keys(rows["phone_number"]))
+
+
 def _record_keys(rows: pa.Table) -> pa.Array:
-    """Their hashes, and with them how Listrak has written their numbers: push asks for people in that form."""
-    hashes = one_array(rows[RECORD_HASH.name].cast(INTEGER))
+    """The same, and with them how Listrak has written their numbers: push asks for people in that form."""
+    keys = _hash_keys(rows)
     written = rows[PHONE_RAW.name] if PHONE_RAW.name in rows.column_names else None
     if written is None or written.null_count == len(written):
-        return hashes
+        return keys
     forms = phone_keys(pc.fill_null(written, "0"))
-    return pc.if_else(one_array(written.is_valid()), pc.bit_wise_xor(hashes, forms), hashes)
+    return pc.if_else(one_array(written.is_valid()), pc.bit_wise_xor(keys, forms), keys)
 
 
 def _with_stops(keys: pa.Array, rows: pa.Table) -> pa.Array:

@@ -8,9 +8,10 @@ that a world of two hundred has them all.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import cycle
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from listrak_source.sandbox.world import names
 from listrak_source.sandbox.world.clock import DAY, HOUR, QUIET_HOURS, SECOND
@@ -65,10 +66,7 @@ def rows(
 
     ``values`` is how many profile values each has; by default it varies, and some have none.
     """
-    random = Random(f"{seed} people")
-    who = _deal(_identities(random, 2003), first)
-    where = _deal(_birthdays_and_codes(random, 1999), first)
-    what = _deal(_value_sets(random, 1997, fields, values), first)
+    who, where, what = (_deal(table, first) for table in _tables(seed, tuple(fields), values))
     return [
         (
             f'{{"phoneNumber":"{phone}","emailAddress":{mail}{number if host else ""}{host}{name}{birth}'
@@ -78,6 +76,17 @@ def rows(
             range(first + 1, first + len(phones) + 1), phones, who, where, what, strict=False
         )
     ]
+
+
+@lru_cache(maxsize=8)
+def _tables(seed: int, fields: tuple[ProfileField, ...], values: int | None) -> tuple[list[Any], list[Any], list[Any]]:
+    """The pieces that people are made of. A world that is reset deals the same ones again."""
+    random = Random(f"{seed} people")
+    return (
+        _identities(random, 2003),
+        _birthdays_and_codes(random, 1999),
+        _value_sets(random, 1997, fields, values),
+    )
 
 
 def _deal(table: list[T], first: int) -> Iterator[T]:
