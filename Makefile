@@ -14,7 +14,7 @@ LOCKED := --universal --python-version 3.10 --generate-hashes --no-emit-index-ur
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long test-models test-airflow test-dagster check typed docs reference picture format bench bench-long lock clean
+.PHONY: help setup demo test test-full test-long test-models test-airflow test-dagster chaos check typed docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ test-dagster: $(READY) .venv-dagster/.ready  ## run the assets of pipelines/dags
 	@.venv-$*/bin/python -m pip install --quiet --quiet --disable-pip-version-check uv
 	@.venv-$*/bin/uv pip install --quiet --python .venv-$*/bin/python --requirement $<
 	@touch $@
+
+# Harm of all kinds, case by case. It can be stopped, and goes on where it was; it writes the table of the page.
+chaos: $(READY)  ## see what survives what: faults, kills, a touched warehouse (hours; it can be stopped)
+	@$(BIN)/python -m tests.chaos --page docs/explanation/chaos.md $(OPTIONS)
 
 # Many histories and a million contacts; then the suites that ask what is in the warehouse, in every place that it may be in.
 test-long: $(READY)  ## run the full sizes: histories, memory, every destination

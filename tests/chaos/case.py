@@ -29,6 +29,8 @@ class Verdict:
     harm: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     """What was seen, for whoever looks for the cause."""
+    measured: list[str] = field(default_factory=list)
+    """Figures, where a case is about them."""
 
     def find(self, harm: str, what: object, count: int = 1) -> None:
         """Book a harm."""

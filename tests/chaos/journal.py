@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.chaos.case import Case, Verdict
@@ -20,6 +20,7 @@ class Line:
     seconds: float
     harm: dict[str, int]
     notes: list[str]
+    measured: list[str] = field(default_factory=list)
 
 
 class Journal:
@@ -39,7 +40,8 @@ class Journal:
 
     def add(self, case: Case, verdict: Verdict, seconds: float) -> Line:
         """Book a case, at once."""
-        line = Line(case.id, case.part, case.row, round(seconds, 2), dict(verdict.harm), verdict.notes)
+        harm, taken = dict(verdict.harm), round(seconds, 2)
+        line = Line(case.id, case.part, case.row, taken, harm, verdict.notes, verdict.measured)
         self.lines[line.id] = line
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(line)) + "\n")

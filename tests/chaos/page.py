@@ -20,15 +20,17 @@ assert HEADS.keys() == HARM.keys()
 def table(journal: Journal) -> Iterator[str]:
     """Lines of Markdown: a table for each part, a line for each kind of harm that was tried."""
     parts: dict[str, dict[str, list[dict[str, int]]]] = {}
+    measured: dict[str, list[str]] = {}
     for line in journal.lines.values():
         parts.setdefault(line.part, {}).setdefault(line.row, []).append(line.harm)
+        measured.setdefault(line.part, []).extend(line.measured)
     for part, rows in parts.items():
         yield from (f"## {part}", "", f"| what happens | cases | {' | '.join(HEADS.values())} |")
         yield "|---|" + "--:|" * (len(HEADS) + 1)
         for row, harms in rows.items():
             found: Counter[str] = sum(map(Counter, harms), Counter())
             yield f"| {row} | {len(harms):,} | {' | '.join(f'{found[harm]:,}' for harm in HEADS)} |"
-        yield ""
+        yield from ("", *(f"- {text}" for text in measured[part]), *([""] if measured[part] else []))
 
 
 def summary(journal: Journal) -> str:

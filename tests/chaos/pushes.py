@@ -64,7 +64,8 @@ def _push(kind: str, operation: str, moment: str, acts: bool, number: int, groun
     for _ in range(2):
         # Who was refused is tried again on request, as our message says.
         apply(wish, verdict, again=True)
-    fulfilled(wish, verdict)
+    # A file whose answer is lost is sent again, and the ledger says so: it says the same.
+    fulfilled(wish, verdict, files_once=not acts)
 
 
 @dataclass(frozen=True)
