@@ -38,18 +38,29 @@
   {{ return(target.type in ['bigquery', 'databricks', 'spark']) }}
 {% endmacro %}
 
-{% macro listrak_of_new_loads(of, kept, rows='count(*)') %}
-  {#- A condition: a row of `of` is of a load that `kept`, a column of this model, does not know, whatever its number; or
-      of the latest that it knows, where that was not all there: it has more rows now than this model has made of, `rows`. -#}
-  {%- set latest = '(select max(here.' ~ kept ~ ') from ' ~ this ~ ' as here)' -%}
+{% macro listrak_known_loads(kept, rows='count(*)') %}
+  {#- The loads that this model has made rows of, by its column `kept`: each with how many, as `rows` counts them. They
+      are asked for once, and written into the conditions: a database that works them out row by row reads its own model
+      eight times. -#}
+  {%- if not execute -%}{{ return([]) }}{%- endif -%}
+  {%- set query -%}
+    select {{ kept }}, {{ rows }} as made from {{ this }} where {{ kept }} is not null group by {{ kept }} order by {{ kept }}
+  {%- endset -%}
+  {{ return(run_query(query).rows | map('list') | list) }}
+{% endmacro %}
+
+{% macro listrak_of_new_loads(of, known) %}
+  {#- A condition: a row of `of` is of a load that is not `known`, as listrak_known_loads tells them, whatever its number; or of
+      the latest known one, where that was not all there: it has more rows now than this model has made of it. -#}
+  {%- if not known -%}1 = 1{%- else -%}
   (
-    load_id not in (select distinct here.{{ kept }} from {{ this }} as here where here.{{ kept }} is not null)
+    load_id not in ({% for load, _ in known %}'{{ load }}'{{ ', ' if not loop.last }}{% endfor %})
     or (
-      load_id = {{ latest }}
-      and (select count(*) from {{ of }} as there where there.load_id = {{ latest }})
-        > (select coalesce({{ rows }}, 0) from {{ this }} as here where here.{{ kept }} = {{ latest }})
+      load_id = '{{ known[-1][0] }}'
+      and (select count(*) from {{ of }} as there where there.load_id = '{{ known[-1][0] }}') > {{ known[-1][1] | int }}
     )
   )
+  {%- endif -%}
 {%- endmacro %}
 
 {% macro listrak_drop_gone(of, keys, condition='1 = 1', own='1 = 1') %}
@@ -75,6 +86,7 @@
 {% endmacro %}
 
 {% macro listrak_analyze() %}
-  {#- After a large table is made: PostgreSQL plans by what it knows of it, which is nothing yet, and would take hours. -#}
-  {%- if target.type == 'postgres' -%}analyze {{ this }}{%- endif -%}
+  {#- After a large table is made: PostgreSQL plans by what it knows of it, which is nothing yet, and would take hours. What
+      comes later is little beside it, and its own autovacuum's work. -#}
+  {%- if target.type == 'postgres' and not listrak.listrak_is_incremental() -%}analyze {{ this }}{%- endif -%}
 {% endmacro %}

@@ -59,12 +59,6 @@ with candidates as (
     from moves
     group by sender_code_id, join_month, months_since
 
-), cohorts as (
-
-    select sender_code_id, join_month, count(*) as people
-    from members
-    group by sender_code_id, join_month
-
 ), last_month as (
 
     select
@@ -72,17 +66,29 @@ with candidates as (
         max(observed_on) as day
     from {{ ref('listrak__consent_events') }}
 
+), cohorts as (
+
+    -- last_month stands here and below: PostgreSQL works out anew, for each row, a CTE that is used once.
+    select
+        members.sender_code_id,
+        members.join_month,
+        members.join_month > last_month.first_pull as is_observed,
+        count(*) as people
+    from members
+    cross join last_month
+    group by members.sender_code_id, members.join_month, members.join_month > last_month.first_pull
+
 ), filled as (
 
     select
         cohorts.sender_code_id,
         cohorts.join_month,
-        cohorts.join_month > last_month.first_pull as is_observed,
+        cohorts.is_observed,
         cohorts.people,
         numbers.number as months_since
     from cohorts
     cross join last_month
-    inner join {{ listrak.listrak_numbers() }} as numbers
+    inner join {{ listrak.listrak_numbers(places=3) }} as numbers
         on numbers.number <= {{ listrak.listrak_months_between('cohorts.join_month', 'last_month.day') }}
 
 ), summed as (

@@ -29,11 +29,11 @@ changed as (
     from (
         select sender_code_id, phone_number
         from {{ contacts }} as contacts
-        where {{ listrak.listrak_of_new_loads(contacts, 'load_id') }}
+        where {{ listrak.listrak_of_new_loads(contacts, listrak.listrak_known_loads('load_id')) }}
         union all
         select sender_code_id, phone_number
         from {{ profile }} as profile
-        where {{ listrak.listrak_of_new_loads(profile, 'values_load_id', 'sum(here.values_filled)') }}
+        where {{ listrak.listrak_of_new_loads(profile, listrak.listrak_known_loads('values_load_id', 'sum(values_filled)')) }}
         union all
         select sender_code_id, phone_number
         from {{ consent }} as consent
