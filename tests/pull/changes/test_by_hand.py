@@ -51,3 +51,19 @@ def test_numbers_that_were_changed_by_hand(warehouse: Warehouse) -> None:
     warehouse.sandbox.world.clock.advance(hours=1)
     warehouse.pull(full=True)
     assert warehouse.rows("contacts").keys() >= truth(warehouse.sandbox)["contacts"].keys()
+
+
+@pytest.mark.full
+def test_another_column_stays_until_listrak_shows_something_new(warehouse: Warehouse, someone: Somebody) -> None:
+    """To compare each column of everybody is what a walk does without."""
+    warehouse.begin()
+    world = warehouse.sandbox.world
+    change(warehouse, "UPDATE listrak_sms.contacts SET first_name = 'X'")
+    world.clock.advance(hours=1)
+    assert set(warehouse.pull(full=True)) == {"walks"}
+    assert {row["first_name"] for row in warehouse.rows("contacts").values()} == {"X"}
+    world.edit(someone.phone_number, {"lastName": "Newer"})
+    world.clock.advance(hours=1)
+    warehouse.pull(full=True)
+    held, told = warehouse.rows("contacts")[someone.key], truth(warehouse.sandbox)["contacts"][someone.key]
+    assert (held["first_name"], held["last_name"]) == (told["first_name"], "Newer")
