@@ -88,5 +88,4 @@ def _push(at: int, ground: Ground, verdict: Verdict) -> None:
             pass
     for _ in range(2):
         pushes.apply(wish, verdict)
-    # A file that was on its way when the process died is sent again: it says the same.
-    pushes.fulfilled(wish, verdict, files_once=False)
+    pushes.fulfilled(wish, verdict)
