@@ -11,7 +11,9 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timezone
 
 from rich.console import Console
@@ -45,8 +47,29 @@ def log(verbose: int) -> None:
         ours.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
 
 
+_failures: ContextVar[list[str] | None] = ContextVar("failures", default=None)
+
+
+@contextmanager
+def failures() -> Iterator[list[str]]:
+    """Yield what goes wrong meanwhile, sentence by sentence."""
+    noted: list[str] = []
+    token = _failures.set(noted)
+    try:
+        yield noted
+    finally:
+        _failures.reset(token)
+
+
+def note_failure(sentence: str) -> None:
+    """Note what is wrong, where it is printed among other sentences."""
+    if (noted := _failures.get()) is not None:
+        noted.append(sentence)
+
+
 def fail_with(sentence: str) -> None:
     """Print what went wrong."""
+    note_failure(sentence)
     if is_json():
         sys.stderr.write(_line("ERROR", "listrak", sentence))
     else:

@@ -12,14 +12,14 @@ from enum import Enum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit, command_of, explain, was_interrupted
-from listrak_source.cli.logs import fail_with, is_json, log, ours_first, progress_on
+from listrak_source.cli.logs import fail_with, failures, is_json, log, note_failure, ours_first, progress_on
 from listrak_source.cli.output import AsJson, Dataset, Destination, duration, err, example, out, print_anywhere
 from listrak_source.cli.process import Terminated
 
@@ -299,8 +299,8 @@ def pull(
             for sentence in (found.loaded(warehouse.location, dataset, time.monotonic() - started), *found.sentences()):
                 out.print(sentence, highlight=False, markup=False)
         if not found.is_whole:
-            for sentence in found.lacking if out.quiet or as_json else ():
-                fail_with(sentence)
+            for sentence in found.lacking:
+                (fail_with if out.quiet or as_json else note_failure)(sentence)
             raise SystemExit(int(found.exit_code))
         if then_models:
             build_after_pull(warehouse, told, as_json=as_json)
@@ -647,6 +647,18 @@ def main() -> None:
         os.environ["NO_COLOR"] = "1"
     command = command_of(words)
     as_json = "--json" in words and command.partition(" ")[0] in _DOCUMENTED
+    with failures() as failed:
+        try:
+            _run(words, command, as_json=as_json)
+        except SystemExit as end:
+            if end.code:
+                from listrak_source.cli.alerts import tell
+
+                tell(command, int(end.code), failed)
+            raise
+
+
+def _run(words: list[str], command: str, *, as_json: bool) -> NoReturn:
     try:
         # Alone, Typer would draw a box around what is wrong.
         ended = app(words, standalone_mode=False)
