@@ -6,14 +6,41 @@ is another day there.
 
 from __future__ import annotations
 
+from datetime import date, datetime, timezone
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.destinations.sql_client import SqlClientBase
 
 SET_UTC = "SET TIME ZONE 'UTC'"
 _WITH_ZONES = ("postgres", "redshift")
 """The dialects of databases whose sessions have a zone that dlt leaves as it is. Elsewhere dlt sets UTC, or there is
 none."""
+
+
+_DAYS = pa.scalar(date(1, 1, 2)), pa.scalar(date(9999, 12, 30))
+_MOMENTS = datetime(1, 1, 2, tzinfo=timezone.utc), datetime(9999, 12, 30, tzinfo=timezone.utc)
+
+
+def tellable(rows: pa.Table) -> pa.Table:
+    """Rows whose dates Python can tell: one that is beyond them, infinity too, is null.
+
+    Listrak sends none such. A database holds those that somebody has written by hand.
+    """
+    for at, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            first, last = (
+                pa.scalar(one if field.type.tz else one.replace(tzinfo=None), field.type) for one in _MOMENTS
+            )
+        elif pa.types.is_date(field.type):
+            first, last = (one.cast(field.type) for one in _DAYS)
+        else:
+            continue
+        column = rows.column(at)
+        is_told = pc.and_(pc.greater_equal(column, first), pc.less_equal(column, last))
+        rows = rows.set_column(at, field, pc.if_else(is_told, column, pa.scalar(None, field.type)))
+    return rows
 
 
 def in_utc(client: SqlClientBase[Any]) -> None:

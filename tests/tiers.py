@@ -70,17 +70,11 @@ MORE = {
     "tests/pull/test_unread.py::test_one_unit_that_fails_for_ever_stops_itself_and_nothing_else": (
         "its story needs five pulls, one of them a complete walk"
     ),
-    "tests/pull/changes/test_killed_loads.py::test_a_stop_and_a_new_list_are_told_whatever_a_killed_load_has_left": (
-        "a load is killed between any two of its tables, so its story needs five pulls"
-    ),
     "tests/pull/changes/test_newer_sightings.py::test_a_contact_that_push_names_later_than_its_load_is_written_again": (
         "what is written again is seen by complete walks, one after another"
     ),
     "tests/docs/test_blocks.py::test_what_a_page_shows_works[README.md]": (
         "the README's blocks are one story: a sandbox, a pull, a push, a program"
-    ),
-    "tests/pull/test_connections.py::test_a_connection_that_is_cut_costs_nothing[postgres]": (
-        "each question of a pull is asked anew, by a connection that is cut"
     ),
     "tests/destinations/test_places.py::test_a_stop_after_the_first_pull[ducklake]": (
         "each load of DuckLake connects to PostgreSQL and S3 a dozen times"

@@ -44,7 +44,14 @@ _EXTRA = re.compile(r"dlt\[(?P<name>[\w-]+)\]")
 """How dlt names what is missing."""
 _EXTRAS = {"deltalake": "delta"}
 """Our extras, where they have another name than dlt's."""
-_NO_DUCKDB = re.compile(r'The file "([^"]+)" exists, but it is not a valid DuckDB')
+_NO_DUCKDB = re.compile(
+    r'The file "([^"]+)" exists, but it is not a valid DuckDB|Could not read from file "([^"]+)": Is a directory'
+)
+_OTHERWISE = ("BinderException", "CatalogException")
+_OTHERWISE_STATES = ("42703", "42P01", "42883", "42804")
+"""How DuckDB, and how PostgreSQL (by SQLSTATE) says that a column or table is missing, or of another type."""
+_OF_OUR_TABLES = frozenset(("dashboard", "forget", "person", "report", "runs", "status", "suppressions"))
+"""The commands whose statements are about our own tables alone."""
 _TRIED = re.compile(r"\(Environment Variables, (\w+)\)")
 
 
@@ -130,8 +137,17 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
         )
     if found := _NO_DUCKDB.search(str(inner)):
         return (
-            f"{found[1]} is no DuckDB file: name another in DESTINATION__DUCKDB__CREDENTIALS, or move this one away.",
+            f"{found[1] or found[2]} is no DuckDB file: name another in DESTINATION__DUCKDB__CREDENTIALS, or move this"
+            " one away.",
             Exit.WRONG_USE,
+        )
+    if command in _OF_OUR_TABLES and (
+        type(inner).__name__ in _OTHERWISE or getattr(inner, "pgcode", None) in _OTHERWISE_STATES
+    ):
+        return (
+            f"The dataset is not as a pull makes it: {redact_people(_first_line(inner))}. Where a column was renamed or"
+            " has another type, change it back; what was dropped the next listrak pull makes anew.",
+            Exit.FAILED,
         )
     if isinstance(inner, OSError) and inner.errno == errno.EADDRINUSE:
         return "The port is taken by another program: --port takes another, and 0 a free one.", Exit.WRONG_USE

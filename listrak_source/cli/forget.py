@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, cast
@@ -34,9 +35,13 @@ NOT_REACHED = (
 )
 """What forgetting does not reach, in sentences."""
 
+_PLAN = re.compile("[0-9a-f]{8,64}")
+
 
 def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: str | None, *, as_json: bool) -> None:
     """Show the plan for a number, or apply it."""
+    if only is not None and not _PLAN.fullmatch(only):
+        raise ConfigurationError("--apply takes the hash that listrak forget PHONE shows")
     told.update({"destination": warehouse.location, "dataset": warehouse.dataset})
     with opened(warehouse) as looking:
         number = looking.number(written)

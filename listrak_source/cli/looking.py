@@ -92,6 +92,11 @@ class Opened:
         found = self.store.rows(f"SELECT phone_hash, key_mark FROM {FORGOTTEN}")  # noqa: S608 - our own name
         return {str(hashed): str(mark) for hashed, mark in found}
 
+    def is_forgotten(self, number: Number) -> bool:
+        """Whether this person was forgotten, in a dataset of hashes too."""
+        forgotten = self.forgotten()
+        return bool(forgotten) and hash_of(key_of(self.settings()), number.phone) in forgotten
+
     def unread(self) -> list[str]:
         """What was not read, in sentences: who is not found may be there."""
         told = []

@@ -48,7 +48,8 @@ def tell_person(warehouse: Warehouse, written: str, told: dict[str, Any], html: 
         number = looking.number(written)
         found = record_of(looking.store, looking.there, number)
         unread = looking.unread()
-        record = {"about": _about(looking, found, unread), **found}
+        is_forgotten = looking.is_forgotten(number)
+        record = {"about": _about(looking, found, unread, is_forgotten=is_forgotten), **found}
     if not number.is_whole and not record["found"]:
         raise ConfigurationError(
             "that is no whole phone number, and nothing stands in the warehouse as it is written: give ten digits or "
@@ -70,7 +71,7 @@ def tell_person(warehouse: Warehouse, written: str, told: dict[str, Any], html: 
         raise SystemExit(int(Exit.NOT_ALL))
 
 
-def _about(looking: Opened, found: Mapping[str, Any], unread: Sequence[str]) -> dict[str, Any]:
+def _about(looking: Opened, found: Mapping[str, Any], unread: Sequence[str], *, is_forgotten: bool) -> dict[str, Any]:
     """When a record was made, of what, and how far that is to be believed."""
     pipeline = looking.pipeline
     ids = sorted(loads_of(dict(found)))
@@ -83,7 +84,7 @@ def _about(looking: Opened, found: Mapping[str, Any], unread: Sequence[str]) -> 
     if lacking := [name for name in OF_PEOPLE if name not in looking.there and name not in WHERE_PEOPLE_ARE]:
         doubts.append(never_pulled(lacking))
     is_hashed = looking.is_hashed()
-    if found["phone_number_hash"] and not is_hashed:
+    if is_forgotten:
         doubts.append(
             "This person was forgotten: the warehouse knows the number by its hash, and what tells of consent."
         )

@@ -29,6 +29,7 @@ from listrak_source.person.suppressed import COLUMNS, TELLING, query
 from listrak_source.pull.schema import CONSENT_EVENTS, OPT_OUTS, REJECTED_ROWS, SEEN_KEYS, TABLES
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import text
+from listrak_source.utc import tellable
 
 _KINDS = {
     "sender_code_id": "BIGINT",
@@ -67,7 +68,8 @@ def tell_suppressions(
         wanted = _list(looking, known)
         if table is not None:
             _put_table(looking, table, wanted, now)
-        listed = looking.store.arrow(f"SELECT * FROM ({wanted}) AS listed ORDER BY sender_code_id, phone_number")  # noqa: S608
+        query_of_all = f"SELECT * FROM ({wanted}) AS listed ORDER BY sender_code_id, phone_number"  # noqa: S608 - our own names
+        listed = tellable(looking.store.arrow(query_of_all))
         if file is not None:
             with replaced(file) as scratch:
                 _write(listed, scratch)

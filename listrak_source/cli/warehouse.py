@@ -156,6 +156,7 @@ class Warehouse:
             if not shares(pipeline):
                 with told(pipeline):
                     pipeline.sync_destination()
+                self._check_state(pipeline)
                 yield pipeline
                 return
             # What is known stands in the states of several pipelines: one of them is the one to begin with.
@@ -164,8 +165,16 @@ class Warehouse:
         with replace(self, name=name).looking(read_only=read_only, **limits) as pipeline:
             with told(pipeline):
                 pipeline.sync_destination()
+            self._check_state(pipeline)
             look_at_all(pipeline)
             yield pipeline
+
+    def _check_state(self, pipeline: dlt.Pipeline) -> None:
+        if not pipeline.default_schema_name:
+            raise StoppedError(
+                f"{self.location} has a pull's tables and nothing in _dlt_pipeline_state: somebody has emptied it. The"
+                " next listrak pull makes it anew, and keeps all rows"
+            )
 
     @contextmanager
     def looking(self, *, read_only: bool = False, **limits: Any) -> Iterator[dlt.Pipeline]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ class Chosen:
             "since": self.since,
             "until": self.until,
             "period": self.period,
-            "a_year_since": min(self.since, self.until - timedelta(days=366)).replace(day=1),
+            "a_year_since": min(self.since, _before(self.until, 366)).replace(day=1),
         }
 
 
@@ -87,7 +87,7 @@ def choose(
     )[0]
     today = snapshot.at.astimezone(ZoneInfo(snapshot.timezone)).date()
     end = until or min(filter(None, (days["last"], today)))
-    begin = since or max(end - timedelta(days=DEFAULT_DAYS - 1), min(end, days["first"] or end))
+    begin = since or max(_before(end, DEFAULT_DAYS - 1), min(end, days["first"] or end))
     if begin > end:
         known_to = "" if until else ", the last day that is known"
         raise ConfigurationError(f"the days end before they begin: {begin} is later than {end}{known_to}")
@@ -100,6 +100,11 @@ def options_of(snapshot: Snapshot) -> dict[str, list[dict[str, Any]]]:
     lists = f"""SELECT phone_list_id AS id, any_value({NAMED}) AS name FROM lists GROUP BY phone_list_id
         ORDER BY sum(reachable) DESC, id"""
     return {"senders": snapshot.rows(senders), "lists": snapshot.rows(lists)}
+
+
+def _before(day: date, days: int) -> date:
+    """So many days before a day; no calendar goes back beyond the year 1."""
+    return date.fromordinal(max(day.toordinal() - days, 1))
 
 
 def _some(ids: Sequence[int]) -> str:

@@ -21,6 +21,9 @@ HASH = 64
 """Characters of a hashed phone number."""
 _USUAL = "^1[0-9]{10}$"
 _LAST = 4
+_LINK = re.compile(r"^(tel|sms):", re.IGNORECASE)
+_DIALLED = re.compile(r"^00(?=[1-9])")
+"""What is dialled in place of the plus."""
 _ABROAD = ("+", "00", "011")
 """What may stand before the country of a number."""
 
@@ -75,5 +78,6 @@ class Number:
 
 def one_form(written: str) -> str | None:
     """The one form of a number; of one of another country its digits. None where it can be nobody's number."""
-    phone = canonical(written.strip())
+    written = _DIALLED.sub("+", _LINK.sub("", written.strip()))
+    phone = canonical(written)
     return phone if re.fullmatch(ELEVEN, phone) else phone_numbers.numbers([written])[written]

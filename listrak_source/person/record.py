@@ -15,8 +15,9 @@ from typing import Any
 from listrak_source.person import suppressed
 from listrak_source.person.numbers import Number
 from listrak_source.pull.records.normalize import NO_DATE
-from listrak_source.pull.schema import TABLES
+from listrak_source.pull.schema import TABLES, TIMESTAMP
 from listrak_source.push.warehouse.sql_client import Store, text
+from listrak_source.utc import tellable
 
 Row = dict[str, Any]
 There = Mapping[str, Collection[str]]
@@ -100,7 +101,7 @@ def precision(event: Row) -> str:
     """How well the date of a consent event is known, of its moments as they come from the warehouse."""
     if event["effective_at"] is not None:
         return EXACT
-    if event["event_at"] <= NO_DATE:
+    if event["event_at"] is None or event["event_at"] <= NO_DATE:
         return NONE
     return WINDOW if event["observed_at"] and event["event_at"] < event["observed_at"] else PULL
 
@@ -171,13 +172,17 @@ def _told(row: Row, **named: Any) -> Row:
 
 
 def _opt_out(row: Row) -> Row:
-    known = row["opt_out_date"] > NO_DATE
+    known = row["opt_out_date"] is not None and row["opt_out_date"] > NO_DATE
     return _told({**row, "opt_out_date": row["opt_out_date"] if known else None})
 
 
 def _event(row: Row, names: _Names) -> Row:
     known = precision(row)
-    hours = (row["observed_at"] - row["effective_at"]).total_seconds() / 3600 if known == EXACT else None
+    hours = (
+        (row["observed_at"] - row["effective_at"]).total_seconds() / 3600
+        if known == EXACT and row["observed_at"]
+        else None
+    )
     told = {**row, "event_at": None if known == NONE else row["event_at"]}
     return _told(
         told,
@@ -189,7 +194,7 @@ def _event(row: Row, names: _Names) -> Row:
 
 def _first(events: Iterable[Row]) -> Row | None:
     """Where and when a pull saw the number first, and the load that brought it."""
-    first = min(events, key=lambda row: (row["observed_at"], row["load_id"], row["event"]), default=None)
+    first = min(events, key=lambda row: (_place(row["observed_at"]), row["load_id"], row["event"]), default=None)
     if first is None:
         return None
     return {name: plain(first[name]) for name in ("observed_at", "seen_in", "event", "sender_code_id", "load_id")}
@@ -198,7 +203,7 @@ def _first(events: Iterable[Row]) -> Row | None:
 def _stands(store: Store, there: There, number: Number) -> list[Row]:
     if not set(suppressed.TELLING) & there.keys():
         return []
-    found = store.arrow(suppressed.query(there, number.among)).to_pylist()
+    found = tellable(store.arrow(suppressed.query(there, number.among))).to_pylist()
     # The same person in two forms that no rule brings together is one here.
     latest: dict[int, Row] = {}
     for row in found:
@@ -289,7 +294,9 @@ def _rows(store: Store, there: There, table: str, where: str, order: str = "") -
     """Rows of a table, in an order that is always the same; none where it is not there."""
     if table not in there:
         return []
-    found = store.arrow(f"SELECT * FROM {table} WHERE {where}{f' ORDER BY {order}' if order else ''}").to_pylist()
+    found = tellable(
+        store.arrow(f"SELECT * FROM {table} WHERE {where}{f' ORDER BY {order}' if order else ''}")
+    ).to_pylist()
     rows = [
         {
             ("load_id" if name.lower() == "_dlt_load_id" else name.lower()): value
@@ -299,11 +306,21 @@ def _rows(store: Store, there: There, table: str, where: str, order: str = "") -
         for row in found
     ]
     for row in rows:
+        for column in TABLES[table].columns if table in TABLES else ():
+            if column.key or column.type == TIMESTAMP:  # somebody may have dropped it
+                row.setdefault(column.name, None)
         for name, value in row.items():
             if isinstance(value, datetime) and value.tzinfo is None:
                 row[name] = value.replace(tzinfo=timezone.utc)
     if table == "consent_events":
-        rows.sort(key=lambda row: (row["event_at"], row["observed_at"], row["phone_list_id"], row["event"]))
+        rows.sort(
+            key=lambda row: (*map(_place, (row["event_at"], row["observed_at"])), row["phone_list_id"], row["event"])
+        )
     elif not order:
         rows.sort(key=lambda row: [str(row[name]) for name in sorted(row)])
     return rows
+
+
+def _place(moment: datetime | None) -> datetime:
+    """Where an event stands among the others: one whose moment cannot be told comes last."""
+    return moment or datetime.max.replace(tzinfo=timezone.utc)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -117,3 +119,78 @@ def test_a_damaged_schema(listrak: Listrak, sandbox: Sandbox) -> None:
     assert listrak("pull")[::2] == (Exit.DONE, "")
     assert listrak("pull", "--full")[::2] == (Exit.DONE, "")
     assert count("consent_events") == before
+
+
+ASKED = (("suppressions", "--out", "stops.csv"), ("report", "--out", "page.html"), ("person", "PHONE"))
+
+
+def asked(listrak: Listrak, words: tuple[str, ...], phone: str) -> tuple[int, str, str]:
+    return listrak(*(phone if word == "PHONE" else word for word in words))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
+def test_a_date_that_python_cannot_tell_withholds_nothing(listrak: Listrak, sandbox: Sandbox, moment: str) -> None:
+    assert listrak("pull")[0] == Exit.DONE
+    stops = {phone for _, phone in sandbox.world.truth()["opt_outs"]}
+    phone = min(stops)
+    for statement in (
+        f"UPDATE listrak_sms.contacts SET unsubscribe_date = '{moment}', subscribe_date = '{moment}'",
+        f"UPDATE listrak_sms.opt_outs SET opt_out_date = '{moment}'",
+        f"UPDATE listrak_sms.consent_events SET event_at = '{moment}'",
+    ):
+        run(statement + f" WHERE phone_number = '{phone}'")
+        for words in ASKED:
+            assert asked(listrak, words, phone)[::2] == (Exit.DONE, ""), (statement, words)
+        listed = Path("stops.csv").read_text(encoding="utf-8")
+        assert {phone for phone in stops if phone in listed} == stops
+        Path("stops.csv").unlink()
+        Path("page.html").unlink()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["ALTER TABLE listrak_sms.lists DROP COLUMN phone_list_name"],
+        ["ALTER TABLE listrak_sms.opt_outs ALTER opt_out_date TYPE TEXT"],
+        ["ALTER TABLE listrak_sms.consent_events RENAME observed_at TO seen"],
+    ],
+)
+def test_a_column_that_is_another_one_is_said(listrak: Listrak, sandbox: Sandbox, statements: list[str]) -> None:
+    """What a command can do without, it does without; else it says what is wrong and what to do."""
+    assert listrak("pull")[0] == Exit.DONE
+    run(*statements)
+    phone = min(phone for _, phone in sandbox.world.truth()["opt_outs"])
+    said = 0
+    for words in ASKED:
+        code, _, err = asked(listrak, words, phone)
+        if code not in (Exit.DONE, Exit.NOT_ALL):
+            said += 1
+            assert code in (Exit.FAILED, Exit.WRONG_USE)
+            assert "not as a pull makes it" in err
+            assert err.count("\n") == 1
+    assert said
+
+
+@pytest.mark.full
+def test_an_emptied_state_is_said(listrak: Listrak, sandbox: Sandbox) -> None:
+    assert listrak("pull")[0] == Exit.DONE
+    before = count("consent_events")
+    run("DELETE FROM listrak_sms._dlt_pipeline_state")
+    for words in ASKED:
+        code, _, err = asked(listrak, words, "15551234567")
+        assert (code, err.count("\n")) == (Exit.FAILED, 1)
+        assert "nothing in _dlt_pipeline_state" in err
+        assert "The next listrak pull makes it anew, and keeps all rows." in err
+    assert listrak("pull")[::2] == (Exit.DONE, "")
+    assert count("consent_events") == before
+    assert listrak("suppressions", "--out", "stops.csv")[0] == Exit.DONE
+
+
+@pytest.mark.full
+def test_a_folder_in_the_place_of_the_file(listrak: Listrak, sandbox: Sandbox) -> None:
+    Path("listrak.duckdb").mkdir()
+    for words in (*ASKED, ("pull",)):
+        code, _, err = asked(listrak, words, "15551234567")
+        assert (code, "is no DuckDB file: name another in" in err) == (Exit.WRONG_USE, True), err

@@ -144,6 +144,7 @@ def test_a_table_of_somebody_else(listrak: Listrak, sandbox: Sandbox) -> None:
         assert (code, err.strip()) == (Exit.WRONG_USE, f"listrak: {said}")
 
 
+@pytest.mark.full
 def test_what_the_next_pull_will_miss(listrak: Listrak, sandbox: Sandbox) -> None:
     listrak("pull", "--table", "lists", "--table", "sender_codes")
     with duckdb.connect("listrak.duckdb") as connection:

@@ -323,6 +323,10 @@ def test_where_phone_numbers_are_hashed(listrak: Listrak, sandbox: Sandbox, monk
     assert listed(listrak).keys() == before
     other = somebody(sandbox, stopped=True)[1]
     assert record(listrak, other)["found"], "the others are found as before"
+    said = "This person was forgotten"
+    assert [said in " ".join(record(listrak, one)["about"]["doubts"]) for one in (phone, other)] == [True, False]
+    code, _, err = listrak("forget", phone, "--apply", "")
+    assert (code, "--apply takes the hash" in err) == (Exit.WRONG_USE, True)
 
 
 @pytest.mark.full

@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from listrak_source.cli.errors import Exit
+from listrak_source.person.numbers import Number
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
 from tests.cli.test_push import write_sync
@@ -319,3 +320,9 @@ def test_in_files(listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.Monkey
     monkeypatch.setenv("DESTINATION__FILESYSTEM__BUCKET_URL", str(Path("files").absolute()))
     sender, phone = who_stopped_after_a_pull(listrak, sandbox, "-d", "filesystem")
     compared_with_the_world(record(listrak, phone, "-d", "filesystem"), sandbox, phone, sender)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("written", ["tel:{0}", "tel:+{0}", "00{0}", "SMS:{0}"])
+def test_as_links_and_switchboards_write_it(written: str) -> None:
+    assert Number.of(written.format("12665559439")) == Number.of("12665559439")

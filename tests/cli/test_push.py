@@ -336,6 +336,7 @@ def test_a_sync_that_wants_something_else_is_named(listrak: Listrak, phones: lis
     assert said.replace("silver", "loyalty") in listrak("push", "plan", "silver")[1]
 
 
+@pytest.mark.full
 def test_a_saved_plan_is_its_owners_alone_and_tells_no_more_than_the_terminal(
     listrak: Listrak, phones: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def read(listrak: Listrak, *words: str, code: int = 0, status: str = "success") 
     return document
 
 
+@pytest.mark.full
 def test_from_check_to_undo(listrak: Listrak, phones: list[str]) -> None:  # noqa: F811
     checked = read(listrak, "check", "loyalty")
     assert [one["column"] for one in checked["columns"]] == ["tier", "stop"]

@@ -55,6 +55,7 @@ def test_each_command_that_pushes_has_a_row(
     assert "push apply loyalty: done after " in listrak("runs")[1]
 
 
+@pytest.mark.full
 def test_one_that_fails_or_is_refused(
     listrak: Listrak,
     phones: list[str],  # noqa: F811

@@ -6,7 +6,7 @@ import json
 import re
 import stat
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -203,6 +203,7 @@ def test_the_command(listrak: Listrak, file: Path, tmp_path: Path) -> None:
     assert (code, document["out"], document["models"]) == (0, str(out), None)
 
 
+@pytest.mark.full
 def test_what_stops_it(listrak: Listrak, file: Path, tmp_path: Path) -> None:
     letter = tmp_path / "letter.html"
     letter.write_text("Dear Sir")
@@ -230,3 +231,16 @@ def test_names_that_are_markup_are_text(told: Told) -> None:
         assert "<script" not in page(told.snapshot, choose(told.snapshot), has_form=True)
     finally:
         told.snapshot.tables.execute("ROLLBACK")
+
+
+def test_days_at_the_ends_of_the_calendar(told: Told) -> None:
+    for until in (date(1, 1, 1), date(1, 3, 1), date(9999, 12, 31)):
+        chosen = choose(told.snapshot, until=until)
+        assert chosen.since <= until
+        assert page(told.snapshot, chosen)
+
+
+@pytest.mark.full
+def test_a_record_of_a_pull_that_is_no_json_takes_nothing_along(touched: Callable[[str], Snapshot]) -> None:
+    snapshot = touched("UPDATE pull_runs SET rows_loaded = 'not json', set_aside = ''")
+    assert {row["rows"] for row in rows_of(page(snapshot, choose(snapshot)), "pulls")} == {"0"}

@@ -232,6 +232,7 @@ def test_names_that_never_end_are_no_columns() -> None:
     assert fields.known == {"contacts": {"": "unnamed", "a": "a", "b": "b"}}
 
 
+@pytest.mark.full
 def test_columns_are_kept_from_pull_to_pull(warehouse: Warehouse) -> None:
     """Pages, and pulls, have the fields in another order, and a wiped working directory forgets nothing."""
     sandbox, turn = warehouse.sandbox, 0

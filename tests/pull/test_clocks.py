@@ -119,6 +119,7 @@ def test_who_comes_back_while_a_walk_runs_is_not_marked_in_a_wrong_time_zone_eit
     assert (*someone.key, "removed") not in {(key[0], key[2], key[3]) for key in warehouse.rows("consent_events")}
 
 
+@pytest.mark.full
 def test_a_clock_that_is_ahead_moves_no_watermark_past_now(warehouse: Warehouse) -> None:
     sandbox, someone = warehouse.sandbox, somebody(warehouse.sandbox)
     sandbox.world.clock.advance(days=10)

@@ -56,6 +56,7 @@ def test_many_questions_take_one_connection(warehouse: Warehouse, monkeypatch: p
     assert len(opened) <= 3
 
 
+@pytest.mark.full
 def test_a_connection_that_is_cut_costs_nothing(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server was started anew, say. While each question had a connection of its own nobody would have noticed."""
     sandbox = warehouse.sandbox

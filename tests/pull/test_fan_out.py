@@ -188,6 +188,7 @@ def test_of_two_that_begin_at_once_with_other_settings_one_loads(
     units[1].pull(timezone="Europe/Paris")
 
 
+@pytest.mark.full
 def test_looked_at_they_are_one(units: list[Unit], whole: Unit) -> None:
     for unit in units:
         unit.pull("opt_outs")

@@ -45,6 +45,7 @@ def test_each_pull_of_a_program_has_a_row(sandbox: Sandbox, tmp_path: Path, plac
     assert one["began_at"] <= one["ended_at"] <= two["began_at"] <= two["ended_at"] <= now
 
 
+@pytest.mark.full
 def test_how_pulls_end(warehouse: Warehouse) -> None:
     warehouse.pull("lists")
     sandbox = warehouse.sandbox

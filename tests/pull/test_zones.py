@@ -107,6 +107,7 @@ def test_spans_move_each_local_time_to_where_it_belongs(zones: tuple[str, str], 
         local += timedelta(minutes=15)
 
 
+@pytest.mark.full
 def test_the_hour_that_comes_twice_leans_to_the_stop(tmp_path: Path) -> None:
     """Who stops in it is stopped whenever in it they subscribed; who comes back is back when a pull has seen it."""
     noon = datetime(2026, 10, 31, 12)

@@ -72,7 +72,7 @@ def test_a_column_of_eleven_digits_stays_what_it_is() -> None:
     assert forms("+15551234567") == ("+15551234567", "15551234567", "5551234567")
 
 
-@pytest.mark.cases(1, 1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("form", ["ten", "plus"])
 def test_listrak_is_asked_in_the_form_that_it_has_written(pushing: Pushing, form: Any) -> None:
     """In no other does it take one here: values by file, a name, a stop, a list, and a second plan finds nothing."""

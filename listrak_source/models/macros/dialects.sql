@@ -109,7 +109,7 @@
   coalesce({{ adapter.dispatch('listrak_json_integer', 'listrak')(json, name) }}, 0)
 {%- endmacro %}
 {% macro default__listrak_json_integer(json, name) %}cast(cast({{ json }} as json) ->> '{{ name }}' as bigint){% endmacro %}
-{% macro duckdb__listrak_json_integer(json, name) %}cast(json_extract_string({{ json }}, '$.{{ name }}') as bigint){% endmacro %}
+{% macro duckdb__listrak_json_integer(json, name) %}try_cast(json_extract_string(try_cast({{ json }} as json), '$.{{ name }}') as bigint){% endmacro %}
 {% macro redshift__listrak_json_integer(json, name) %}cast(nullif(json_extract_path_text({{ json }}, '{{ name }}', true), '') as bigint){% endmacro %}
 {% macro snowflake__listrak_json_integer(json, name) %}cast(get(parse_json({{ json }}), '{{ name }}') as bigint){% endmacro %}
 {% macro bigquery__listrak_json_integer(json, name) %}cast(json_value({{ json }}, '$.{{ name }}') as int64){% endmacro %}

@@ -40,7 +40,7 @@ def mixed(warehouse: Warehouse, before: Path, kept: tuple[str, ...], folder: Pat
     elsewhere(warehouse)
 
 
-@pytest.mark.cases(1, 1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize(("kept", "lookups"), [(kept, lookups) for lookups in ("changed", "none") for kept in KEPT])
 def test_a_stop_and_a_new_list_are_told_whatever_a_killed_load_has_left(
     warehouse: Warehouse, someone: Somebody, tmp_path: Path, kept: tuple[str, ...], lookups: str
@@ -75,6 +75,7 @@ def test_a_stop_and_a_new_list_are_told_whatever_a_killed_load_has_left(
     assert warehouse.pull(lookups=lookups) == {}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("lookups", ["none", pytest.param("changed", marks=pytest.mark.full)])
 def test_who_subscribes_in_the_last_second_of_a_day_is_placed_in_it_once(
     warehouse: Warehouse, someone: Somebody, lookups: Any

@@ -21,6 +21,7 @@ from tests.pull.warehouse import Warehouse
 # -- what is no change -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.full
 def test_order_of_fields_page_size_and_new_empty_fields_change_no_hash(warehouse: Warehouse) -> None:
     warehouse.begin()
     before = hashes(warehouse)

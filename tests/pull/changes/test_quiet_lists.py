@@ -78,6 +78,7 @@ def test_a_list_with_somebody_of_yesterday_costs_one_more_as_long_as_they_may_be
     assert set(counts.values()) == {1}
 
 
+@pytest.mark.full
 def test_the_half_in_which_somebody_is_new_is_asked_by_day_and_no_other(
     warehouse: Warehouse, someone: Somebody
 ) -> None:

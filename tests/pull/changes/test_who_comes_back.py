@@ -108,7 +108,7 @@ def test_on_a_list_on_day_1_off_on_day_5_back_on_day_10_is_three_events(
 # -- one walk that sees a contact twice --------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(1, 1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("before", ["reachable", "opted out"])
 @pytest.mark.parametrize("stopped_on", ["the list that is read last", "the list that is read first"])
 def test_the_stop_wins_where_a_walk_sees_a_contact_in_both_halves(

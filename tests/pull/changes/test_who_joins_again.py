@@ -51,7 +51,7 @@ def end_and_join_again(warehouse: Warehouse, place: tuple[int, int, str], how: s
     world.subscribe(*place)
 
 
-@pytest.mark.cases(1, 1)
+@pytest.mark.cases(0, 1)
 @pytest.mark.parametrize("how", ["leave", "stop"])
 @EACH
 def test_who_joins_again_on_the_next_day_is_placed_anew(
