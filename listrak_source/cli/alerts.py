@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 
 import dlt
 import requests
@@ -25,7 +26,9 @@ def tell(command: str, code: int, sentences: Sequence[str]) -> None:
     """Tell of a command that has ended and needs a person. Whatever Slack answers changes nothing of that."""
     if code in _PASSES or command.partition(" ")[0] not in _SCHEDULED or command in SHOW_CHANGES:
         return
-    hook: str | None = dlt.secrets.get("runtime.slack_incoming_hook")
+    hook: str | None = None
+    with suppress(Exception):  # what is wrong may be the file of settings, and the command has said so
+        hook = dlt.secrets.get("runtime.slack_incoming_hook")
     if not hook:
         return
     said = " ".join(sentences) or "Its output says why."
