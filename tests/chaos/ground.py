@@ -36,6 +36,8 @@ PATIENCE = {"first_wait": 0.001, "max_wait": 0.01, "max_rate_limited_seconds": 0
 SETTINGS = {"TIMEOUT": "1", "MAX_REQUEST_SECONDS": "2", "MAX_ATTEMPTS": "3", "MAX_ANSWER_BYTES": "20000000"}
 
 
+_SENTENCES = ("listrak: ", "Listrak did not let ", "None of these is marked. If that is right: ")
+"""One of these is in what a command says that ends with another exit code than 0."""
 _NO_SENTENCE = re.compile(r"^listrak: \w+(Error|Exception): ", re.MULTILINE)
 """How the command tells an error that it has no sentence for."""
 
@@ -138,7 +140,7 @@ def look_at(verdict: Verdict, ended: Ended, sandbox: Sandbox, *, also: str = "")
         verdict.find("tracebacks", ended.text[-1500:])
     elif _NO_SENTENCE.search(ended.text):
         verdict.find("tracebacks", f"an error that is no sentence: {ended.text[-600:]}")
-    elif ended.code and not any(f"{start} " in ended.text for start in ("listrak:", "Listrak did not let")):
+    elif ended.code and not any(said in ended.text for said in _SENTENCES):
         verdict.find("tracebacks", f"exit code {ended.code} without a sentence: {ended.text[-300:]}")
     if ended.seconds > TIMELY:
         verdict.find("hung", f"{ended.seconds:.0f} s")
