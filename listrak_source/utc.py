@@ -29,7 +29,7 @@ def tellable(rows: pa.Table) -> pa.Table:
     Listrak sends none such. A database holds those that somebody has written by hand.
     """
     for at, field in enumerate(rows.schema):
-        if pa.types.is_timestamp(field.type):
+        if pa.types.is_timestamp(field.type) and field.type.unit != "ns":  # nanoseconds end with the year 2262
             first, last = (
                 pa.scalar(one if field.type.tz else one.replace(tzinfo=None), field.type) for one in _MOMENTS
             )

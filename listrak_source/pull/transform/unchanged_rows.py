@@ -232,7 +232,7 @@ class UnchangedRows:
             for found in select(f"{query} AND {RECORD_HASH.name} IS NOT NULL"):
                 keys = _record_keys(found)
                 self._add("records", keys, found)
-                if PHONE_RAW.name in names:
+                if PHONE_RAW.name in names and found[PHONE_RAW.name].null_count < found.num_rows:
                     bare = _hash_keys(found)
                     differ = pc.not_equal(keys, bare)
                     self._add("others", bare.filter(differ), found.filter(differ))
