@@ -42,7 +42,7 @@ class Sizes:
 
 PROFILES = {
     "dev": Sizes(examples=50, histories=1, steps=3, tables=1, strides=(127, 109), kills=3),
-    "ci": Sizes(examples=200, histories=1, steps=15, tables=6, strides=(8, 11), kills=21),
+    "ci": Sizes(examples=200, histories=1, steps=15, tables=4, strides=(12, 17), kills=21),
     "nightly": Sizes(examples=1000, histories=10, steps=30, tables=400, strides=(1,), kills=200),
 }
 

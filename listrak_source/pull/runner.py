@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ CHUNK_ROWS = 500_000
 a merge takes more memory than DuckDB is given here, and the peak grows with the contacts."""
 
 
-def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Iterator[LoadInfo]:
+def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[LoadInfo, None, None]:
     """Read what is new into the pipeline's destination, in loads of about ``chunk_rows``; yields each when it is done.
 
     ``tables`` are the ones to read, all of them when none is named; ``options`` are those of

@@ -128,6 +128,7 @@ def asked(listrak: Listrak, words: tuple[str, ...], phone: str) -> tuple[int, st
     return listrak(*(phone if word == "PHONE" else word for word in words))
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 def test_a_date_that_python_cannot_tell_withholds_nothing(listrak: Listrak, sandbox: Sandbox, moment: str) -> None:

@@ -20,7 +20,7 @@ from listrak_source.person.forget import vouched_less
 from listrak_source.pull.records.masking import Masks
 from listrak_source.sandbox import Sandbox, World
 from listrak_source.sandbox.quirks import Quirks
-from tests.cli.conftest import Listrak
+from tests.cli.conftest import Listrak, kept_open
 from tests.cli.test_person import KEY, record, who_stopped_after_a_pull
 from tests.cli.test_push import write_sync
 from tests.cli.test_suppressions import listed, who_has_said_stop
@@ -49,13 +49,14 @@ def in_duckdb(statement: str) -> list[tuple[Any, ...]]:
 def everything(ask: Ask) -> dict[str, str]:
     """By table: all that it holds, as text."""
     schemas = "table_schema IN ('listrak_sms', 'listrak_sms_staging')"
-    tables = ask(f"SELECT table_schema, table_name FROM information_schema.tables WHERE {schemas}")
-    return {
-        name if schema == "listrak_sms" else f"{schema}.{name}": "\n".join(
-            map(str, ask(f'SELECT * FROM "{schema}"."{name}"'))
-        )
-        for schema, name in tables
-    }
+    with kept_open(Path("listrak.duckdb")):
+        tables = ask(f"SELECT table_schema, table_name FROM information_schema.tables WHERE {schemas}")
+        return {
+            name if schema == "listrak_sms" else f"{schema}.{name}": "\n".join(
+                map(str, ask(f'SELECT * FROM "{schema}"."{name}"'))
+            )
+            for schema, name in tables
+        }
 
 
 def told_of(ask: Ask, *words: str) -> dict[str, list[str]]:

@@ -104,8 +104,9 @@ def test_two_at_once_are_refused(listrak: Listrak, sandbox: Sandbox) -> None:
     assert f"process {os.getpid()}, since 20" in err
 
 
+@pytest.mark.cases(0, 2)
 @pytest.mark.full
-@pytest.mark.parametrize("moment", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("moment", [0.5, 0.2, 0.8])
 def test_killed_and_started_again(listrak: Listrak, sandbox: Sandbox, moment: float) -> None:
     truth = sandbox.world.truth()
     started = time.monotonic()

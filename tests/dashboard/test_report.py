@@ -124,7 +124,7 @@ def test_days_before_the_first_pull_are_said_to_be_too_small(told: Told) -> None
     assert text.count(f"The first pull came on {first}.") == 2
 
 
-@pytest.mark.cases(1)
+@pytest.mark.cases(1, 2)
 @pytest.mark.parametrize("year", ["9999-12-31", "2199-01-01", "0001-01-01", "0044-03-15 (BC)", "1600-05-05"])
 def test_a_date_that_cannot_be_takes_nobody_from_the_page(
     told: Told, touched: Callable[[str], Snapshot], year: str

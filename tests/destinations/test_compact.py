@@ -58,7 +58,7 @@ def split(lake: Lake) -> None:
             file.unlink()
 
 
-@pytest.mark.cases(0, 3)
+@pytest.mark.cases(0, 2)
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["parquet", "parquet-s3"], indirect=True)
 @pytest.mark.parametrize("seed", range(3))

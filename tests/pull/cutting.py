@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Generator
+from contextlib import closing
 from itertools import islice
 from typing import Any
 
@@ -21,8 +22,12 @@ SMALL_LOADS = {"chunk_rows": 15, "page_size": 5}
 def loads(warehouse: Warehouse, *tables: str, **options: Any) -> Generator[dict[str, Any] | None]:
     """Pull load by load. After each: what the state in the warehouse says is left to do (see ``pull.pending``)."""
     pipeline = warehouse.pipeline()
-    for _ in pull(pipeline, *tables, **warehouse.options() | options):
-        yield pipeline.state.get("sources", {}).get("listrak_sms", {}).get("pending")
+    with closing(pull(pipeline, *tables, **warehouse.options() | options)) as runs:
+        while True:
+            with warehouse.open():
+                if next(runs, None) is None:
+                    return
+            yield pipeline.state.get("sources", {}).get("listrak_sms", {}).get("pending")
 
 
 def cut(warehouse: Warehouse, after: int, *tables: str, **options: Any) -> bool:

@@ -93,7 +93,7 @@ def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
     first = pull(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(first)
     with pytest.raises(KeyboardInterrupt):
-        first.throw(KeyboardInterrupt())  # type: ignore[attr-defined]
+        first.throw(KeyboardInterrupt())
     elsewhere(warehouse)
     Second(warehouse).pull()
 
@@ -106,14 +106,14 @@ def test_other_sender_codes_by_another_pipeline_go_side_by_side(in_postgres: War
     another = Another(in_postgres)
     with pytest.raises(TakenError):  # all of them, or one
         another.pull("opt_outs", sender_codes=[sender])
-    first.close()  # type: ignore[attr-defined]
+    first.close()
     first = pull(in_postgres.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **in_postgres.options())
     next(first)
     with pytest.raises(TakenError):  # the state is one row for all of a pipeline's sender codes
         Second(in_postgres).pull("opt_outs", sender_codes=[424242])
     with pytest.raises(Exception, match="424242"):  # nobody has this one, and Listrak does not know it
         another.pull("opt_outs", sender_codes=[424242])
-    first.close()  # type: ignore[attr-defined]
+    first.close()
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, owner: Owner) -> None:
@@ -166,7 +166,7 @@ def test_a_heart_beats_by_the_clock_of_the_database(in_postgres: Warehouse, monk
         with opened(in_postgres.pipeline()) as sql:
             ago = float(sql.one(query))
     assert -5 < ago < 100
-    first.close()  # type: ignore[attr-defined]
+    first.close()
 
 
 PULL = """

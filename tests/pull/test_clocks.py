@@ -47,7 +47,7 @@ def watermarks(warehouse: Warehouse) -> set[datetime]:
     return {datetime.fromisoformat(at) for some in every for at in some.get("watermarks", {}).values()}
 
 
-@pytest.mark.cases(0, 4)
+@pytest.mark.cases(0, 2)
 @pytest.mark.full
 @pytest.mark.parametrize("hours", [3, 11])
 def test_a_wrong_time_zone_loses_no_row_over_several_pulls(

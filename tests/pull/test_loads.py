@@ -254,7 +254,7 @@ def test_a_merge_that_ends_half_way_takes_no_row(warehouse: Warehouse, plain: bo
 # -- life between the loads -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("moved", [False, True], ids=["in the same process", "in another process each time"])
 @pytest.mark.parametrize("full", [False, True], ids=["first pull", "complete walk"])

@@ -58,7 +58,7 @@ def test_how_pulls_end(warehouse: Warehouse) -> None:
     going = pull(warehouse.pipeline(), chunk_rows=40, page_size=20, **warehouse.options())
     next(going)
     assert runs(warehouse)[-1]["outcome"] == "running"
-    going.close()  # type: ignore[attr-defined]
+    going.close()
     _, refused, partial, closed = runs(warehouse)
     assert (refused["outcome"], partial["outcome"], closed["outcome"]) == ("failed", "partial", "interrupted")
     assert "no token was granted" in refused["message"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -143,6 +145,17 @@ def test_closing_waits_for_no_reader() -> None:
     assert ours(), "it still waits for its answer"
     answers.set()
     assert ends(lambda: not ours())
+
+
+@pytest.mark.parametrize("where", ["a program", "a thread"])
+def test_who_keeps_what_is_left_to_the_end_ends(where: str) -> None:
+    """Seen: a program took the first load of a pull, kept the rest, and never ended."""
+    take = "kept = side_by_side([lambda: iter(range(1_000_000))] * 3, 3); next(kept); print('at its end')"
+    if where == "a thread":
+        take = f"def take(): {take}; kept_too.append(kept)\nkept_too = []\nthreading.Thread(target=take).start()"
+    program = f"import threading\nfrom listrak_source.pull.extract.parallel import side_by_side\n{take}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "at its end\n", "")
 
 
 def test_a_slow_consumer_holds_the_readers_back() -> None:

@@ -70,6 +70,8 @@ class _Asked:
         self.client = client
         self.stays = False
         """Whether it stays open from one question to the next."""
+        self._blocks = 0
+        """How many blocks run that ask several questions in one go."""
         self._depth = 0
         self._last = 0.0
         self._is_old = False
@@ -91,8 +93,21 @@ class _Asked:
         finally:
             self._depth -= 1
             self._last = monotonic()
-            if not self._depth and not self.stays:
-                self.close()
+            self._close_if_done()
+
+    @contextmanager
+    def stay(self) -> Iterator[None]:
+        """Once it is open, it stays so until the block ends. A block that asks nothing opens nothing."""
+        self._blocks += 1
+        try:
+            yield
+        finally:
+            self._blocks -= 1
+            self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if not (self._depth or self._blocks or self.stays):
+            self.close()
 
     def answers(self, ask: Callable[[SqlClientBase[Any]], Iterator[Answer]]) -> Iterator[Answer]:
         """What ``ask`` yields of the open client. A new connection is asked where the one that has stayed is cut."""
@@ -207,7 +222,7 @@ def columns_there(names: Sequence[str]) -> tuple[dict[str, set[str]], set[str]]:
 def at_once() -> Iterator[None]:
     """Several questions in one go: to open a DuckDB file takes 14 ms. Nobody else reads it while it is open."""
     if is_loading():
-        with _this_load().asked.open():
+        with _this_load().asked.stay():
             yield
     else:
         yield

@@ -111,10 +111,11 @@ class Sweep:
             scopes = proof.scopes()
             lacking = {name: list(self._not_found(TABLES[name], scope)) for name, scope in scopes.items()}
         self._judge(lacking, scopes)
-        self._removals.decide()
-        for name, scope in scopes.items():
-            yield from self._marked(TABLES[name], scope)
-        yield from self._untold()
+        with at_once():
+            self._removals.decide()
+            for name, scope in scopes.items():
+                yield from self._marked(TABLES[name], scope)
+            yield from self._untold()
         yield {WALKS.name: self._walks()}
 
     def _judge(self, lacking: Mapping[str, Iterable[pa.Table]], scopes: Mapping[str, str]) -> None:

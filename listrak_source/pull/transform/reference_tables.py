@@ -30,10 +30,10 @@ class SmallTables:
         self._plan = plan
         self._unchanged = unchanged
 
+    @at_once()
     def batch(self, once: Dedupe) -> Batch:
         """Rows that the warehouse does not hold as they are. ``once`` learns which there are."""
-        with at_once():
-            return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
+        return {table.name: self._rows(table, once) for table in SMALL if table.name in self._plan.wanted}
 
     def _rows(self, table: Table, once: Dedupe) -> pa.Table:
         catalog = self._plan.catalog

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import reduce
 from typing import Any
 
@@ -106,14 +105,15 @@ class Rows:
         self._left_out: Counter[int] = Counter()
         """By sender code: whose record on a list did not."""
 
+    @at_once()
     def look_at(self, read: Iterable[pa.Table]) -> None:
         """Ask the warehouse now about all whom some records are of."""
         phones = [records["phoneNumber"] for records in read if records.num_rows]
         if self.unchanged and phones:
             chunks = [chunk for column in phones for chunk in column.chunks]
-            with at_once():
-                self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
+            self.unchanged.look_at(pa.chunked_array(chunks, TEXT), self.plan.wanted)
 
+    @at_once()
     def news(self, unit: Unit, records: pa.Table) -> pa.Table:
         """The records of a window that the warehouse does not hold as the window shows them.
 
@@ -138,12 +138,11 @@ class Rows:
         rows, hashes = self._in_window(unit, records)
         self._note_shown_in(unit, hashes)
         known = None
-        with at_once() if self.unchanged and rows.num_rows else nullcontext():
-            if self.unchanged and OPT_OUTS.name in self.plan.wanted:
-                known = self.unchanged.rows(self._table(OPT_OUTS), rows)
-            if self.unchanged and LOOKED_UP & self.plan.wanted:
-                stopped = self.unchanged.stopped(rows)
-                known = stopped if known is None else pc.and_(known, stopped)
+        if self.unchanged and OPT_OUTS.name in self.plan.wanted:
+            known = self.unchanged.rows(self._table(OPT_OUTS), rows)
+        if self.unchanged and LOOKED_UP & self.plan.wanted:
+            stopped = self.unchanged.stopped(rows)
+            known = stopped if known is None else pc.and_(known, stopped)
         return rows, known
 
     def _known_contacts(self, unit: ContactPartition, records: pa.Table) -> tuple[pa.Table, pa.Array | None]:
@@ -171,6 +170,7 @@ class Rows:
             found.append(self.unchanged.values(rows, self._shown.values_of(rows, records)))
         return found
 
+    @at_once()
     def newer(
         self, days: Sequence[ContactPartition], span: ContactPartition, records: pa.Table
     ) -> Sequence[ContactPartition] | None:
@@ -221,6 +221,7 @@ class Rows:
         rows = shape(records, table, self.settings.timezone, {"sender_code_id": sender}, aside)
         return rows, self.plan.catalog.hasher.of(rows, table)
 
+    @at_once()
     def opt_outs(self, unit: OptOutPartition, records: pa.Table) -> Batch:
         """Rows of opt-outs."""
         if not records.num_rows:
@@ -247,6 +248,7 @@ class Rows:
         people = pc.unique(lacking["phone_number"])
         return records.filter(pc.is_in(records["phoneNumber"], value_set=people))
 
+    @at_once()
     def reachable(self, unit: OptOutPartition, records: pa.Table) -> pa.Table:
         """The opt-outs of people whom the warehouse holds as reachable."""
         if not is_ours(CONTACTS):
@@ -282,6 +284,7 @@ class Rows:
         for at, (unit, _) in enumerate(read):
             yield self._memberships(unit, new[at], tell=True), new[at].num_rows
 
+    @at_once()
     def _memberships(self, unit: ContactPartition, phones: pa.Table, *, tell: bool) -> Batch:
         rows = self._on_list(unit, phones)
         if self.settings.full and unit.opted_out:
@@ -297,6 +300,7 @@ class Rows:
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
 
+    @at_once()
     def untold(self, unit: ContactPartition, records: pa.Table) -> Batch:
         """Events of those on a list who were to be looked up, and of whom no lookup has told what they are to it."""
         if not records.num_rows:
@@ -308,6 +312,7 @@ class Rows:
             return {}
         return self._wanted({CONSENT_EVENTS.name: self._telling.of_memberships(unit, self._on_list(unit, untold))})
 
+    @at_once()
     def contacts(self, unit: ContactPartition, records: pa.Table) -> Batch:
         """Rows of contacts and of their profile values, as a list shows them."""
         if not records.num_rows:
@@ -352,6 +357,7 @@ class Rows:
         if CONTACTS.name in self.plan.wanted:
             self._shown.note(unit.sender_code_id, records, opted_out=unit.opted_out)
 
+    @at_once()
     def looked_up(self, answers: Answers) -> Batch:
         """The rows that lookups brought, with what they tell of consents.
 

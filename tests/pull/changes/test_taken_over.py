@@ -104,6 +104,7 @@ def nothing_more(warehouse: Warehouse) -> None:
     assert wrote(warehouse) == {}
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize("old", FILES, indirect=True)
 def test_one_walk_takes_over_what_version_0_1_has_left(old: Warehouse) -> None:

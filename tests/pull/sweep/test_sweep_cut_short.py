@@ -18,7 +18,7 @@ from tests.pull.warehouse import Warehouse
 # -- walks that are cut short -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.cases(0, 2)
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
 @pytest.mark.parametrize(("chunk_rows", "stride"), [(None, 29), (15, 3), (None, 2)])
 def test_a_walk_that_is_cut_short_anywhere_marks_nothing(
