@@ -6,6 +6,7 @@ is another day there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 from typing import Any
 
@@ -44,9 +45,29 @@ def tellable(rows: pa.Table) -> pa.Table:
 
 
 def in_utc(client: SqlClientBase[Any]) -> None:
-    """Have the open connection of ``client`` tell times in UTC."""
+    """Have the open connection of ``client`` tell times in UTC, and those that Python cannot tell as infinity."""
     if client.capabilities.sqlglot_dialect in _WITH_ZONES:
         client.execute_sql(SET_UTC)
+        _read_any_date(client.native_connection)
+
+
+def _read_any_date(connection: Any) -> None:
+    """psycopg2 fails on a row with a date beyond Python's: from now on it reads that as it does infinity."""
+    if not type(connection).__module__.startswith("psycopg2"):
+        return
+    from psycopg2 import DataError, extensions  # noqa: PLC0415 - the extra postgres brings it
+
+    def lenient(reader: Any) -> Callable[[str | None, Any], Any]:
+        def read(value: str | None, cursor: Any) -> Any:
+            try:
+                return reader(value, cursor)
+            except (ValueError, OverflowError, DataError):
+                return reader("-infinity" if value and value.endswith("BC") else "infinity", cursor)
+
+        return read
+
+    for reader in (extensions.PYDATE, extensions.PYDATETIME, extensions.PYDATETIMETZ):
+        extensions.register_type(extensions.new_type(reader.values, reader.name, lenient(reader)), connection)
 
 
 def made_utc(credentials: Any) -> None:

@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import psycopg2
 import pytest
 
 from listrak_source.cli.errors import Exit
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak
+from tests.destinations import servers
 
 
 def run(*statements: str) -> None:
@@ -132,21 +135,45 @@ def asked(listrak: Listrak, words: tuple[str, ...], phone: str) -> tuple[int, st
 @pytest.mark.full
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "290000-01-01"])
 def test_a_date_that_python_cannot_tell_withholds_nothing(listrak: Listrak, sandbox: Sandbox, moment: str) -> None:
-    assert listrak("pull")[0] == Exit.DONE
+    untellable(listrak, sandbox, moment, run)
+
+
+@pytest.mark.cases(0, 1)
+@pytest.mark.full
+@pytest.mark.parametrize("moment", ["290000-01-01", "infinity", "0044-03-15 00:00:00 BC"])
+def test_a_date_that_python_cannot_tell_withholds_nothing_in_postgresql(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    address = servers.database(f"untellable_{moment[:3]}")
+    monkeypatch.setenv("DESTINATION__POSTGRES__CREDENTIALS", address)
+
+    def run(statement: str) -> None:
+        with psycopg2.connect(address) as connection:
+            connection.cursor().execute(statement)
+
+    untellable(listrak, sandbox, moment, run, "-d", "postgres")
+
+
+def untellable(listrak: Listrak, sandbox: Sandbox, moment: str, run: Callable[[str], None], *where: str) -> None:
+    assert listrak("pull", *where)[0] == Exit.DONE
     stops = {phone for _, phone in sandbox.world.truth()["opt_outs"]}
     phone = min(stops)
     for statement in (
         f"UPDATE listrak_sms.contacts SET unsubscribe_date = '{moment}', subscribe_date = '{moment}'",
         f"UPDATE listrak_sms.opt_outs SET opt_out_date = '{moment}'",
         f"UPDATE listrak_sms.consent_events SET event_at = '{moment}'",
+        f"UPDATE listrak_sms.consent_events SET observed_at = '{moment}'",
     ):
         run(statement + f" WHERE phone_number = '{phone}'")
         for words in ASKED:
-            assert asked(listrak, words, phone)[::2] == (Exit.DONE, ""), (statement, words)
+            assert asked(listrak, (*words, *where), phone)[::2] == (Exit.DONE, ""), (statement, words)
         listed = Path("stops.csv").read_text(encoding="utf-8")
-        assert {phone for phone in stops if phone in listed} == stops
+        assert {phone for phone in stops if phone in listed} == stops, statement
         Path("stops.csv").unlink()
         Path("page.html").unlink()
+    for more in (("pull",), ("pull", "--full"), ("pull", "--lookups", "all")):
+        sandbox.world.live(1)
+        assert listrak(*more, *where)[0] in (Exit.DONE, Exit.NOT_ALL), more
 
 
 @pytest.mark.full
