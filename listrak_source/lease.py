@@ -145,7 +145,8 @@ def has_clock(dialect: str | None) -> bool:
 def in_rows(dialect: str | None) -> bool:
     """Whether leases are rows of the warehouse there, so that several machines may work in it at once.
 
-    DuckLake and MotherDuck speak DuckDB's dialect too: a row there is a file, or a round trip, for each heartbeat.
+    DuckLake and MotherDuck speak DuckDB's dialect too: a row there is a file, or a round trip, for each heartbeat. A
+    lake's catalogue may keep them (see ``pull.load.lake_catalog``).
     """
     return dialect != "duckdb" and has_clock(dialect)
 

@@ -36,9 +36,10 @@ from listrak_source.cli.scratch import remove_load_files
 from listrak_source.cli.sentry import keep_people_out
 from listrak_source.cli.transient import is_locked
 from listrak_source.errors import StoppedError
-from listrak_source.lease import FileLease, in_rows
+from listrak_source.lease import FileLease
 from listrak_source.pull.leases import is_empty
 from listrak_source.pull.load.foreign_tables import check_keys
+from listrak_source.pull.load.lake_catalog import make_catalog, several_may_write
 from listrak_source.pull.run_record import loaded_rows
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.pipelines import look_at_all, names_of, shares
@@ -102,7 +103,7 @@ class Warehouse:
         if not sender_codes or len(sender_codes) > 1:
             return self
         factory = Destination.from_reference(self.destination)
-        at_once = factory is not None and in_rows(factory.capabilities().sqlglot_dialect)
+        at_once = factory is not None and several_may_write(factory, lambda: self.configuration)
         return replace(self, name=f"{NAME}_{sender_codes[0]}") if at_once else self
 
     def _resolved(self, limits: Mapping[str, Any], *, read_only: bool = False) -> AnyDestination | None:
@@ -133,7 +134,9 @@ class Warehouse:
             scratch.mkdir(mode=0o700)
             self._wait_for_file()
             try:
-                yield self._pipeline(scratch, progress=progress)
+                pipeline = self._pipeline(scratch, progress=progress)
+                make_catalog(pipeline)
+                yield pipeline
             finally:
                 remove_load_files(scratch)
                 if command := self.dlt_command:

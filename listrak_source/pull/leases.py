@@ -15,9 +15,10 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.api import ConfigurationError
 from listrak_source.lease import TABLE as LEASES
-from listrak_source.lease import FileLease, Lease, LostError, NoLease, SqlLease, held, in_rows
+from listrak_source.lease import Connect, FileLease, Lease, LostError, NoLease, SqlLease, held, in_rows
 from listrak_source.pull import run_record
 from listrak_source.pull.load.foreign_tables import check_keys
+from listrak_source.pull.load.lake_catalog import DUCKLAKE, catalog_file, catalog_rows
 from listrak_source.pull.schema import OF_THE_PULL, TABLES
 from listrak_source.pull.state.pipelines import check_alike
 from listrak_source.sql import opened
@@ -61,21 +62,27 @@ def _lease_of(pipeline: dlt.Pipeline, sender_codes: list[int] | None, tables: Co
     what = f"another pull into {client.config}"
     if file := _file_of(pipeline, client):
         return FileLease(file.with_name(f"{file.name}.lease"), what)
-    if not isinstance(client, SqlJobClientBase) or not in_rows(client.capabilities.sqlglot_dialect):
+    is_lake = pipeline.destination.destination_type == DUCKLAKE
+    connect: Connect | None = catalog_rows(client.config) if is_lake else partial(opened, pipeline)
+    if connect is None or not (is_lake or in_rows(client.capabilities.sqlglot_dialect)):
         return NoLease()
+    # A catalogue is one for all datasets of its lake.
+    kind = f"pull into {pipeline.dataset_name}" if is_lake else "pull"
     _prepare(pipeline, tables)
     parts = tuple(sender_codes) if sender_codes else None
     # A pipeline's state is one for all of its sender codes.
-    return SqlLease(partial(opened, pipeline), "pull", pipeline.pipeline_name, parts, what)
+    return SqlLease(connect, kind, pipeline.pipeline_name, parts, what)
 
 
 def _file_of(pipeline: dlt.Pipeline, client: Any) -> Path | None:
-    """What on this machine's disk is the warehouse: a DuckDB file, a folder of files."""
+    """What on this machine's disk is the warehouse: a DuckDB file, a folder of files, the catalogue of a lake."""
     if pipeline.destination.destination_type == _DUCKDB:
         credentials = client.config.credentials
         if credentials.external_conn() is not None or credentials.database.startswith(":"):
             return None
         return Path(credentials.database).resolve()
+    if pipeline.destination.destination_type == DUCKLAKE:
+        return catalog_file(client.config)
     if isinstance(client, FilesystemClient) and client.config.is_local_filesystem:
         return Path(client.dataset_path).resolve()
     return None

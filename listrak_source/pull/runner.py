@@ -14,6 +14,7 @@ from listrak_source.pull import run_record
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
+from listrak_source.pull.load.lake_catalog import make_catalog
 from listrak_source.pull.load.parquet_compaction import compact
 from listrak_source.pull.load.write_disposition import merge_in_transactions, stage_apart
 from listrak_source.pull.records.masking import Masks
@@ -46,6 +47,7 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[Load
     """
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
     options |= {"chunk_rows": rows, "compacted": True}
+    make_catalog(pipeline)
     settings = resolve(options)
     source = listrak_sms(**options)
     with (

@@ -11,13 +11,15 @@ from typing import Any
 
 import dlt
 import pytest
+from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 from dlt.pipeline.pipeline import Pipeline
 
 from listrak_source import lease, pull
 from listrak_source.lease import FileLease, LostError, Owner, TakenError
 from listrak_source.sandbox import Sandbox
 from listrak_source.sql import opened
-from tests.destinations.places import PLACES
+from tests.destinations import servers
+from tests.destinations.places import PLACES, Place
 from tests.pull.cutting import elsewhere
 from tests.pull.warehouse import Warehouse, truth
 
@@ -25,9 +27,20 @@ OTHER = Owner("elsewhere", "another boot", 4242, "1")
 """A process on another machine."""
 
 
-@pytest.fixture(params=["postgres", "duckdb", "parquet"])
-def warehouse(sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest) -> Warehouse:
-    return Warehouse(sandbox, tmp_path, PLACES[request.param])
+@pytest.fixture(params=["postgres", "duckdb", "parquet", "ducklake", "a lake of files"])
+def warehouse(
+    sandbox: Sandbox, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Warehouse:
+    lake = Place("a lake of files", lake_of_files, needs_extensions=True)
+    place = PLACES.get(request.param, lake)
+    if place.needs_extensions:
+        monkeypatch.setenv("HOME", servers.home())
+    return Warehouse(sandbox, tmp_path, place)
+
+
+def lake_of_files(folder: Path) -> Any:
+    credentials = DuckLakeCredentials("lake", catalog=f"duckdb:///{folder / 'lake.duckdb'}", storage=f"{folder}/lake")
+    return dlt.destinations.ducklake(credentials=credentials)
 
 
 @pytest.fixture
@@ -99,18 +112,19 @@ def test_an_interrupted_pull_gives_it_back(warehouse: Warehouse) -> None:
 
 
 @pytest.mark.full
-def test_other_sender_codes_by_another_pipeline_go_side_by_side(in_postgres: Warehouse) -> None:
-    (sender,) = in_postgres.sandbox.world.sender_codes
-    first = pull(in_postgres.pipeline(), "opt_outs", chunk_rows=1, **in_postgres.options())
+@pytest.mark.parametrize("warehouse", ["postgres", "ducklake"], indirect=True)
+def test_other_sender_codes_by_another_pipeline_go_side_by_side(warehouse: Warehouse) -> None:
+    (sender,) = warehouse.sandbox.world.sender_codes
+    first = pull(warehouse.pipeline(), "opt_outs", chunk_rows=1, **warehouse.options())
     next(first)
-    another = Another(in_postgres)
+    another = Another(warehouse)
     with pytest.raises(TakenError):  # all of them, or one
         another.pull("opt_outs", sender_codes=[sender])
     first.close()
-    first = pull(in_postgres.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **in_postgres.options())
+    first = pull(warehouse.pipeline(), "opt_outs", chunk_rows=1, sender_codes=[sender], **warehouse.options())
     next(first)
     with pytest.raises(TakenError):  # the state is one row for all of a pipeline's sender codes
-        Second(in_postgres).pull("opt_outs", sender_codes=[424242])
+        Second(warehouse).pull("opt_outs", sender_codes=[424242])
     with pytest.raises(Exception, match="424242"):  # nobody has this one, and Listrak does not know it
         another.pull("opt_outs", sender_codes=[424242])
     first.close()

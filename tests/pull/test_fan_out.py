@@ -17,6 +17,7 @@ from listrak_source.pull.state import pipelines, stored_state
 from listrak_source.pull.state.pipelines import look_at_all, names_of, states_of
 from listrak_source.runs import SOURCE
 from listrak_source.sandbox import Fault, Sandbox, World
+from tests.destinations import servers
 from tests.destinations.places import PLACES
 from tests.pull.warehouse import Warehouse
 
@@ -29,8 +30,8 @@ TABLES = (
 class Unit(Warehouse):
     """The same warehouse, from a machine that pulls one sender code, or all."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path, sender: int | None = None) -> None:
-        super().__init__(sandbox, folder, PLACES["postgres"])
+    def __init__(self, sandbox: Sandbox, folder: Path, sender: int | None = None, place: str = "postgres") -> None:
+        super().__init__(sandbox, folder, PLACES[place])
         self.sender = sender
 
     def options(self) -> dict[str, Any]:
@@ -66,13 +67,21 @@ def sandbox(brands: Sandbox) -> Sandbox:
 
 
 @pytest.fixture
-def units(sandbox: Sandbox, tmp_path: Path) -> list[Unit]:
-    return [Unit(sandbox, tmp_path, sender) for sender in sandbox.world.sender_codes]
+def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    chosen: str = getattr(request, "param", "postgres")
+    if PLACES[chosen].needs_extensions:
+        monkeypatch.setenv("HOME", servers.home())
+    return chosen
 
 
 @pytest.fixture
-def whole(sandbox: Sandbox, tmp_path: Path) -> Unit:
-    return Unit(sandbox, tmp_path)
+def units(sandbox: Sandbox, tmp_path: Path, where: str) -> list[Unit]:
+    return [Unit(sandbox, tmp_path, sender, where) for sender in sandbox.world.sender_codes]
+
+
+@pytest.fixture
+def whole(sandbox: Sandbox, tmp_path: Path, where: str) -> Unit:
+    return Unit(sandbox, tmp_path, place=where)
 
 
 @pytest.fixture
@@ -101,7 +110,9 @@ def reads_windows_alone(sandbox: Sandbox) -> bool:
     return all("Date" in query for query in asked)
 
 
+@pytest.mark.cases(0, 1)
 @pytest.mark.full
+@pytest.mark.parametrize("where", ["postgres", "ducklake"], indirect=True)
 def test_side_by_side_they_end_with_the_rows_of_one(units: list[Unit], whole: Unit, twin: Unit) -> None:
     for step in ("first", "later", "complete"):
         full = {"full": True} if step == "complete" else {}

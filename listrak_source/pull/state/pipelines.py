@@ -21,7 +21,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, state_doc
 
-from listrak_source.lease import in_rows
+from listrak_source.pull.load.lake_catalog import several_may_write
 from listrak_source.pull.state.watermarks import COUNTS, MARKS, check_marks_of
 from listrak_source.runs import SOURCE
 from listrak_source.sql import text
@@ -36,7 +36,7 @@ _STATES, _LOADS = "_dlt_pipeline_state", "_dlt_loads"
 
 def shares(pipeline: dlt.Pipeline) -> bool:
     """Whether pulls of different sender codes may write to the pipeline's warehouse at once, from any machines."""
-    return in_rows(pipeline.destination.capabilities().sqlglot_dialect)
+    return several_may_write(pipeline.destination, lambda: pipeline.destination_client().config)
 
 
 def states_of(client: SqlClientBase[Any]) -> list[tuple[dict[str, Any], str]]:
