@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from tests.chaos import calls, kills, pulls, pushes, together, warehouses, years
+from tests.chaos import calls, kills, pulls, pushes, together, warehouses, workers, years
 from tests.chaos.case import Case
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "kills": kills.cases,
     "warehouses": warehouses.cases,
     "together": together.cases,
+    "workers": workers.cases,
     "years": years.cases,
 }
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from listrak_source.sandbox import Sandbox
-from tests.chaos import calls, kills, page, parts, pulls, pushes, together, warehouses
+from tests.chaos import calls, kills, page, parts, pulls, pushes, together, warehouses, workers
 from tests.chaos.case import HARM, Case, Verdict
 from tests.chaos.ground import Ended, Ground, look_at
 from tests.chaos.journal import Journal
@@ -55,7 +55,16 @@ def test_each_case_has_a_name_of_its_own() -> None:
     names = [case.id for case in parts.cases(rounds=range(2))]
     assert len(names) == len(set(names)) > 20_000
     assert parts.by_id()(names[-1]).id == names[-1]
-    for part in (calls.PART, pulls.PART, pushes.PART, kills.PULL, kills.PUSH, together.PART, warehouses.TOUCHED):
+    for part in (
+        calls.PART,
+        pulls.PART,
+        pushes.PART,
+        kills.PULL,
+        kills.PUSH,
+        together.PART,
+        workers.PART,
+        warehouses.TOUCHED,
+    ):
         assert any(name.startswith(f"{part} /") for name in names)
 
 
