@@ -34,6 +34,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from listrak_source.api.errors import ListrakError
 from listrak_source.api.redaction import redact_people
 from listrak_source.api.tally import Counts, Tally
+from listrak_source.api.tracing import Note, span
 from listrak_source.api.version import version
 from listrak_source.errors import StoppedError, causes
 from listrak_source.lease import TABLE as LEASES
@@ -94,6 +95,11 @@ COLUMNS = {
 _STAYS = ("run_id", "command", "began_at", "times", "host", "process", "versions")
 """Columns that a run fills when it begins."""
 _JSON = ("versions", "sender_codes", "rows_loaded", "rows_removed", "set_aside", "remarks", "results")
+_TRACED = (
+    "outcome", "exit_code", "requests", "retries", "refusals", "sender_codes", "complete_walk", "loads", "rows_loaded",
+    "rows_removed", "set_aside", "sync_name", "sender_code_id", "push_run",
+)  # fmt: skip
+"""What a span tells of a run: numbers, codes and counts by table."""
 _MOST, _LONG = 20, 500
 """Sentences that a row keeps, and letters of each, at the most."""
 
@@ -318,6 +324,7 @@ class Run:
     is_over: bool = False
     _since: float = field(default_factory=time.monotonic)
     _keeper: Keeper | None = None
+    _note: Note = field(default=lambda _: None)
     _tallies: list[tuple[Tally, Counts]] = field(default_factory=list)
     _written: dict[str, Any] | None = None
     """The row as it was written last, but for when the run ended."""
@@ -332,9 +339,16 @@ class Run:
         self.kept_in(pipeline)
         _running[pipeline] = self
         try:
-            yield
+            with self.traced():
+                yield
         finally:
             del _running[pipeline]
+
+    @contextmanager
+    def traced(self) -> Iterator[None]:
+        """It is a span, with what its row tells in numbers and codes."""
+        with span(f"listrak {self.command}", run_id=self.run_id) as self._note:
+            yield
 
     def kept_in(self, pipeline: dlt.Pipeline) -> None:
         """Have the warehouse of a pipeline hold the row."""
@@ -358,6 +372,7 @@ class Run:
         """Write down how it has ended, once, unless that is what is written already."""
         if not self.is_over:
             self.is_over = True
+            self._note({name: value for name, value in self._row(outcome, exit_code, None).items() if name in _TRACED})
             self._write(outcome, exit_code, message)
 
     def _write(

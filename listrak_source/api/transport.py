@@ -34,6 +34,7 @@ from listrak_source.api.redaction import guard_logs, redact
 from listrak_source.api.retry import RetryPolicy, connection_failure, http_date, is_out_of_time, retry_after
 from listrak_source.api.tally import Tally
 from listrak_source.api.throttle import Slot, Throttle
+from listrak_source.api.tracing import span
 
 T = TypeVar("T")
 
@@ -175,11 +176,14 @@ class Transport:
                     self._access.granted(name, token, began)
                     return answer
 
-        try:
-            return self._retry_policy.run(name, attempt, is_paced=True)
-        except RateLimitError:
-            self._throttle.give_up()
-            raise
+        with span(f"listrak {name}", method=operation.method, path=operation.path) as note:
+            try:
+                return self._retry_policy.run(name, attempt, is_paced=True)
+            except RateLimitError:
+                self._throttle.give_up()
+                raise
+            finally:
+                note({"requests": next(request.tries)})
 
     def _attempt(self, request: _Request, token: AccessToken, parse: Callable[[bytes], T]) -> T:  # noqa: C901 - one error each
         name, acts = request.name, request.operation.repeat is Repeat.IF_NOT_ACTED

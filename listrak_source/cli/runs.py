@@ -139,17 +139,18 @@ def attempted(said: Said, opened: Session) -> Iterator[None]:
     run.counts(opened.client.tally)
     run.begin()
     outcome, code, message = DONE, int(Exit.DONE), None
-    try:
-        yield
-    except SystemExit as end:
-        code = int(end.code or 0)
-        outcome = DONE if not code else PARTIAL if code in {Exit.NOT_ALL, Exit.TRY_AGAIN} else runs.FAILED
-        raise
-    except BaseException as error:
-        message, code = explain(error, run.command)
-        outcome = INTERRUPTED if was_interrupted(error) else runs.outcome_of(error)
-        raise
-    finally:
-        told = said.told
-        run.push_run, run.results = told.get("run"), told.get("results", ())
-        run.end(outcome, int(code), message or told.get("message"))
+    with run.traced():
+        try:
+            yield
+        except SystemExit as end:
+            code = int(end.code or 0)
+            outcome = DONE if not code else PARTIAL if code in {Exit.NOT_ALL, Exit.TRY_AGAIN} else runs.FAILED
+            raise
+        except BaseException as error:
+            message, code = explain(error, run.command)
+            outcome = INTERRUPTED if was_interrupted(error) else runs.outcome_of(error)
+            raise
+        finally:
+            told = said.told
+            run.push_run, run.results = told.get("run"), told.get("results", ())
+            run.end(outcome, int(code), message or told.get("message"))

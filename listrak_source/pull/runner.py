@@ -10,6 +10,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
+from listrak_source.api.tracing import span
 from listrak_source.pull import run_record
 from listrak_source.pull.keys import seen_keys
 from listrak_source.pull.leases import alone, is_empty
@@ -87,7 +88,8 @@ def _load(
                 check = partial(check_marks_of, zone=settings.timezone, mark=Masks.of(settings).mark)
                 take_over(pipeline, settings.sender_codes, check)
                 takes_over = False
-            info = pipeline.run() if left_over else pipeline.run(chosen)
+            with span("listrak load", takes_up=left_over):
+                info = pipeline.run() if left_over else pipeline.run(chosen)
         compact(pipeline)
         if info is not None:  # nothing was left over after all
             info.raise_on_failed_jobs()

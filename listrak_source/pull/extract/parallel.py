@@ -9,6 +9,8 @@ from contextlib import suppress
 from queue import Full, Queue
 from typing import Generic, TypeVar
 
+from listrak_source.api.tracing import carried
+
 T = TypeVar("T")
 Reader = Callable[[], Iterator[T]]
 
@@ -55,8 +57,9 @@ class _Running(Generic[T]):
         self._results: Queue[tuple[T | None, BaseException | None]] = Queue(maxsize=workers * _WAITING)
         self._stop = threading.Event()
         self._asking = threading.current_thread()
+        work = carried(self._work)
         self._threads = [
-            threading.Thread(target=self._work, name=f"listrak_{number}") for number in range(min(workers, self._left))
+            threading.Thread(target=work, name=f"listrak_{number}") for number in range(min(workers, self._left))
         ]
 
     def start(self) -> None:

@@ -24,6 +24,7 @@ from listrak_source.api import (
 from listrak_source.api.dates import date_of
 from listrak_source.api.models import ContactListSubscription
 from listrak_source.api.phones import forms
+from listrak_source.api.tracing import carried
 from listrak_source.push.apply.context import Work
 from listrak_source.push.sync.canonical import canonical, compare_form
 from listrak_source.push.sync.field_mapping import CREATED, LIST, Target, of_ids
@@ -234,7 +235,7 @@ def looked_up(
 
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(ask, phones)
+        yield from pool.map(carried(ask), phones)
     finally:
         # Who asks for no more waits for nobody: it may be the garbage collector (see pull.side_by_side).
         pool.shutdown(wait=False, cancel_futures=True)

@@ -17,6 +17,7 @@ from listrak_source.api import (
     ServerError,
 )
 from listrak_source.api.phones import forms
+from listrak_source.api.tracing import carried
 from listrak_source.push.apply.context import Work
 from listrak_source.push.apply.readback import read_back
 from listrak_source.push.apply.step_progress import Steps
@@ -119,8 +120,12 @@ def _confirmed(work: Work, ask: Callable[[str], Came], phones: list[str], outcom
 def _for_one_turn(act: Callable[[str], Came], phones: list[str], workers: int) -> list[Came]:
     """Do something about each contact, side by side, for as long as a turn lasts; the others are still to be sent."""
     until = monotonic() + TURN
+
+    def act_in_time(phone: str) -> Came:
+        return act(phone) if monotonic() < until else _LEFT
+
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda phone: act(phone) if monotonic() < until else _LEFT, phones))
+        return list(pool.map(carried(act_in_time), phones))
 
 
 def _read(work: Work, operation: str, targets: list[Target], phones: list[str]) -> None:
