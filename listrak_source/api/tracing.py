@@ -23,6 +23,8 @@ Note = Callable[[Mapping[str, Any]], None]
 """Adds to what a span tells."""
 
 _NAME = "listrak_source"
+_AT_THE_END = 5_000
+"""Milliseconds that spans have to be sent when a program ends."""
 
 
 @contextmanager
@@ -47,6 +49,12 @@ def span(name: str, **told: Any) -> Iterator[Note]:
             one.set_attribute("error.type", type(error).__name__)
             one.set_status(trace.StatusCode.ERROR)
             raise
+
+
+def hand_over() -> None:
+    """Have the spans that wait be sent: the program is at its end, and does not wait for what else may be left."""
+    if trace is not None and (flush := getattr(trace.get_tracer_provider(), "force_flush", None)):
+        flush(_AT_THE_END)
 
 
 def carried(function: Callable[P, R]) -> Callable[P, R]:

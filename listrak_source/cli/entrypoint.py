@@ -32,6 +32,10 @@ def main() -> None:
         print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    with suppress(Exception):  # what is told of the run has no say in how it ends
+        from listrak_source.api.tracing import hand_over
+
+        hand_over()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # a reader that has gone away, or none from the beginning
             stream.flush()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -101,3 +104,22 @@ def test_an_error_is_told_by_its_kind(listrak: Listrak, sandbox: Sandbox, spans:
     assert one.attributes["error.type"] == "ServerError"
     assert not one.events
     assert told(found, "listrak pull")["outcome"] == "failed"
+
+
+@pytest.mark.full
+def test_the_command_sends_what_waits_before_it_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+    """As ``opentelemetry-instrument`` runs it: spans wait in a batch, and the command ends at once."""
+    program = tmp_path / "instrumented.py"
+    program.write_text(
+        "from opentelemetry import trace\n"
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter\n"
+        "trace.set_tracer_provider(TracerProvider())\n"
+        "trace.get_tracer_provider().add_span_processor(BatchSpanProcessor(ConsoleSpanExporter()))\n"
+        "from listrak_source.cli.entrypoint import main\n"
+        "main()\n"
+    )
+    command = [sys.executable, str(program), "pull", "--table", "lists"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert '"name": "listrak pull"' in ended.stdout
