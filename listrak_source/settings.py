@@ -6,7 +6,11 @@ then ``[sources.listrak]`` in ``.dlt/secrets.toml`` and ``.dlt/config.toml``.
 
 from __future__ import annotations
 
-from datetime import datetime
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Optional
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -189,11 +193,82 @@ def resolve(options: dict[str, Any], section: str = "listrak") -> Settings:
     Raises :class:`ConfigurationError` for an option that does not exist or does not fit, and dlt's
     ``ConfigFieldMissingException`` for one that is needed and found nowhere.
     """
+    return resolve_configuration(Settings(), sections=("sources", section), explicit_value=given(options))
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that a program gives, each of the type of its setting: dlt takes what is like it, and a text for a bool.
+
+    What is iterated over is a list, so that it can be looked at twice. Raises :class:`ConfigurationError`, without the
+    value, which may be a secret.
+    """
     known = Settings.get_resolvable_fields()
-    for name in options:
+    found: dict[str, Any] = {}
+    for name, value in options.items():
         if name not in known:
             raise ConfigurationError(f"there is no option {name!r}; there are {', '.join(sorted(known))}")
-    return resolve_configuration(Settings(), sections=("sources", section), explicit_value=options)
+        kind = next(one for one in _KINDS if name in one.names or known[name] in one.hints)
+        try:
+            found[name] = None if value is None else kind.of(value)
+        except (TypeError, ValueError):
+            raise ConfigurationError(
+                f"sources.listrak.{name} is to be {kind.called}, and is {type(value).__name__}"
+            ) from None
+    return found
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A type that a setting may have."""
+
+    called: str
+    of: Callable[[Any], Any]
+    """The value as it is taken; raises TypeError or ValueError."""
+    names: tuple[str, ...] = ()
+    hints: tuple[Any, ...] = ()
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _number(value: Any) -> int | float:
+    return operator.index(_no_bool(value)) if not isinstance(value, float) else value
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _bool(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _each(of: Callable[[Any], Any], values: Any) -> list[Any]:
+    if isinstance(values, str | bytes | Mapping):
+        raise TypeError
+    return [of(value) for value in values]
+
+
+_KINDS = (
+    _Kind("a list of numbers", partial(_each, lambda one: operator.index(_no_bool(one))), ("sender_codes", "lists")),
+    _Kind("a list of names", partial(_each, _text), ("hash_columns", "drop_columns")),
+    _Kind("a date", lambda one: one.isoformat() if isinstance(one, date) else _text(one), ("start_date",)),
+    _Kind("True or False", _bool, hints=(bool,)),
+    _Kind("a whole number", lambda one: operator.index(_no_bool(one)), hints=(int, Optional[int])),  # noqa: UP045
+    _Kind("a number", _number, hints=(float,)),
+    _Kind(
+        "a text", _text,
+        hints=(str, Optional[str], TSecretStrValue, Optional[TSecretStrValue], Lookups),  # noqa: UP045
+    ),
+)  # fmt: skip
+"""The first that fits a setting is its."""
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

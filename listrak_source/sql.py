@@ -5,18 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from functools import wraps
 from typing import Any
 
 import dlt
 import sqlglot
 from dlt.destinations.exceptions import DatabaseException
+from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool
 from dlt.destinations.sql_client import SqlClientBase
+from duckdb import DuckDBPyConnection
+from duckdb import Error as DuckDBError
 
 from listrak_source.utc import in_utc
 
 PLACE = "place_of_a_value"
 """Stands in a statement for a value that is bound."""
 _UNREADABLE = re.compile("[\\0\\ud800-\\udfff]")
+
+
+def give_up(connection: Any) -> None:
+    """Have DuckDB leave a statement that was interrupted: else it goes on with it, and the next one waits for that."""
+    if isinstance(connection, DuckDBPyConnection):
+        with suppress(DuckDBError):  # it is closed
+            connection.interrupt()
+
+
+def _give_up_before_closing() -> None:
+    """DuckDB spins for ever where a file is opened whose connection was closed on a statement that still runs.
+
+    Whoever is interrupted in a statement closes the connection, and opens the file again to tell of it. dlt closes it
+    in one place; it does no harm to a connection that has nothing to do.
+    """
+    close = DuckDbConnectionPool.return_conn
+
+    @wraps(close)
+    def give_up_and_close(pool: DuckDbConnectionPool, borrowed_conn: DuckDBPyConnection) -> int:
+        give_up(borrowed_conn)
+        return close(pool, borrowed_conn)
+
+    setattr(DuckDbConnectionPool, close.__name__, give_up_and_close)
+
+
+_give_up_before_closing()
 
 
 class Sql:
@@ -38,7 +68,10 @@ class Sql:
         try:
             with self._client.execute_query(statement, *values) as cursor:
                 yield cursor
-        except DatabaseException:
+        except BaseException as error:
+            give_up(self._client.native_connection)
+            if not isinstance(error, DatabaseException):
+                raise
             # dlt resets a connection on which a statement has failed, and with it all that was set there.
             with suppress(DatabaseException):
                 self._set_up()

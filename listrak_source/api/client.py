@@ -109,6 +109,14 @@ class ListrakClient:
         for setting, value in (("client_id", client_id), ("client_secret", client_secret)):
             if not isinstance(value, str) or not value.strip():
                 raise ConfigurationError(f"{setting} is empty")
+        _check_numbers(
+            1, 10**12, workers=workers, max_attempts=max_attempts, max_idle_pages=max_idle_pages,
+            max_answer_bytes=max_answer_bytes,
+        )  # fmt: skip
+        _check_numbers(
+            0.0, 1e6, timeout=timeout, connect_timeout=connect_timeout, max_request_seconds=max_request_seconds,
+            first_wait=first_wait, max_wait=max_wait, max_rate_limited_seconds=max_rate_limited_seconds,
+        )  # fmt: skip
         base_url = check_address("base_url", base_url)
         token_url = check_address("token_url", token_url)
         retry_policy = RetryPolicy(
@@ -557,3 +565,14 @@ def _is_same(told: Any, asked: str) -> bool:
     """Whether two phone numbers are one, in whatever form each is written."""
     number = int(told) if isinstance(told, float) and told.is_integer() else told
     return canonical(str(number)) == canonical(asked)
+
+
+def _check_numbers(least: float, most: float, **given: object) -> None:
+    """Whole ones, if ``least`` is. Raises ``ConfigurationError``."""
+    is_whole = isinstance(least, int)
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
+            raise ConfigurationError(f"{name} is to be a {'whole ' if is_whole else ''}number, and is {value!r}")
+        above = name.endswith(("timeout", "request_seconds"))  # within no time nothing is answered
+        if not least <= value <= most or (above and not value):
+            raise ConfigurationError(f"{name} is {value:,}, and not between {least:,} and {most:,}")

@@ -127,6 +127,8 @@ class Warehouse:
             raise ConfigurationError(
                 f"DuckDB cannot tell the dataset {self.dataset} from its file of the same name; rename one of them"
             )
+        if self.file is not None and "?" in str(self.file):
+            raise ConfigurationError(f"DuckDB cannot keep a file with a question mark in its path: {self.file}")
         scratch = self.scratch
         scratch.mkdir(parents=True, exist_ok=True)
         with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):

@@ -17,7 +17,7 @@ from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
 from listrak_source.pull.load.lake_catalog import make_catalog
 from listrak_source.pull.load.parquet_compaction import compact
-from listrak_source.pull.load.write_disposition import merge_in_transactions, stage_apart
+from listrak_source.pull.load.write_disposition import check_folder, merge_in_transactions, stage_apart
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.source import listrak_sms
@@ -25,7 +25,7 @@ from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.checkpoint import is_unfinished, was_taken_up
 from listrak_source.pull.state.pipelines import shares, take_over
 from listrak_source.pull.state.watermarks import check_marks_of
-from listrak_source.settings import resolve
+from listrak_source.settings import given, resolve
 
 CHUNK_ROWS = 500_000
 """``chunk_rows`` where nothing else is set. With 2,000,000, a pull of 1,000,000 contacts is half a second shorter; but
@@ -47,7 +47,8 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[Load
     ...     print(info)
     """
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
-    options |= {"chunk_rows": rows, "compacted": True}
+    options = given(options | {"chunk_rows": rows, "compacted": True})
+    check_folder(pipeline)
     make_catalog(pipeline)
     settings = resolve(options)
     source = listrak_sms(**options)

@@ -26,7 +26,7 @@ from listrak_source.pull.resources import Hints, Limits, TableResource
 from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
 from listrak_source.pull.state import stored_state, watermarks
 from listrak_source.pull.state.integrity import spare_consents
-from listrak_source.settings import Lookups, resolve
+from listrak_source.settings import Lookups, given, resolve
 
 
 @configspec
@@ -92,7 +92,7 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
     >>> pipeline = dlt.pipeline("listrak", destination="duckdb", dataset_name="listrak_sms")  # doctest: +SKIP
     >>> pipeline.run(listrak_sms())  # doctest: +SKIP
     """
-    options = {name: value for name, value in locals().items() if value is not None}
+    options = given({name: value for name, value in locals().items() if value is not None})
     section = Container()[ConfigSectionContext].sections[1]
     declared = resolve(_ANY | options, section)
     loads: list[Chunks] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from listrak_source.api import ConfigurationError, ListrakClient, UnsafeAddress
@@ -65,3 +67,18 @@ def test_loopback_is_by_address_not_by_name() -> None:
     assert is_loopback("http://127.255.0.1/")
     assert not is_loopback("http://128.0.0.1/")
     assert not is_loopback("http://my-localhost/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("workers", 0), ("workers", -1), ("workers", 10**30), ("workers", True), ("workers", "8"),
+        ("max_attempts", None), ("timeout", 0), ("timeout", float("nan")), ("timeout", "abc"), ("first_wait", -1),
+        ("max_request_seconds", 0),
+        ("max_answer_bytes", 1.5), ("max_wait", float("inf")),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_is_refused(name: str, value: Any) -> None:
+    """Seen: with no worker, the first request waited for ever."""
+    with pytest.raises(ConfigurationError, match=f"^{name} is "):
+        ListrakClient("id", "secret", **{name: value})

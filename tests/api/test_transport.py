@@ -176,7 +176,7 @@ def test_the_api_needs_neither_dlt_nor_arrow_nor_the_other_rooms() -> None:
     ours = {name for name in found if name.startswith("listrak_source")}
     assert all(name.startswith("listrak_source.api") for name in ours)
     others = {name.split(".")[0] for name in found - ours} - sys.stdlib_module_names
-    assert others == {"requests", "tenacity", "urllib3"}
+    assert others == {"opentelemetry", "requests", "tenacity", "urllib3"}
 
 
 def test_any_error_is_a_listrak_error(server: Scripted, client: ListrakClient) -> None:

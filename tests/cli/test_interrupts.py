@@ -218,3 +218,40 @@ def test_on_another_thread_nothing_is_noticed() -> None:
     thread.start()
     thread.join()
     assert not failed
+
+
+_REOPENED = """
+import signal, sys, time
+import dlt
+from listrak_source.sql import opened
+
+def told(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, told)
+pipeline = dlt.pipeline("long", destination=dlt.destinations.duckdb("long.duckdb"), dataset_name="long")
+kept = []
+for _ in range(10):
+    try:
+        with opened(pipeline) as sql:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 0.1)
+                sql.run("SELECT COUNT(*) FROM range(1000000) AS a, range(1000000) AS b WHERE a.range * b.range % 7 = 3")
+            except BaseException:
+                began = time.monotonic()
+                assert sql.one("SELECT 1") == 1
+                assert time.monotonic() - began < 5, "it waits for the other one"
+                raise
+    except BaseException as error:
+        kept.append(error)
+        with opened(pipeline) as sql:
+            assert sql.one("SELECT 1") == 1
+assert len(kept) == 10
+"""
+
+
+@pytest.mark.full
+def test_a_file_opens_again_after_an_interrupt_in_a_statement(tmp_path: Path) -> None:
+    """Seen: DuckDB span for ever, and no further signal ended the command."""
+    run = subprocess.run([sys.executable, "-c", _REOPENED], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert (run.returncode, run.stdout) == (0, b""), run.stderr

@@ -9,12 +9,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
-from listrak_source import listrak_sms
+from listrak_source import listrak_sms, pull
 from listrak_source.api import ConfigurationError
 from listrak_source.sandbox import Sandbox
 from listrak_source.settings import Settings, resolve
@@ -147,3 +148,52 @@ def test_the_source_spells_out_each_setting() -> None:
 def test_a_setting_that_does_not_exist_is_named(warehouse: Warehouse) -> None:
     with pytest.raises(ConfigurationError, match="there is no option 'worker'; there are accept_removals,"):
         warehouse.pull(worker=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("sender_codes", 1015, "a list of numbers, and is int"),
+        ("sender_codes", "1015", "a list of numbers, and is str"),
+        ("sender_codes", ["1015"], "a list of numbers, and is list"),
+        ("lists", [True], "a list of numbers"),
+        ("lists", {1: 2}, "a list of numbers, and is dict"),
+        ("hash_columns", "phone_number", "a list of names, and is str"),
+        ("drop_columns", [b"email_address"], "a list of names"),
+        ("hash_key", b"a key of bytes that is long enough", "a text, and is bytes"),
+        ("hash_key", ["a key in a list that is long enough"], "a text, and is list"),
+        ("client_secret", 7, "a text, and is int"),
+        ("full", "false", "True or False, and is str"),
+        ("compacted", "x", "True or False"),
+        ("workers", 1.5, "a whole number, and is float"),
+        ("timeout", "120", "a number, and is str"),
+        ("timezone", 5, "a text, and is int"),
+        ("start_date", 2026, "a date, and is int"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_and_not_shown(name: str, value: Any, told: str) -> None:
+    for take in (listrak_sms, lambda **options: next(pull(dlt.pipeline("x", destination="duckdb"), **options))):
+        with pytest.raises(ConfigurationError, match=f"sources.listrak.{name} is to be {told}") as refused:
+            take(client_id="i", **{"client_secret": "s", name: value})
+        assert "long enough" not in str(refused.value)
+
+
+def test_what_is_iterated_over_once_masks_all_the_same(warehouse: Warehouse) -> None:
+    """Seen: a check used it up, and everything was written in clear."""
+    sandbox, senders = warehouse.sandbox, list(warehouse.sandbox.world.sender_codes)
+    columns = ["phone_number", "email_address"]
+    masked = {"hash_columns": (one for one in columns), "hash_key": "k" * 16}
+    warehouse.pull("contacts", sender_codes=map(int, senders), lists=iter(()), **masked)
+    found = warehouse.records("contacts")
+    assert found
+    assert not [row for row in found if row["phone_number"][1:] in map(str, sandbox.world.people)]
+    assert all(len(row[name]) == 64 for row in found for name in columns if row[name])
+
+
+@pytest.mark.parametrize("folder", ["it's", "per%cent"])
+def test_a_folder_that_dlt_cannot_load_from_is_refused(warehouse: Warehouse, folder: str) -> None:
+    place = warehouse.folder / folder
+    pipeline = dlt.pipeline("odd", destination=dlt.destinations.duckdb("odd.duckdb"), pipelines_dir=str(place))
+    with pytest.raises(ConfigurationError, match=r"set DLT_DATA_DIR to another one"):
+        next(pull(pipeline, **warehouse.options()))
+    assert not warehouse.sandbox.traffic.log

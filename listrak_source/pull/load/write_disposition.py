@@ -127,6 +127,20 @@ def _has_blank(pipeline: dlt.Pipeline) -> bool:
     return any(" " in (part or "") for part in (credentials.username, credentials.password))
 
 
+def check_folder(pipeline: dlt.Pipeline) -> None:
+    """Raise :class:`ConfigurationError` where dlt could not load what it has written into its folder.
+
+    It puts the path of a file into DuckDB's SQL as it is.
+    """
+    folder = str(pipeline.working_dir)
+    if pipeline.destination.capabilities().sqlglot_dialect == _DUCKDB and (odd := set("'%") & set(folder)):
+        named = " or ".join(sorted(odd))
+        raise ConfigurationError(
+            f"dlt loads into DuckDB from no folder with {named} in its path, and its own is {folder}; set DLT_DATA_DIR "
+            "to another one"
+        )
+
+
 def merge_in_transactions(destination: AnyDestination) -> None:
     """Have dlt run each merge in a transaction, where the destination has them.
 
