@@ -183,7 +183,7 @@ def test_nothing_configured_costs_nothing() -> None:
         ({"hash_columns": ["phone"], "hash_key": KEY}, "hash_columns: 'phone' is none of phone_number, email_address"),
         ({"drop_columns": ["opted_out"]}, "drop_columns: 'opted_out' is none of email_address"),
         ({"drop_columns": ["phone_number"]}, "phone_number joins the tables"),
-        ({"hash_columns": "birthday", "hash_key": KEY}, "'birthday' is no list"),
+        ({"hash_columns": "birthday", "hash_key": KEY}, "is to be a list of names, and is str"),
         ({"hash_columns": ["birthday"], "drop_columns": ["birthday"], "hash_key": KEY}, "birthday cannot be in both"),
         ({"hash_columns": ["birthday"]}, "hash_key is missing"),
         ({"hash_columns": ["birthday"], "hash_key": "  "}, "hash_key is missing"),

@@ -164,7 +164,7 @@ def test_a_setting_that_does_not_exist_is_named(warehouse: Warehouse) -> None:
         ("hash_key", ["a key in a list that is long enough"], "a text, and is list"),
         ("client_secret", 7, "a text, and is int"),
         ("full", "false", "True or False, and is str"),
-        ("compacted", "x", "True or False"),
+        ("into_empty", "x", "True or False"),
         ("workers", 1.5, "a whole number, and is float"),
         ("timeout", "120", "a number, and is str"),
         ("timezone", 5, "a text, and is int"),
