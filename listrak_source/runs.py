@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -101,6 +102,8 @@ _TRACED = (
 )  # fmt: skip
 """What a span tells of a run: numbers, codes and counts by table."""
 _MOST, _LONG = 20, 500
+_PATIENCE = 5.0
+"""Seconds that the row of an interrupted run has to be written."""
 """Sentences that a row keeps, and letters of each, at the most."""
 
 
@@ -385,7 +388,8 @@ class Run:
             return
         timed = {**row, "ended_at": None if outcome == RUNNING else self._now()}
         keeper, self._keeper = self._keeper, None
-        with harmless(self.table):
+
+        def write() -> None:
             is_there = True
             if outcome == REFUSED:
                 if self._written is not None:
@@ -397,6 +401,12 @@ class Run:
                 is_there = keeper.add(timed, open_sql)
             self._written = row if is_there else None
             self._keeper = keeper  # one that has failed is asked no more
+
+        with harmless(self.table):
+            if outcome == INTERRUPTED:
+                _in_time(write)
+            else:
+                write()
 
     def _now(self) -> datetime:
         return self.began_at + timedelta(seconds=time.monotonic() - self._since)
@@ -504,6 +514,25 @@ def harmless(table: str = PULL_RUNS) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - whatever it is
         logger.warning(f"The row of this run could not be written to {table}: {type(error).__name__}")
+
+
+def _in_time(write: Callable[[], None]) -> None:
+    """Write, and wait for that for a few seconds: DuckDB may never open a file again in which it was interrupted."""
+    failed: list[BaseException] = []
+
+    def tried() -> None:
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - handed over to the thread that waits
+            failed.append(error)
+
+    thread = threading.Thread(target=tried, name="listrak run", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    if thread.is_alive():
+        raise TimeoutError
+    if failed:
+        raise failed[0]
 
 
 # Runs that are under way: whoever works for one finds it by its pipeline.

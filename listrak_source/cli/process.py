@@ -43,7 +43,7 @@ def end_when_told() -> None:
     ways = [way for way in (signal.SIGINT, *_WAYS) if signal.getsignal(way) is not signal.SIG_IGN]
 
     def told(way: int, frame: FrameType | None) -> None:
-        if _is_importing(frame):
+        if _is_importing(frame) or _is_opening(frame):
             _tell_again(way)
             return
         if way == signal.SIGINT:
@@ -75,6 +75,11 @@ def _is_importing(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def _is_opening(frame: FrameType | None) -> bool:
+    """Whether a DuckDB file is being opened: one whose settings were interrupted can never be opened again."""
+    return frame is not None and frame.f_globals.get("__name__") == "dlt.destinations.impl.duckdb.configuration"
 
 
 def _tell_again(way: int) -> None:
