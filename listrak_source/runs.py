@@ -102,9 +102,9 @@ _TRACED = (
 )  # fmt: skip
 """What a span tells of a run: numbers, codes and counts by table."""
 _MOST, _LONG = 20, 500
+"""Sentences that a row keeps, and letters of each, at the most."""
 _PATIENCE = 5.0
 """Seconds that the row of an interrupted run has to be written."""
-"""Sentences that a row keeps, and letters of each, at the most."""
 
 
 class Keeper(Protocol):

@@ -114,9 +114,11 @@ class ListrakClient:
             max_answer_bytes=max_answer_bytes,
         )  # fmt: skip
         _check_numbers(
-            0.0, 1e6, timeout=timeout, connect_timeout=connect_timeout, max_request_seconds=max_request_seconds,
-            first_wait=first_wait, max_wait=max_wait, max_rate_limited_seconds=max_rate_limited_seconds,
-        )  # fmt: skip
+            0.001, 1e6, timeout=timeout, connect_timeout=connect_timeout, max_request_seconds=max_request_seconds
+        )
+        _check_numbers(
+            0.0, 1e6, first_wait=first_wait, max_wait=max_wait, max_rate_limited_seconds=max_rate_limited_seconds
+        )
         base_url = check_address("base_url", base_url)
         token_url = check_address("token_url", token_url)
         retry_policy = RetryPolicy(
@@ -573,6 +575,5 @@ def _check_numbers(least: float, most: float, **given: object) -> None:
     for name, value in given.items():
         if isinstance(value, bool) or not isinstance(value, int if is_whole else int | float):
             raise ConfigurationError(f"{name} is to be a {'whole ' if is_whole else ''}number, and is {value!r}")
-        above = name.endswith(("timeout", "request_seconds"))  # within no time nothing is answered
-        if not least <= value <= most or (above and not value):
+        if not least <= value <= most:
             raise ConfigurationError(f"{name} is {value:,}, and not between {least:,} and {most:,}")

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from typing import Any
 
 import duckdb
 import pytest
@@ -20,8 +21,10 @@ from typer.core import TyperGroup
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.process import Terminated, end_when_told, noticed
 from listrak_source.cli.warehouse import Warehouse
+from listrak_source.runs import INTERRUPTED, Attempt
 from listrak_source.sandbox import Sandbox
 from listrak_source.sandbox.http import import_routes
+from listrak_source.sql import Sql
 from tests.cli.conftest import Listrak
 
 
@@ -255,3 +258,59 @@ def test_a_file_opens_again_after_an_interrupt_in_a_statement(tmp_path: Path) ->
     """Seen: DuckDB span for ever, and no further signal ended the command."""
     run = subprocess.run([sys.executable, "-c", _REOPENED], cwd=tmp_path, capture_output=True, timeout=60, check=False)
     assert (run.returncode, run.stdout) == (0, b""), run.stderr
+
+
+def test_the_row_of_an_interrupted_run_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB may never open a file again in which it was interrupted."""
+    never, warned = Event(), list[str]()
+    monkeypatch.setattr("listrak_source.runs.logger.warning", warned.append)
+
+    @contextmanager
+    def opens_never() -> Iterator[Sql]:
+        never.wait(60)
+        raise RuntimeError
+        yield
+
+    run = Attempt("push apply")
+    run.kept_by(opens_never)
+    monkeypatch.setattr("listrak_source.runs._PATIENCE", 0.2)
+    began = time.monotonic()
+    run.end(INTERRUPTED)
+    never.set()
+    assert time.monotonic() - began < 5
+    assert warned == ["The row of this run could not be written to push_attempts: TimeoutError"]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_while_a_file_is_opened_comes_when_it_is_open() -> None:
+    """Where a setting of DuckDB's was interrupted, the file could not be opened again in that process."""
+    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
+    end_when_told()
+    steps: list[str] = []
+    told: dict[str, Any] = {"os": os, "signal": signal, "steps": steps}
+    # A function of the module in which dlt opens the file.
+    told["__name__"] = "dlt.destinations.impl.duckdb.configuration"
+    exec("def opens():\n    os.kill(os.getpid(), signal.SIGINT)\n    steps.append('open')", told)
+
+    def goes_on() -> None:
+        told["opens"]()
+        steps.append("after")
+        time.sleep(5)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            goes_on()
+        assert steps == ["open", "after"]
+    finally:
+        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
+
+
+def test_a_file_that_duckdb_cannot_keep_is_said(
+    listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("a?b").mkdir()
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(Path("a?b/x.duckdb").resolve()))
+    code, _, err = listrak("pull")
+    assert (code, "with a question mark in its path" in err) == (Exit.WRONG_USE, True)
+    assert not sandbox.traffic.log
