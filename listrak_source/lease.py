@@ -26,6 +26,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from weakref import WeakSet
 
 from dlt.common import logger
 
@@ -313,7 +314,7 @@ class SqlLease:
         return bool(set(parts or ()) & set(self.parts or ()))
 
 
-@dataclass
+@dataclass(eq=False)
 class FileLease:
     """A lease by a lock of the system on a file beside the warehouse: it ends with its process, whatever ends that."""
 
@@ -353,16 +354,39 @@ class FileLease:
         handle.write(json.dumps({"host": us.host, "process": us.process, "began": time.time()}))
         handle.flush()
         self._handle = handle
+        _LOCKED.add(self)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        _LOCKED.discard(self)
         if self._handle is not None:
             with suppress(OSError):
                 self.path.unlink()
             self._handle.close()
+            self._handle = None
+
+    def leave(self) -> None:
+        """Keep nothing of it, in a child of the process that has it: the lock would last as long as the child."""
+        if self._handle is not None:
+            self._handle.close()
+            self._handle = None
 
     def renew(self) -> None:
         """Nobody can take it over."""
+
+
+_LOCKED: WeakSet[FileLease] = WeakSet()
+"""What this process has locked: a fork has the same locks, and is another process."""
+
+
+def _leave_all() -> None:
+    for lease in list(_LOCKED):
+        lease.leave()
+    _LOCKED.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)
 
 
 class NoLease:

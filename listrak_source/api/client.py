@@ -19,6 +19,7 @@ from listrak_source.api.errors import (
     InvalidRequestError,
     ListrakError,
     NotFoundError,
+    NotSent,
     RateLimitError,
 )
 from listrak_source.api.models import (
@@ -35,6 +36,7 @@ from listrak_source.api.models import (
     TransactionalMessage,
     TransactionalMessageContact,
 )
+from listrak_source.api.operations import OPERATIONS
 from listrak_source.api.pagination import (
     MAX_COUNT,
     Decoder,
@@ -463,8 +465,8 @@ class ListrakClient:
 
         ``cursor`` is where to begin: a page's ``next_cursor``, None for the first page.
         """
-        if count is not None and not 1 <= count <= MAX_COUNT:
-            raise ValueError(f"count must be between 1 and {MAX_COUNT}, not {count}")
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_COUNT):
+            raise NotSent(f"count must be a number between 1 and {MAX_COUNT}, not {count!r}", operation=name)
         given = {key: value for key, value in (filters or {}).items() if value is not None}
         unit = _unit(path, given)
 
@@ -493,25 +495,38 @@ class ListrakClient:
         body: Mapping[str, Any] | BinaryIO | None,
         parse: Callable[[bytes], T],
     ) -> T:
-        encoded = json.dumps(body).encode() if isinstance(body, Mapping) else body
-        return self._transport.send(name, path, body=encoded, parse=parse)
+        return self._transport.send(name, path, body=_encoded(name, body), parse=parse)
 
 
 def date_filter(name: str, value: datetime | str | None) -> str | None:
     """Return a date filter as the API takes it, ``YYYY-MM-DDTHH:MM:SS`` in the account's own zone; None stays None.
 
-    Raises ``ValueError`` for a moment with an offset: the API's dates carry none, and whether it would honour one is
+    Raises ``NotSent`` for a moment with an offset: the API's dates carry none, and whether it would honour one is
     unknown. A fraction of a second is cut off.
     """
     if value is None:
         return None
     if isinstance(value, datetime):
         if value.tzinfo is not None:
-            raise ValueError(f"{name} has a time zone: give it without one, in the Listrak account's own zone")
+            raise NotSent(f"{name} has a time zone: give it without one, in the Listrak account's own zone")
         return value.isoformat(timespec="seconds")
-    if not _DATE.fullmatch(value):
-        raise ValueError(f"{name} must look like 2024-01-31T00:00:00, without an offset")
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise NotSent(f"{name} must look like 2024-01-31T00:00:00, without an offset")
     return value
+
+
+def _encoded(name: str, body: Mapping[str, Any] | BinaryIO | None) -> bytes | BinaryIO | None:
+    """What is sent for the body of an operation. Raises ``NotSent`` without a value of it, for it is about people."""
+    if body is None and OPERATIONS[name].body is None:
+        return None
+    if isinstance(body, Mapping):
+        try:
+            return json.dumps(body, allow_nan=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise NotSent(f"the body cannot be written as JSON ({type(error).__name__})", operation=name) from None
+    if body is None or not all(hasattr(body, verb) for verb in ("read", "seek", "tell")):
+        raise NotSent(f"the body is to be a mapping, and is {type(body).__name__}", operation=name)
+    return body
 
 
 def _unit(path: Mapping[str, object], filters: Mapping[str, str]) -> str:

@@ -85,6 +85,10 @@ class InvalidRequestError(ListrakError):
     """The API does not take the request as it is: a parameter, the body, the route."""
 
 
+class NotSent(InvalidRequestError, ValueError):  # noqa: N818
+    """A method was given what its operation does not take. Nothing was sent."""
+
+
 class NotFoundError(ListrakError):
     """No such sender code, list, contact, profile field, import or message (or, on a sister API, a body too large)."""
 

@@ -23,6 +23,7 @@ from listrak_source.api.errors import (
     AnswerTooLarge,
     ListrakError,
     NothingTold,
+    NotSent,
     RateLimitError,
     UnreadableAnswer,
     UnreadableCharset,
@@ -153,9 +154,12 @@ class Transport:
         Raises ``ListrakError``; which failures are tried again first is the operation's ``repeat``.
         """
         operation = OPERATIONS[name]
-        url = self.base_url + fill(operation.path, path)
-        if query:
-            url += "?" + urlencode(query, quote_via=quote)
+        try:
+            url = self.base_url + fill(operation.path, path)
+            if query:
+                url += "?" + urlencode(query, quote_via=quote)
+        except UnicodeEncodeError:  # half a character, in a cursor or from a program
+            raise NotSent("its address would hold what is no text", operation=name) from None
         start = body.tell() if body is not None and not isinstance(body, bytes) else 0
         request = _Request(name, operation, url, body, start, self._throttle.number())
 
@@ -314,8 +318,10 @@ def _error_of(refusal: Refusal, operation: str, headers: Mapping[str, str], toke
 def fill(template: str, values: Mapping[str, object]) -> str:
     """Return a path with its placeholders filled in, percent-encoded: no value can reach beyond its own segment."""
     for name, value in values.items():
+        if isinstance(value, bool) or not (isinstance(value, str) or hasattr(value, "__index__")):
+            raise NotSent(f"{name} is to be a whole number or a text, and is {type(value).__name__}")
         text = str(value)
         if text in ("", ".", ".."):
-            raise ValueError(f"{name} is empty")
+            raise NotSent(f"{name} is empty" if not text else f"{name} is {text!r}, which is none")
         template = template.replace("{" + name + "}", quote(text, safe=""))
     return template

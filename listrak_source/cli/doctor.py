@@ -142,6 +142,7 @@ class Doctor:
         location = self.warehouse.location
         table_format = self.settings.table_format if self.settings else None
         yield from ((sentence, _WARNING) for sentence in _extensions(self.warehouse, table_format))
+        self.warehouse.check_writable()
         with self.warehouse.looking() as pipeline:
             if self.settings is not None:
                 kind = pipeline.destination.destination_type

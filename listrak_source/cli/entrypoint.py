@@ -7,8 +7,9 @@ import os
 import sys
 from contextlib import suppress
 
-from listrak_source.cli.process import Terminated, Watch, end_when_told, keep_flat
-from listrak_source.cli.scratch import keep_private
+# Nothing large: until signals are heeded, Ctrl-C ends in a traceback.
+from listrak_source.cli.process import Terminated, Watch, end_when_told, keep_flat, no_more_signals
+from listrak_source.cli.streams import Streams
 
 
 def main() -> None:
@@ -18,27 +19,36 @@ def main() -> None:
     connection has been closed.
     """
     end_when_told()
-    keep_private()
-    keep_flat()
+    streams = Streams()
     code = 0
     try:
+        keep_flat()
+        from listrak_source.cli.scratch import keep_private
+
+        keep_private()
         from listrak_source.cli import main as command
 
         gc.freeze()  # what is imported by now stays: no need to look through it again and again
         with Watch():
             command.main()
     except KeyboardInterrupt as error:  # before there was anybody to say it
+        no_more_signals()
         code = 143 if isinstance(error, Terminated) else 4
         print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)
     except SystemExit as end:
+        no_more_signals()
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
     with suppress(Exception):  # what is told of the run has no say in how it ends
         from listrak_source.api.tracing import hand_over
 
         hand_over()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # a reader that has gone away, or none from the beginning
-            stream.flush()
+    streams.flush()
+    if (why := streams.lost()) and code == 0:
+        from listrak_source.cli.logs import fail_with
+
+        fail_with(f"What was to be done is done, but standard output does not hold all that it tells: {why}.")
+        code = 1
+    streams.flush()
     os._exit(code)
 
 

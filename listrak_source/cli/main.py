@@ -246,14 +246,13 @@ def pull(
 
     Settings come from options, then SOURCES__LISTRAK__… in the environment, then .dlt/secrets.toml and config.toml.
     """
-    from listrak_source.api import ConfigurationError
     from listrak_source.cli.documents import document
     from listrak_source.cli.progress import StepProgress
     from listrak_source.cli.pull import pulled
     from listrak_source.cli.runs import recorded
     from listrak_source.cli.warehouse import Warehouse
     from listrak_source.pull.records.masking import Masks
-    from listrak_source.pull.schema import OF_THE_PULL, TABLES
+    from listrak_source.pull.source import check_tables
     from listrak_source.pull.state.stored_state import forget
     from listrak_source.pull.state.watermarks import check_marks_of
     from listrak_source.settings import resolve
@@ -270,11 +269,8 @@ def pull(
         "accept_removals": accept_removals,
     }
     options = {name: value for name, value in options.items() if value is not None}
-    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
     with document("pull", wanted=as_json) as told:
-        for name in table or ():
-            if name not in readable:
-                raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
+        check_tables(table or ())
         if then_models:
             from listrak_source.cli.dbt_runner import check_installed
             from listrak_source.cli.models import build_after_pull

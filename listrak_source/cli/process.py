@@ -69,6 +69,12 @@ def end_when_told() -> None:
     heed()
 
 
+def no_more_signals() -> None:
+    """Have this process, which is at its end, come to it undisturbed."""
+    for way in (signal.SIGINT, *_WAYS):
+        signal.signal(way, signal.SIG_IGN)
+
+
 def _is_importing(frame: FrameType | None) -> bool:
     while frame:
         if frame.f_code.co_filename.startswith("<frozen importlib"):

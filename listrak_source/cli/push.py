@@ -30,6 +30,7 @@ from listrak_source.cli.push_output import (
 from listrak_source.cli.runs import attempted
 from listrak_source.cli.scratch import write_private
 from listrak_source.cli.warehouse import Warehouse
+from listrak_source.errors import StoppedError
 from listrak_source.push import Session, Sync, load_syncs, sync_session
 from listrak_source.push.diff.refused_stops import told
 from listrak_source.push.warehouse import ledger
@@ -227,11 +228,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the latest runs; or of one what came of it, value by value, and why rows were rejected."""
-    with (
-        saying("status", as_json=as_json) as said,
-        Warehouse(destination, dataset).reading() as pipeline,
-        Store.of(pipeline) as store,
-    ):
+    warehouse = Warehouse(destination, dataset)
+    with saying("status", as_json=as_json) as said, warehouse.reading() as pipeline, Store.of(pipeline) as store:
+        if warehouse.may_only_be_read and not ledger.is_prepared(store):
+            raise StoppedError(f"{warehouse.file} may only be read, and no push has made its ledger there yet")
         prepare(store)
         if run is None:
             _runs(said, store)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import shlex
 import shutil
 import time
@@ -23,12 +24,15 @@ from typing import Any, cast
 
 import dlt
 import duckdb
+from dlt.common.configuration.exceptions import InvalidNativeValue
 from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.common.runtime.collector_base import Collector
 from dlt.common.storages.configuration import WithLocalFiles
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.process import LOADED_TOGETHER, limited
@@ -93,7 +97,28 @@ class Warehouse:
             config._bind_dataset_name(self.dataset)
         if isinstance(config, WithLocalFiles):
             config.pipeline_name = NAME  # names the file of a destination that has no address
-        return factory.configuration(config)
+        try:
+            found = factory.configuration(config)
+        except (InvalidNativeValue, InvalidInMemoryDuckdbCredentials):
+            # The error quotes the address, and that may hold a password.
+            raise ConfigurationError(f"{self._setting} is no address of a {self.destination} database") from None
+        self._check_address(found)
+        return found
+
+    def _check_address(self, found: DestinationClientConfiguration) -> None:
+        """Refuse an address of something else: DuckDB would take it for the name of a file."""
+        credentials = getattr(found, "credentials", None)
+        if found.destination_type != "duckdb" or not isinstance(credentials, DuckDbCredentials):
+            return
+        kind = "motherduck" if Path(credentials.database).name.startswith("md:") else credentials.drivername
+        if kind != "duckdb":
+            raise ConfigurationError(
+                f"{self._setting} is an address of {kind}, and no DuckDB file: --destination names another destination"
+            )
+
+    @property
+    def _setting(self) -> str:
+        return f"DESTINATION__{self.destination.rpartition('.')[2].upper()}__CREDENTIALS"
 
     def of(self, sender_codes: Sequence[int] | None) -> Warehouse:
         """The same for a pull of these sender codes.
@@ -129,8 +154,12 @@ class Warehouse:
             )
         if self.file is not None and "?" in str(self.file):
             raise ConfigurationError(f"DuckDB cannot keep a file with a question mark in its path: {self.file}")
+        self.check_writable()
         scratch = self.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(_no_scratch(scratch.parent, str(error.strerror))) from error
         with FileLease(scratch.with_suffix(".lock"), f"another run that writes to {self.location}"):
             shutil.rmtree(scratch)
             scratch.mkdir(mode=0o700)
@@ -183,7 +212,11 @@ class Warehouse:
 
     @contextmanager
     def looking(self, *, read_only: bool = False, **limits: Any) -> Iterator[dlt.Pipeline]:
-        """The same before anything is asked of the warehouse, which need not be there."""
+        """The same before anything is asked of the warehouse, which need not be there.
+
+        A DuckDB file that this user may only read is opened so.
+        """
+        read_only = read_only or self.may_only_be_read
         with TemporaryDirectory(prefix="listrak-") as scratch:
             yield self._pipeline(Path(scratch), limits, read_only=read_only)
 
@@ -229,6 +262,26 @@ class Warehouse:
         """The DuckDB file that it is, if it is one."""
         path = self.location.removeprefix("duckdb:///")
         return Path(path) if path != self.location else None
+
+    @property
+    def may_only_be_read(self) -> bool:
+        """Whether it is a DuckDB file that is there, and that this user must not write to."""
+        return self.file is not None and self.file.exists() and not os.access(self.file, os.W_OK)
+
+    def check_writable(self) -> None:
+        """Raise :class:`ConfigurationError` where no pull can write: to DuckDB's file, or to dlt's folder."""
+        above = next(folder for folder in self.scratch.absolute().parents if folder.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise ConfigurationError(_no_scratch(self.scratch.parent, f"{above} is no folder that may be written to"))
+        if self.file is None:
+            return
+        if self.may_only_be_read:
+            raise ConfigurationError(f"{self.file} may only be read by this user, so nothing can be loaded into it")
+        folder = self.file.absolute().parent
+        if not folder.is_dir():
+            raise ConfigurationError(f"{self.file} cannot be made: there is no folder {folder}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigurationError(f"{folder} may not be written to, and DuckDB must keep files there beside its own")
 
     @property
     def kind(self) -> str:
@@ -278,6 +331,10 @@ class Warehouse:
             **options,
         )
         return pipeline
+
+
+def _no_scratch(folder: Path, why: str) -> str:
+    return f"dlt cannot keep its working files in {folder} ({why}): set DLT_DATA_DIR to a folder that may be written to"
 
 
 def settings_of(config: DestinationClientConfiguration) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import dlt
 from dlt.common.pipeline import LoadInfo
 from dlt.extract import DltSource
 
+from listrak_source.api import ConfigurationError
 from listrak_source.api.tracing import span
 from listrak_source.pull import run_record
 from listrak_source.pull.keys import seen_keys
@@ -20,7 +21,7 @@ from listrak_source.pull.load.parquet_compaction import compact
 from listrak_source.pull.load.write_disposition import check_folder, merge_in_transactions, stage_apart
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
-from listrak_source.pull.source import listrak_sms
+from listrak_source.pull.source import check_tables, listrak_sms
 from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.checkpoint import is_unfinished, was_taken_up
 from listrak_source.pull.state.pipelines import shares, take_over
@@ -41,13 +42,23 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[Load
 
     Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``leases``).
 
-    Raises :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.
+    Raises :class:`~listrak_source.api.ConfigurationError` at once for what it cannot take. What is yielded raises
+    :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.
 
     >>> for info in pull(dlt.pipeline("listrak", destination="duckdb")):  # doctest: +SKIP
     ...     print(info)
     """
+    if not isinstance(pipeline, dlt.Pipeline):
+        raise ConfigurationError(f"pull() takes a pipeline of dlt's first, and not {type(pipeline).__name__}")
+    if not all(isinstance(name, str) for name in tables):
+        raise ConfigurationError('pull() takes names of tables one by one: pull(pipeline, "contacts", "opt_outs")')
+    check_tables(tables)
+    return _pull(pipeline, tables, given(options))
+
+
+def _pull(pipeline: dlt.Pipeline, tables: tuple[str, ...], options: dict[str, Any]) -> Generator[LoadInfo, None, None]:
     rows = options.pop("chunk_rows", None) or dlt.config.get("sources.listrak.chunk_rows", int) or CHUNK_ROWS
-    options = given(options | {"chunk_rows": rows, "compacted": True})
+    options |= {"chunk_rows": rows, "compacted": True}
     check_folder(pipeline)
     make_catalog(pipeline)
     settings = resolve(options)

@@ -14,6 +14,7 @@ from dlt.common.configuration.specs.config_section_context import ConfigSectionC
 from dlt.extract import DltResource
 from dlt.extract.hints import make_hints
 
+from listrak_source.api import ConfigurationError
 from listrak_source.pull import run_record
 from listrak_source.pull.chunks import Chunks
 from listrak_source.pull.load import foreign_tables, maintenance
@@ -164,6 +165,14 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
         return resource
 
     return (walk, *(table_of(table) for table in TABLES.values() if table not in OF_THE_PULL))
+
+
+def check_tables(names: Iterable[str]) -> None:
+    """Raise :class:`~listrak_source.api.ConfigurationError` for a name of no table that can be read."""
+    readable = [name for name, table in TABLES.items() if table not in OF_THE_PULL]
+    for name in names:
+        if name not in readable:
+            raise ConfigurationError(f"There is no table {name}. There are: {', '.join(readable)}.")
 
 
 _ALL = TABLES | {SEEN_KEYS.name: SEEN_KEYS}

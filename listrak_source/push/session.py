@@ -2,7 +2,7 @@
 
 The same from a program as from the command:
 
-    with sync_session(pipeline, load("listrak_push.toml")["loyalty"]) as loyalty:
+    with sync_session(pipeline, load_syncs("listrak_push.toml")["loyalty"]) as loyalty:
         print(loyalty.plan().counts)
         loyalty.apply(print)
 """

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listrak_source.api import ListrakClient, UnreadableAnswer, UnsafeAddress
+from listrak_source.api import ListrakClient, NotSent, UnreadableAnswer, UnsafeAddress
 from listrak_source.api.pagination import cursor_value
 
 from .conftest import PHONE
@@ -91,3 +91,11 @@ def test_a_redirect_is_not_followed(server: Scripted, client: ListrakClient) -> 
             with pytest.raises(UnsafeAddress):
                 client.subscribe_contact(1, PHONE, 2)
         assert not other.seen
+
+
+def test_a_cursor_that_holds_half_a_character_cannot_be_sent(server: Scripted, client: ListrakClient) -> None:
+    server.replies(Reply(body=b'{"data": [{"phoneNumber": "15551234567"}], "nextPageCursor": "ab\\ud800"}'))
+    with pytest.raises(NotSent, match="no text") as refused:
+        list(client.list_opt_outs(1))
+    assert refused.value.cursor_refused
+    assert refused.value.unit == "senderCodeId 1"

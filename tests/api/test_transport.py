@@ -11,11 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from listrak_source import api
-from listrak_source.api import ListrakClient, ListrakError, NotFoundError, UnreadableAnswer
+from listrak_source.api import ListrakClient, ListrakError, NotFoundError, NotSent, UnreadableAnswer
 
 from .scripted import Reply, Scripted, json_reply
 
@@ -38,24 +39,53 @@ def test_path_values_cannot_leave_their_segment(server: Scripted, client: Listra
     server.replies(json_reply({"data": {"phoneNumber": odd}}))
     client.get_contact(1, odd)
     assert server.seen[0].target == "/sms/v1/ShortCode/1/Contact/%2B1%2F..%2F2%3Fx%3D1%26y%23z%25"
-    for phone in ("", ".", ".."):
-        with pytest.raises(ValueError, match="phoneNumber"):
-            client.get_contact(1, phone)
+    for phone in ("", ".", "..", None, 15551234567.0, True):
+        with pytest.raises(NotSent, match="phoneNumber"):
+            client.get_contact(1, phone)  # type: ignore[arg-type]
     assert len(server.seen) == 1
+
+
+class _Contact:
+    """No mapping, though it has what a contact has."""
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [("x", "to be a mapping, and is str"), (None, "and is NoneType"), ([{"phoneNumber": "5551234567"}], "and is list"),
+     ({"birthday": datetime(2024, 1, 31)}, "as JSON .TypeError"), ({"firstName": float("nan")}, "as JSON .ValueError"),
+     ({"more": {1, 2}}, "as JSON"), (_Contact(), "and is _Contact")],
+)  # fmt: skip
+def test_a_body_that_is_none_is_not_sent(server: Scripted, client: ListrakClient, body: object, told: str) -> None:
+    """Python's JSON has words for NaN that no other has."""
+    with pytest.raises(NotSent, match=told) as refused:
+        client.update_contact(1, body)  # type: ignore[arg-type]
+    assert isinstance(refused.value, ListrakError)
+    assert "update_contact: " in str(refused.value)
+    assert "5551234567" not in str(refused.value)
+    assert not server.seen
+
+
+@pytest.mark.parametrize("count", [0, 5001, True, "5", 2.0])
+def test_a_page_has_a_size(server: Scripted, client: ListrakClient, count: Any) -> None:
+    with pytest.raises(NotSent, match="count must be a number between 1 and 5000"):
+        client.list_opt_outs(1, count=count)
+    assert not server.seen
 
 
 def test_dates_go_out_without_an_offset(server: Scripted, client: ListrakClient) -> None:
     list(client.list_opt_outs(1, start_date=datetime(2024, 1, 31, 1, 2, 3, 999), end_date="2024-02-01T00:00:00"))
     assert "startDate=2024-01-31T01%3A02%3A03&endDate=2024-02-01T00%3A00%3A00" in server.seen[0].target
-    for bad in (
+    wrong: tuple[Any, ...] = (
         datetime(2024, 1, 31, tzinfo=timezone.utc),
         "2024-01-31T00:00:00Z",
         "2024-01-31",
         "2024-01-31T00:00:00.5",
-    ):
-        with pytest.raises(ValueError, match="start_date"):
+        20240131,
+    )
+    for bad in wrong:
+        with pytest.raises(NotSent, match="start_date"):
             client.list_opt_outs(1, start_date=bad)
-        with pytest.raises(ValueError, match="end_subscribe_date"):
+        with pytest.raises(NotSent, match="end_subscribe_date"):
             client.list_contacts(1, 2, end_subscribe_date=bad)
     assert len(server.seen) == 1
 

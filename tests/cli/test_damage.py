@@ -138,8 +138,7 @@ def test_a_date_that_python_cannot_tell_withholds_nothing(listrak: Listrak, sand
     untellable(listrak, sandbox, moment, run)
 
 
-@pytest.mark.cases(0, 1)
-@pytest.mark.full
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["290000-01-01", "infinity", "0044-03-15 00:00:00 BC"])
 def test_a_date_that_python_cannot_tell_withholds_nothing_in_postgresql(
     listrak: Listrak, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, moment: str

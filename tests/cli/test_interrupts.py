@@ -50,6 +50,15 @@ def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monke
     assert err == "listrak: Interrupted.\n"
 
 
+def test_signals_are_heeded_before_anything_large_is_imported() -> None:
+    """Seen: Ctrl-C in the first third of a second ended in a traceback."""
+    names = "sorted(name for name in sys.modules if name.partition('.')[0] in {'listrak_source', 'requests', 'dlt'})"
+    program = f"import sys, listrak_source.cli.entrypoint; print(*{names})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    rooms = ("", ".cli", ".cli.entrypoint", ".cli.process", ".cli.streams")
+    assert done.stdout.split() == [f"listrak_source{room}" for room in rooms]
+
+
 @pytest.mark.full
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_is_the_way_to_end_the_sandbox() -> None:

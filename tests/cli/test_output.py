@@ -48,7 +48,7 @@ def test_where_the_terminal_is_ascii(sandbox: Sandbox, environment: dict[str, st
     assert Path("listrak.duckdb").exists()
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_the_demo_where_the_terminal_is_ascii() -> None:
     code, out, err = run(_PLAIN, "demo", "--contacts", "200")
     assert (code, err) == (0, "")

@@ -129,6 +129,7 @@ def test_a_plain_run_on_plain_files_is_refused_before_anything_is_asked(warehous
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 3)
 @pytest.mark.parametrize("place", ["postgres", "delete-insert", "delta"], indirect=True)
 @pytest.mark.parametrize("seed", range(2))
 def test_same_rows_whatever_the_way(place: Place, tmp_path: Path, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -98,6 +99,30 @@ def test_who_begins_in_the_same_moment_is_told_who_has_it_too(tmp_path: Path, mo
         monkeypatch.setattr("listrak_source.lease.time.sleep", sign)
         with pytest.raises(TakenError, match="on vm, process 17, since 2025-11-24 16:00:00 UTC"):
             FileLease(path, "a pull").__enter__()
+
+
+_FORKS = """
+import os, sys, time
+from pathlib import Path
+from listrak_source.lease import FileLease
+FileLease(Path(sys.argv[1]), "a pull").__enter__()
+if child := os.fork():
+    print(child, flush=True)
+    os._exit(0)
+os.close(1)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no forks")
+def test_a_fork_of_a_process_that_died_does_not_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.lease"
+    done = subprocess.run([sys.executable, "-c", _FORKS, str(path)], capture_output=True, text=True, check=True)
+    try:
+        with FileLease(path, "a pull"):
+            assert lease.is_running(int(done.stdout))
+    finally:
+        os.kill(int(done.stdout), signal.SIGKILL)
 
 
 @pytest.mark.full

@@ -139,6 +139,7 @@ def test_a_refused_cursor_starts_its_unit_again(
 
 
 @pytest.mark.full
+@pytest.mark.cases(0, 2)
 @pytest.mark.parametrize(
     "task",
     [

@@ -172,10 +172,22 @@ def test_a_setting_that_does_not_exist_is_named(warehouse: Warehouse) -> None:
     ],
 )
 def test_an_option_of_another_type_is_refused_and_not_shown(name: str, value: Any, told: str) -> None:
-    for take in (listrak_sms, lambda **options: next(pull(dlt.pipeline("x", destination="duckdb"), **options))):
+    for take in (listrak_sms, lambda **options: pull(dlt.pipeline("x", destination="duckdb"), **options)):
         with pytest.raises(ConfigurationError, match=f"sources.listrak.{name} is to be {told}") as refused:
             take(client_id="i", **{"client_secret": "s", name: value})
         assert "long enough" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [((None,), "a pipeline of dlt's first, and not NoneType"), (("listrak",), "first, and not str"),
+     ((dlt.pipeline, "lists"), "first, and not"), ((["contacts"],), "and not list"),
+     ((..., ["contacts"]), "names of tables one by one"), ((..., "walk"), "There is no table walk. There are: sender")],
+)  # fmt: skip
+def test_what_pull_cannot_take_is_refused_at_once(given: tuple[Any, ...], told: str) -> None:
+    words: list[Any] = [dlt.pipeline("x", destination="duckdb") if one is ... else one for one in given]
+    with pytest.raises(ConfigurationError, match=told):
+        pull(*words)
 
 
 def test_what_is_iterated_over_once_masks_all_the_same(warehouse: Warehouse) -> None:

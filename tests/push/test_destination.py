@@ -198,12 +198,14 @@ def test_one_person_in_two_files_of_a_load(importing: Importing, monkeypatch: py
 
 @pytest.mark.parametrize(
     ("columns", "also", "complaint"),
-    [({}, {}, "needs columns"), ({"tier": {"contact": "first_name"}}, {}, "tier must go to a profile field"),
+    [({}, {}, "needs columns"), (None, {}, "as a dict"), ({"tier": "Tier"}, {"worker": 3}, "no option 'worker'"),
+     ({"tier": "Tier"}, {"timeout": "5"}, "timeout is to be a number"),
+     ({"tier": {"contact": "first_name"}}, {}, "tier must go to a profile field"),
      ({"stop": {"contact": "opted_out"}}, {}, "stop must go to a profile"), ({"on": {"list": 1}}, {}, "on must"),
      ({"tier": "Tier"}, {"read_back": 0}, "read_back must be a number"), ({"tier": "Tier"}, {"phone": ""}, "phone")],
 )  # fmt: skip
 def test_what_is_wrong_by_itself_is_said_at_once(
-    importing: Importing, columns: dict[str, Any], also: dict[str, Any], complaint: str
+    importing: Importing, columns: Any, also: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         importing.pipeline(columns, **also)

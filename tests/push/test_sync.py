@@ -87,6 +87,11 @@ def test_everything_that_is_wrong_is_said(tmp_path: Path) -> None:
         assert part in str(error.value), part
 
 
+def test_a_path_is_one() -> None:
+    with pytest.raises(ConfigurationError, match="path of a TOML file, and not NoneType"):
+        load_syncs(None)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("content", "what"), [(b"[a", "this is no TOML"), (b"\xff", "this is no TOML"), (None, "cannot be read")]
 )

@@ -31,7 +31,7 @@ from listrak_source.push.sync.config import Sync, parsed
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.validate import at_listrak, unfit, unfit_defaults
 from listrak_source.push.warehouse.sql_client import Store
-from listrak_source.settings import Settings, client_of, resolve
+from listrak_source.settings import Settings, client_of, given, resolve
 
 NAME = "contact_import"
 _WAITS = (
@@ -69,14 +69,17 @@ def contact_import(
     Raises :class:`ConfigurationError` for what is wrong by itself. What only Listrak or the rows can tell fails the
     load, before anything is sent.
     """
+    if not isinstance(columns, Mapping):
+        raise ConfigurationError(f"[{NAME}] columns is to say which column goes to which field, as a dict")
     sync = _checked_by_itself(
         {"table": NAME, "phone": phone, "sender_code": sender_code, "columns": dict(columns), "read_back": read_back}
     )
+    options = given(options)
 
     def load(items: Any, table: TTableSchema) -> None:  # noqa: ARG001 - dlt looks at the names
         file = Path(str(items))
         try:
-            _hand_in(sync, resolve(dict(options)), file, Path(rejected) if rejected else None)
+            _hand_in(sync, resolve(options), file, Path(rejected) if rejected else None)
         except ConfigFieldMissingException as error:
             raise LoadSettingsError(f"{str(error).strip()}. {_WAITS}") from error
         except ConfigurationError as error:
@@ -100,13 +103,13 @@ def contact_import(
     return made
 
 
-def _checked_by_itself(given: dict[str, Any]) -> Sync:
+def _checked_by_itself(told: dict[str, Any]) -> Sync:
     problems = [
         f"[{NAME}] columns.{column} must go to a profile field: an import file has nothing else"
-        for column, what in given["columns"].items()
+        for column, what in told["columns"].items()
         if isinstance(what, dict) and {"contact", "list"} & what.keys()
     ]
-    sync = None if problems else parsed(NAME, given, problems)
+    sync = None if problems else parsed(NAME, told, problems)
     if sync is None:
         raise ConfigurationError("; ".join(problems))
     return replace(sync, key=staging.ROW)

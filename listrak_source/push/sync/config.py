@@ -112,6 +112,8 @@ class Sync:
 
 def load_syncs(path: Path | str) -> dict[str, Sync]:
     """The syncs of a TOML file, by name. Raises :class:`ConfigurationError` with everything that is wrong in it."""
+    if not isinstance(path, str | Path):
+        raise ConfigurationError(f"load_syncs() takes the path of a TOML file, and not {type(path).__name__}")
     try:
         found = tomlkit.parse(Path(path).read_text(encoding="utf-8")).unwrap()
     except OSError as error:
