@@ -36,7 +36,7 @@ demo: $(READY)  ## see Listrak's data (a sandbox's) come into DuckDB
 test: $(READY)  ## run the tests that every commit needs: four minutes
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-test-full: $(READY)  ## run these and more, all but the full sizes: half an hour
+test-full: $(READY)  ## run these and more, all but the full sizes: 25 minutes
 	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
 
 # dbt and mypy want different versions of one package: so dbt has an environment of its own.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from listrak_source.cli.process import keep_flat
+from listrak_source.cli.process.memory import keep_flat
 
 if __name__ == "__main__":
     keep_flat()
-    from listrak_source.cli.push import FILE, session
+    from listrak_source.cli.commands.push import FILE, session
     from listrak_source.cli.warehouse import Warehouse
 
     with session("bench", FILE, Warehouse()) as opened:

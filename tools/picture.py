@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from rich._export_format import CONSOLE_SVG_FORMAT
 
-from listrak_source.cli.dashboard import write_report
-from listrak_source.cli.demo import run
-from listrak_source.cli.output import out
-from listrak_source.cli.pull import pulled
+from listrak_source.cli.commands.demo import run
+from listrak_source.cli.commands.report import write_report
+from listrak_source.cli.output.console import out
+from listrak_source.cli.pulled import pulled
 from listrak_source.cli.runs import recorded
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Sandbox, World

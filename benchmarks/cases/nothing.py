@@ -13,7 +13,11 @@ from benchmarks.processes import control, measure, sandbox
 from benchmarks.report import Goal, Result
 from benchmarks.timing import Timed
 
-START = [sys.executable, "-c", "import listrak_source.cli.main, listrak_source.cli.pull, listrak_source.cli.warehouse"]
+START = [
+    sys.executable,
+    "-c",
+    "import listrak_source.cli.main, listrak_source.cli.commands.pull, listrak_source.cli.warehouse",
+]
 """Start-up: Python, and all that a pull imports."""
 LISTS = 10
 DAYS = 5

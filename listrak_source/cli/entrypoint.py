@@ -8,8 +8,9 @@ import sys
 from contextlib import suppress
 
 # Nothing large: until signals are heeded, Ctrl-C ends in a traceback.
-from listrak_source.cli.process import Terminated, Watch, end_when_told, keep_flat, no_more_signals
-from listrak_source.cli.streams import Streams
+from listrak_source.cli.process.memory import keep_flat
+from listrak_source.cli.process.signals import Terminated, Watch, end_when_told, no_more_signals
+from listrak_source.cli.process.streams import Streams
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     code = 0
     try:
         keep_flat()
-        from listrak_source.cli.scratch import keep_private
+        from listrak_source.cli.process.scratch import keep_private
 
         keep_private()
         from listrak_source.cli import main as command
@@ -44,7 +45,7 @@ def main() -> None:
         hand_over()
     streams.flush()
     if (why := streams.lost()) and code == 0:
-        from listrak_source.cli.logs import fail_with
+        from listrak_source.cli.output.logs import fail_with
 
         fail_with(f"What was to be done is done, but standard output does not hold all that it tells: {why}.")
         code = 1

@@ -25,7 +25,7 @@ from tomlkit.exceptions import TOMLKitError
 from listrak_source.api import AuthenticationError, ConfigurationError, ListrakError
 from listrak_source.api.redaction import redact, redact_people
 from listrak_source.cli import transient
-from listrak_source.cli.process import Terminated
+from listrak_source.cli.process.signals import Terminated
 from listrak_source.errors import StoppedError, causes
 from listrak_source.lease import TakenError
 from listrak_source.settings import Settings

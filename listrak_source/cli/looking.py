@@ -12,8 +12,9 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli import output, reports
-from listrak_source.cli.process import PLANNING
+from listrak_source.cli import reports
+from listrak_source.cli.output import console
+from listrak_source.cli.process.memory import PLANNING
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.forgotten import TABLE as FORGOTTEN
 from listrak_source.forgotten import check_columns, check_key, hash_of, is_hash, key_of
@@ -21,7 +22,7 @@ from listrak_source.person.numbers import Number
 from listrak_source.person.record import OF_PEOPLE, PUSHED, There
 from listrak_source.pull.records.masking import PHONE, Masks
 from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, LIST_MEMBERSHIPS, OPT_OUTS, SEEN_KEYS
-from listrak_source.pull.state.watermarks import check_masks_of
+from listrak_source.pull.state.state import check_masks_of
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.settings import Settings, resolve
@@ -101,7 +102,7 @@ class Opened:
         """What was not read, in sentences: who is not found may be there."""
         told = []
         if pending := reports.pending(self.pipeline):
-            began = output.cell(pending.began)
+            began = console.cell(pending.began)
             told.append(f"A pull that began at {began} (UTC) is not finished: what it has not read yet is not here.")
         told += [*reports.unread(self.pipeline), *self.lost()]
         if lacking := [name for name in WHERE_PEOPLE_ARE if name not in self.there]:

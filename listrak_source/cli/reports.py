@@ -18,8 +18,9 @@ from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRela
 from listrak_source.cli.errors import Exit
 from listrak_source.pull.load.warehouse import sql_list
 from listrak_source.pull.run_record import remarks, removals, unread
-from listrak_source.pull.schema import REJECTED_ROWS, REMOVED_AT, TABLES
+from listrak_source.pull.schema import CONTACTS, REJECTED_ROWS, REMOVED_AT, TABLES
 from listrak_source.pull.state.checkpoint import Checkpoint
+from listrak_source.pull.state.streams import Stream
 from listrak_source.runs import PULL_RUNS, SOURCE
 
 __all__ = [
@@ -187,10 +188,12 @@ def watermarks(pipeline: dlt.Pipeline) -> list[tuple[str, str, datetime, str]]:
         for stream, moment in state.get("watermarks", {}).items():
             tables[stream][moment].append(table)
     alike: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
-    for stream, moments in tables.items():
-        kind, sender, *phone_list = stream.split("/")
+    for name, moments in tables.items():
+        if (stream := Stream.of(name)) is None:
+            continue
         for moment, readers in moments.items():
-            alike[kind, sender, moment, ", ".join(sorted(readers))] += phone_list
+            lists = alike[stream.table, str(stream.sender_code_id), moment, ", ".join(sorted(readers))]
+            lists += [] if stream.phone_list_id is None else [str(stream.phone_list_id)]
     return [
         (_named(kind, lists), sender, datetime.fromisoformat(moment), readers)
         for (kind, sender, moment, readers), lists in sorted(alike.items())
@@ -270,12 +273,13 @@ def as_document(pipeline: dlt.Pipeline) -> dict[str, Any]:
 
 def _in_doubt(stream: str) -> str:
     """A stream of a pull or a table, as a person knows it."""
-    kind, *ids = stream.split("/")
-    if not ids:
+    known = Stream.of(stream)
+    if known is None:
         return f"the {stream}" if " " in stream else stream
-    if kind == "contacts":
-        return f"list {ids[-1]}" if ids[-1] else f"the lists of {ids[0]}"
-    return f"the opt-outs of {ids[0]}"
+    if known.table != CONTACTS.name:
+        return f"the opt-outs of {known.sender_code_id}"
+    whole = f"the lists of {known.sender_code_id}"
+    return whole if known.phone_list_id is None else f"list {known.phone_list_id}"
 
 
 def _named(kind: str, lists: list[str]) -> str:

@@ -1,28 +1,26 @@
-"""The row that a command writes of itself, and the rows that there are."""
+"""The row that a command writes of itself."""
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dlt
 
 from listrak_source import runs
-from listrak_source.cli import output, reports
+from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit, explain, was_interrupted
-from listrak_source.cli.pull import Pulled
-from listrak_source.cli.warehouse import NothingThereError, Warehouse
-from listrak_source.errors import StoppedError
-from listrak_source.lease import FileLease, is_running
-from listrak_source.runs import COLUMNS, DONE, INTERRUPTED, PARTIAL, Attempt, Run
+from listrak_source.cli.pulled import Pulled
+from listrak_source.cli.warehouse import Warehouse
+from listrak_source.lease import FileLease
+from listrak_source.runs import DONE, INTERRUPTED, PARTIAL, Attempt, Run
 from listrak_source.settings import Settings
 
 if TYPE_CHECKING:
-    from listrak_source.cli.push_output import Said
+    from listrak_source.cli.commands.push_output import Said
     from listrak_source.push import Session
 
 
@@ -84,49 +82,6 @@ def undisturbed(warehouse: Warehouse) -> AbstractContextManager[object]:
         return nullcontext()
     file = file.resolve()
     return FileLease(file.with_name(f"{file.name}.lease"), "another pull")
-
-
-def latest(warehouse: Warehouse, most: int) -> list[dict[str, Any]]:
-    """The latest runs into a warehouse, newest first, for a program.
-
-    Raises :class:`NothingThereError` where there is no dataset, and :class:`StoppedError` where none are kept.
-    """
-    if warehouse.file is not None and not warehouse.file.exists():
-        raise NothingThereError(warehouse.nothing)
-    with warehouse.looking() as pipeline:
-        keepers = [keeper for table in COLUMNS if (keeper := runs.keeper_of(pipeline, table))]
-        if not keepers:
-            raise StoppedError(
-                f"{warehouse.location} keeps no rows of runs: nothing of ours is written there but loads"
-            )
-        found = [row for keeper in keepers for row in keeper.latest(most)]
-        found.sort(key=lambda row: row["began_at"].timestamp(), reverse=True)
-        return [runs.told(row) for row in found[:most]]
-
-
-def show(found: list[dict[str, Any]]) -> None:
-    """Print runs, a line for each, with what was wrong."""
-    output.out.print("Latest runs (UTC)\n", style="bold", highlight=False)
-    for run in found:
-        output.out.print(f"{output.cell(run['began_at'])}  {_line(run)}", highlight=False, markup=False)
-
-
-def _line(run: Mapping[str, Any]) -> str:
-    of = f"of {', '.join(map(str, run['sender_codes']))}" if run.get("sender_codes") else None
-    what = " ".join(filter(None, [run["command"], run.get("sync_name"), of]))
-    if run["ended_at"] is None:
-        was_killed = run["host"] == socket.gethostname() and not is_running(run["process"])
-        return f"{what}: was killed, or could not tell its end." if was_killed else f"{what}: has not ended."
-    if run["times"] > 1:
-        came = f"{run['outcome']} {run['times']:,} times"
-    else:
-        came = f"{run['outcome']} after {(run['ended_at'] - run['began_at']).total_seconds():,.1f} s"
-    code = f", exit code {run['exit_code']}" if run["exit_code"] else ""
-    loaded, sent = run.get("rows_loaded"), run.get("results")
-    rows = sum((loaded or {}).values())
-    moved = f"{rows:,} rows" if sent is None else f"{sum(int(one['values']) for one in sent):,} values"
-    told = f" {run['message']}" if run["message"] else ""
-    return f"{what}: {came}{code}, {moved}, {run['requests']:,} requests.{told}"
 
 
 @contextmanager

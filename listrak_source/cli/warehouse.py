@@ -35,9 +35,9 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.impl.duckdb.exceptions import InvalidInMemoryDuckdbCredentials
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.process import LOADED_TOGETHER, limited
-from listrak_source.cli.scratch import remove_load_files
-from listrak_source.cli.sentry import keep_people_out
+from listrak_source.cli.output.sentry import keep_people_out
+from listrak_source.cli.process.memory import LOADED_TOGETHER, limited
+from listrak_source.cli.process.scratch import remove_load_files
 from listrak_source.cli.transient import is_locked
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease

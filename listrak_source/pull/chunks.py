@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from weakref import finalize
 
 import pyarrow as pa
+from dlt.common.schema import Schema
 
 from listrak_source.pull import forgotten, run_record
 from listrak_source.pull.extract.catalog import Catalog
@@ -22,10 +23,9 @@ from listrak_source.pull.records.quarantine import Rejects
 from listrak_source.pull.records.record_limits import Bounds
 from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, CONTACTS, REJECTED_ROWS, SEEN_KEYS
 from listrak_source.pull.soft_deletes.sweep import Sweep
-from listrak_source.pull.state import checkpoint as pendings
-from listrak_source.pull.state import watermarks
-from listrak_source.pull.state.checkpoint import Checkpoint, pending
+from listrak_source.pull.state.checkpoint import Checkpoint, task_of
 from listrak_source.pull.state.integrity import Integrity
+from listrak_source.pull.state.state import CLOCKS_DIFFER, State
 from listrak_source.pull.walk import Step, Walk
 from listrak_source.settings import Settings, client_of
 
@@ -40,8 +40,9 @@ class Chunks:
     load's state says.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, state: State) -> None:
         self.settings = settings
+        self.state = state
         self._walk: Walk | None = None
         self._steps: Iterator[Step] | None = None
         self._forgotten: frozenset[str] = frozenset()
@@ -53,29 +54,31 @@ class Chunks:
         whose rows the caller ``changed`` on their way nobody knows how many arrive.
         """
         if not self._waits(wanted):
-            watermarks.drop_older()
-            watermarks.check_masks(Masks.of(self.settings).mark)
-            watermarks.check_zone(self.settings.timezone)
+            self.state.drop_older()
+            self.state.check_masks(Masks.of(self.settings).mark)
+            self.state.check_zone(self.settings.timezone)
             self._forgotten = forgotten.known(self.settings)
-            self.vouched: Integrity = Integrity(wanted, frozenset(changed))
+            self.vouched: Integrity = Integrity(self.state, wanted, frozenset(changed))
 
-    def next(self, wanted: frozenset[str], written: WriteDispositions, *, is_sample: bool = False) -> Iterator[Batch]:
-        """Yield the rows of the load that runs now, for the ``wanted`` tables.
+    def next(
+        self, wanted: frozenset[str], written: WriteDispositions, schema: Schema, *, is_sample: bool = False
+    ) -> Iterator[Batch]:
+        """Yield the rows of the load that runs now, for the ``wanted`` tables of its ``schema``.
 
         Before, :meth:`look`. Of a sample only some may be taken, page by page: no state moves.
         """
         plan, begun = self._go_on(wanted, written)
-        self.vouched.have_made_again()
+        self.vouched.have_made_again(schema)
         part = self._part(plan, begun)
         rejects = plan.catalog.rejects
         if is_sample:
             for batch in part.batches():
-                watermarks.note_fields(rejects.bounds.fields.known)
+                self.state.note_fields(rejects.bounds.fields.known)
                 yield unproved(batch)
             return
         for batch in batched(part.batches()):
             # With the rows, for who takes only some of them must find these columns again.
-            watermarks.note_fields(rejects.bounds.fields.known)
+            self.state.note_fields(rejects.bounds.fields.known)
             yield batch
         if (rejected := rejects.drain(plan.now)) is not None and (
             rejected := not_held(rejected, REJECTED_ROWS)
@@ -87,7 +90,7 @@ class Chunks:
         rejects.warn()
 
     def _go_on(self, wanted: frozenset[str], written: WriteDispositions) -> tuple[Plan, Checkpoint]:
-        before, settings = pending(), self.settings
+        before, settings = self.state.pending(), self.settings
         if before and self._walk and self._waits(wanted):
             self._walk.pending.swept = before.swept
             return self._walk.plan, self._walk.pending
@@ -96,34 +99,38 @@ class Chunks:
             before = None
         # A field may be personal: with the table of values go those of records that are set aside.
         without = () if CONTACT_PROFILE_VALUES.name in wanted else (CONTACT_PROFILE_VALUES.name, VALUES_FIELD)
-        bounds = Bounds.of(settings, watermarks.fields())
+        bounds = Bounds.of(settings, self.state.fields())
         rejects = Rejects(masks.record if masks else None, without, bounds)
-        catalog = Catalog(client_of(settings), settings, rejects, masks, known=watermarks.places())
+        catalog = Catalog(client_of(settings), settings, rejects, masks, known=self.state.places())
         finalize(catalog, catalog.client.close)
         run_record.asks(catalog.client)
         # A pull that began later than now was told so by a clock that was ahead: what happened since may be missing.
-        goes_on = before and before.task == task and before.began - catalog.now < watermarks.CLOCKS_DIFFER
+        goes_on = before and before.task == task and before.began - catalog.now < CLOCKS_DIFFER
         anew = Checkpoint(catalog.now.isoformat(), task, settings.full, sorted(catalog.known))
         begun = before if before and goes_on else anew
         if begun is anew:
-            given_up = pending()
-            anew.given_up = sorted({*pendings.left_over(), *([*given_up.given_up, given_up.task] if given_up else ())})
+            given_up = self.state.pending()
+            anew.given_up = sorted(
+                {*self.state.left_over(), *([*given_up.given_up, given_up.task] if given_up else ())}
+            )
             anew.loads_before = [*given_up.loads_before, *given_up.loads] if given_up else []
             anew.doubted = sorted(self.vouched.short)
         self.vouched.goes_on(begun.handed)
         if found_gone:
             begun.found_gone, begun.asks_again = found_gone, self.vouched.asks_again
         catalog.load(wanted)
-        self._walk = Walk(Plan(catalog, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun)
+        self._walk = Walk(
+            Plan(catalog, self.state, wanted, begun.began, written.keeps_the_stop, begun.asks_again), begun
+        )
         self._steps = self._walk.steps()
         return self._walk.plan, begun
 
     def _task(self, wanted: frozenset[str]) -> str:
-        return pendings.task_of(wanted=sorted(wanted), **{name: getattr(self.settings, name) for name in TASK})
+        return task_of(wanted=sorted(wanted), **{name: getattr(self.settings, name) for name in TASK})
 
     def _waits(self, wanted: frozenset[str]) -> bool:
         """Whether a walk of this process goes on with what the last load's state says."""
-        before, walk = pending(), self._walk
+        before, walk = self.state.pending(), self._walk
         if walk is None or before is None:
             return False
         return (before.task, before.loads) == (self._task(wanted), walk.pending.loads)
@@ -185,7 +192,7 @@ class _Some:
         """All rows were taken: move the state that vouches for them."""
         walk = self._walk
         if self._has_values and CONTACTS.name not in walk.plan.wanted:
-            watermarks.note_values_apart(load_id())
+            walk.plan.state.note_values_apart(load_id())
         walk.pending.handed = self._vouched.save(walk.rows.contacts_handed())
         if not self._is_last:
             walk.save()
@@ -198,4 +205,4 @@ class _Some:
             walk.save()
             self._go_on()
         else:
-            pendings.forget(walk.pending)
+            walk.plan.state.end(walk.pending)

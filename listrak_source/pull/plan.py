@@ -25,7 +25,7 @@ from listrak_source.pull.schema import (
     OPT_OUTS,
     SUBSCRIPTIONS,
 )
-from listrak_source.pull.state import watermarks
+from listrak_source.pull.state.state import CLOCKS_DIFFER, LOOKUPS, THE_BEGINNING, State
 
 LISTED = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, LIST_MEMBERSHIPS.name, CONSENT_EVENTS.name})
 """The tables that a list's contacts feed."""
@@ -34,7 +34,7 @@ STOPPED = frozenset({OPT_OUTS.name, CONSENT_EVENTS.name})
 _STATES = (False, True)
 _TOO_FAR = pendulum.duration(days=366)
 """A clock that was ahead by more tells nothing of how far was read."""
-_CLOCKS = watermarks.CLOCKS_DIFFER
+_CLOCKS = CLOCKS_DIFFER
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}$")
 LOOKED_UP = frozenset({CONTACTS.name, CONTACT_PROFILE_VALUES.name, SUBSCRIPTIONS.name})
 """The tables that lookups feed."""
@@ -45,6 +45,8 @@ class Plan:
     """The units of one pull, all of them up to the same moment."""
 
     catalog: Catalog
+    state: State
+    """What earlier pulls have left."""
     wanted: frozenset[str]
     """The tables that were selected."""
     now: datetime
@@ -73,7 +75,7 @@ class Plan:
         settings = self.catalog.settings
         self._marks: dict[tuple[str, str], datetime | None] = {}
         self.zone: pendulum.Timezone = pendulum.timezone(settings.timezone)
-        self.ahead: timedelta = watermarks.was_ahead(self.catalog.now, self.catalog.our_now or self.catalog.now)
+        self.ahead: timedelta = self.state.was_ahead(self.catalog.now, self.catalog.our_now or self.catalog.now)
         """By how much Listrak's clock was ahead when the last pull set its marks."""
         self.overlap: pendulum.Duration = pendulum.duration(hours=settings.overlap)
         self.looks_up: bool = settings.lookups != "none" and bool(LOOKED_UP & self.wanted)
@@ -102,11 +104,11 @@ class Plan:
 
     def readers_of(self, unit: Unit) -> frozenset[str]:
         """Whose watermarks the unit's stream moves."""
-        return self.tables_of(unit) | ({watermarks.LOOKUPS} if self.looks_up else set())
+        return self.tables_of(unit) | ({LOOKUPS} if self.looks_up else set())
 
     def finds_changes(self, unit: Unit) -> bool:
         """Whether what is new in the unit's stream is to be looked up: not when it is read for the first time."""
-        return self.looks_up and not self.asks_everyone and self._mark(watermarks.LOOKUPS, unit) is not None
+        return self.looks_up and not self.asks_everyone and self._mark(LOOKUPS, unit) is not None
 
     def has_known_contacts(self, unit: OptOutPartition) -> bool:
         """Whether opt-outs that are read for the first time may be of people whom an earlier pull has brought.
@@ -137,7 +139,7 @@ class Plan:
         # Whatever start_date says: who said stop years ago must be known.
         if self._is_new(unit) or (self.complete and self.tables_of(unit)):
             self.all_opt_outs.append(unit)
-        elif once_from == watermarks.THE_BEGINNING:
+        elif once_from == THE_BEGINNING:
             self.opt_outs_again.append(unit)
 
     def _plan_list(self, sender_code_id: int, item: Record) -> None:
@@ -154,7 +156,7 @@ class Plan:
             self.whole += states
         elif reads_all:
             self.whole += [replace(state, window=window) for window in self._slices(item) for state in states]
-        elif self._read_once_from(unit) == watermarks.THE_BEGINNING and not self.catalog.settings.start():
+        elif self._read_once_from(unit) == THE_BEGINNING and not self.catalog.settings.start():
             # Its first reading found nobody: one empty answer is not believed.
             self.whole += states
 
@@ -219,7 +221,7 @@ class Plan:
 
     def _read_once_from(self, unit: Unit) -> datetime | str | None:
         """From when on only the last pull has read the unit's stream: what one answer left out comes with the next."""
-        found = watermarks.read_once_from(self.tables_of(unit), unit.stream) if self._earliest(unit) else None
+        found = self.state.read_once_from(self.tables_of(unit), unit.stream) if self._earliest(unit) else None
         return min(found - self.ahead, self.now) if isinstance(found, datetime) else found
 
     def _mark(self, reader: str, unit: Unit) -> datetime | None:
@@ -230,9 +232,9 @@ class Plan:
         # Of each window it is asked again.
         place = (reader, unit.stream)
         if place not in self._marks:
-            self._marks[place] = watermarks.watermark(*place)
+            self._marks[place] = self.state.watermark(*place)
         mark = self._marks[place]
-        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.catalog.now > watermarks.CLOCKS_DIFFER:
+        if mark is None or self.ahead > _TOO_FAR or mark - self.ahead - self.catalog.now > CLOCKS_DIFFER:
             return None
         return mark - self.ahead
 

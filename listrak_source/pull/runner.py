@@ -25,7 +25,7 @@ from listrak_source.pull.source import check_tables, listrak_sms
 from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.checkpoint import is_unfinished, was_taken_up
 from listrak_source.pull.state.pipelines import shares, take_over
-from listrak_source.pull.state.watermarks import check_marks_of
+from listrak_source.pull.state.state import check_marks_of
 from listrak_source.settings import given, resolve
 
 CHUNK_ROWS = 500_000

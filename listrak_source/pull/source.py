@@ -19,14 +19,16 @@ from listrak_source.pull import run_record
 from listrak_source.pull.chunks import Chunks
 from listrak_source.pull.load import foreign_tables, maintenance
 from listrak_source.pull.load.empty_tables import made, unmade
-from listrak_source.pull.load.warehouse import at_once, is_loading, one_connection, running
+from listrak_source.pull.load.warehouse import at_once, is_loading, of_this_load, one_connection
+from listrak_source.pull.load.warehouse import running as running_pipeline
 from listrak_source.pull.load.write_disposition import WriteDispositions, of_running_pipeline
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.resources import Hints, Limits, TableResource
 from listrak_source.pull.schema import CONTACT_PROFILE_VALUES, OF_THE_PULL, SEEN_KEYS, TABLES, Table, keyed
-from listrak_source.pull.state import stored_state, watermarks
+from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.integrity import spare_consents
+from listrak_source.pull.state.state import State
 from listrak_source.settings import Lookups, given, resolve
 
 
@@ -97,32 +99,31 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
     section = Container()[ConfigSectionContext].sections[1]
     declared = resolve(_ANY | options, section)
     loads: list[Chunks] = []
+    state = State()
     masks, hints = Masks.of(declared), Hints()
-    # Every row tells the load that brought it. Arrow data has no load id unless dlt is told so.
-    dlt.config["normalize.parquet_normalizer.add_dlt_load_id"] = True
 
     @dlt.resource(selected=False)
     def walk() -> Iterator[Batch]:
         """The account, each page fetched once for all the tables that it feeds."""
         if not loads:
-            loads.append(Chunks(resolve(options, section)))
-        selected = dlt.current.source().selected_resources
+            loads.append(Chunks(resolve(options, section), state))
+        running = dlt.current.source()
+        selected = running.selected_resources
         wanted, limits = frozenset(selected), Limits(selected.values(), declared.page_size)
         for resource in selected.values():
             if isinstance(resource, TableResource):
-                hints.check(resource, dlt.current.source().schema)
-        if not is_loading():
-            # What an active pipeline has read is no matter here; dlt hands over a copy.
-            dlt.current.source_state().clear()
-        stored_state.check()
+                hints.check(resource, running.schema)
+        # What an active pipeline has read is no matter to who only looks.
+        state.bind(dlt.current.source_state() if is_loading() else {})
+        stored_state.check(state.memory)
         # First of all: what is asked of the warehouse from now on goes by the schema that this leaves.
-        spare_consents()
-        before = deepcopy(dlt.current.source_state()) if limits else None
+        spare_consents(state, running)
+        before = deepcopy(state.memory) if limits else None
         if is_loading():
-            maintenance.analyze(running())
+            maintenance.analyze(running_pipeline())
         with at_once():
             foreign_tables.check(set(wanted), declared.table_format)
-            maintenance.heal()
+            maintenance.heal(state)
             run_record.begin()
             changed = {name for name, one in selected.items() if isinstance(one, TableResource) and one.is_changed}
             loads[0].look(wanted, changed)
@@ -137,16 +138,16 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
         tables = {name: masks.table(table) for name, table in _ALL.items()}
         loaded = [name for name, table in _ALL.items() if name in wanted or table in OF_THE_PULL]
         empty = unmade([tables[name] for name in loaded], loads[0].vouched.lacking)
-        batches = loads[0].next(wanted, written, is_sample=bool(limits))
+        batches = loads[0].next(wanted, written, running.schema, is_sample=bool(limits))
         with one_connection():
             for batch in limits.until(batches) if limits else batches:
                 fitted = {name: keyed(written.fitted(rows, tables[name]), tables[name]) for name, rows in batch.items()}
                 filled = {name: rows for name, rows in fitted.items() if rows.num_rows}
                 empty = {name: rows for name, rows in empty.items() if name not in filled}
-                yield filled
-            yield empty
+                yield {name: of_this_load(rows) for name, rows in filled.items()}
+            yield {name: of_this_load(rows) for name, rows in empty.items()}
         if before is not None:
-            watermarks.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
+            state.restore(before, has_values=CONTACT_PROFILE_VALUES.name in wanted)
 
     def table_of(table: Table) -> DltResource:
         def pick(batch: Batch) -> Iterator[Any]:

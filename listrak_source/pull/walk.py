@@ -40,8 +40,8 @@ from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.phone_numbers import raw_phones
 from listrak_source.pull.records.row_keys import phone_keys
 from listrak_source.pull.schema import SUBSCRIPTIONS
-from listrak_source.pull.state import watermarks
 from listrak_source.pull.state.checkpoint import Checkpoint
+from listrak_source.pull.state.state import LOOKUPS
 from listrak_source.pull.transform.reference_tables import SmallTables
 from listrak_source.pull.transform.rows import Rows
 from listrak_source.settings import Settings
@@ -230,7 +230,7 @@ class Walk:
 
     def _look_up(self, people: list[Person], *, on_list: bool = False) -> Iterator[Step]:
         if people:
-            watermarks.note_lookups()
+            self.plan.state.note_lookups()
             self.asking.begin(len(self.changed), self.asked)
         for answers in look_up(people, self.plan.catalog, self.plan.wanted, self.asking.count):
             if on_list and answers.again:
@@ -389,7 +389,7 @@ class Walk:
     def save(self) -> None:
         """Keep in the state of the running load how far the pull is, and what is in doubt."""
         self.pending.unproved |= self.plan.catalog.doubts()
-        self.pending.save()
+        self.plan.state.keep(self.pending)
 
     def _remarks(self) -> Iterator[str]:
         yield from self.pending.found_gone
@@ -408,16 +408,16 @@ class Walk:
         streams = {name: unit for name, unit in self.plan.streams.items() if name not in failures.errors}
         self.pending.unproved |= self.plan.catalog.doubts()
         read = {stream for stream, unit in streams.items() if self.plan.readers_of(unit)}
-        watermarks.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
-        watermarks.note_remarks(self._remarks())
-        watermarks.note_clocks(self.plan.catalog.now, self.plan.catalog.our_now or self.plan.catalog.now)
-        watermarks.count_pulls({unit.sender_code_id for unit in streams.values()})
+        self.plan.state.note_unread(failures.told(), attempted=read, partial=self.plan.is_partial)
+        self.plan.state.note_remarks(self._remarks())
+        self.plan.state.note_clocks(self.plan.catalog.now, self.plan.catalog.our_now or self.plan.catalog.now)
+        self.plan.state.count_pulls({unit.sender_code_id for unit in streams.values()})
         for stream, unit in streams.items():
             doubtful = isinstance(unit, OptOutPartition) or self.rows.once.is_empty(stream)
-            watermarks.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
+            self.plan.state.advance(self.plan.readers_of(unit), stream, self.plan.now, doubtful=doubtful)
             if not self.plan.looks_up and self.plan.wanted & LOOKED_UP:
                 # What changes from now on is looked up when lookups are on again.
-                watermarks.begin(watermarks.LOOKUPS, stream, self.plan.now)
+                self.plan.state.begin(LOOKUPS, stream, self.plan.now)
 
 
 def people_of(unit: Unit, records: pa.Table) -> list[Person]:

@@ -18,7 +18,7 @@ import pytest
 
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.output import out
+from listrak_source.cli.output.console import out
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.schema import TABLES
 from listrak_source.sandbox import Fault, Sandbox

@@ -10,7 +10,7 @@ import pytest
 
 from listrak_source.api.version import version
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.process import Terminated
+from listrak_source.cli.process.signals import Terminated
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak

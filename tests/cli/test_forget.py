@@ -365,7 +365,7 @@ def test_when_nobody_is_forgotten(listrak: Listrak, sandbox: Sandbox, monkeypatc
     with FileLease(Path("listrak.duckdb.lease"), "another pull into it"):
         assert listrak("forget", phone, "--apply", digest)[0] == Exit.TRY_AGAIN
     with monkeypatch.context() as broken:
-        broken.setattr("listrak_source.cli.forget.keep_state", failed)
+        broken.setattr("listrak_source.cli.commands.forget.keep_state", failed)
         assert listrak("forget", phone, "--apply", digest)[0] == Exit.FAILED
     assert everything(in_duckdb) == before, "all of it or nothing"
     for written in (phone[:9], "someone"):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import tomlkit
 
+from listrak_source.cli.commands.init import destinations
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.init import destinations
 from listrak_source.push import load_syncs
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak

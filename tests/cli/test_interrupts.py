@@ -19,7 +19,7 @@ import pytest
 from typer.core import TyperGroup
 
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.process import Terminated, end_when_told, noticed
+from listrak_source.cli.process.signals import Terminated, end_when_told, noticed
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.runs import INTERRUPTED, Attempt
 from listrak_source.sandbox import Sandbox
@@ -55,7 +55,12 @@ def test_signals_are_heeded_before_anything_large_is_imported() -> None:
     names = "sorted(name for name in sys.modules if name.partition('.')[0] in {'listrak_source', 'requests', 'dlt'})"
     program = f"import sys, listrak_source.cli.entrypoint; print(*{names})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    rooms = ("", ".cli", ".cli.entrypoint", ".cli.process", ".cli.streams")
+    rooms = (
+        "",
+        ".cli",
+        ".cli.entrypoint",
+        *(f".cli.process{room}" for room in ("", ".memory", ".signals", ".streams")),
+    )
     assert done.stdout.split() == [f"listrak_source{room}" for room in rooms]
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.output import err, out
-from listrak_source.cli.sentry import without_people
+from listrak_source.cli.output.console import err, out
+from listrak_source.cli.output.sentry import without_people
 from listrak_source.sandbox import Fault, RateLimit, Sandbox
 from tests.cli.conftest import Listrak
 

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
-from listrak_source.cli.progress import StepProgress
+from listrak_source.cli.output.progress import StepProgress
 from listrak_source.pull.lookup_progress import COUNTER, spoken
 from listrak_source.sandbox import Sandbox
 from tests.cli.conftest import Listrak

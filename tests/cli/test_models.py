@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from listrak_source.cli import dbt_runner
-from listrak_source.cli.dbt_profile import profile
-from listrak_source.cli.dbt_runner import Outcome
+from listrak_source.cli.dbt import runner
+from listrak_source.cli.dbt.profile import profile
+from listrak_source.cli.dbt.runner import Outcome
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Sandbox
@@ -25,12 +25,12 @@ def target(destination: str) -> dict[str, Any]:
 
 @pytest.fixture
 def without_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbt_runner, "find_spec", lambda name: None)
+    monkeypatch.setattr(runner, "find_spec", lambda name: None)
 
 
 @pytest.fixture
 def with_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dbt_runner, "find_spec", lambda name: object())
+    monkeypatch.setattr(runner, "find_spec", lambda name: object())
 
 
 @pytest.mark.usefixtures("without_dbt")
@@ -113,7 +113,7 @@ def test_profile_of_ducklake(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_profile_is_for_this_user_alone_and_a_brace_in_a_password_is_no_expression(tmp_path: Path) -> None:
     path = tmp_path / "profiles.yml"
-    dbt_runner._write_profile(path, {"type": "postgres", "password": "a{{ b }}'\"c", "port": 5432})
+    runner._write_profile(path, {"type": "postgres", "password": "a{{ b }}'\"c", "port": 5432})
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     found = json.loads(path.read_text())["listrak"]["outputs"]["warehouse"]
     jinja2 = pytest.importorskip("jinja2")

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.progress import StepProgress
+from listrak_source.cli.output.progress import StepProgress
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.sandbox import Fault, Sandbox
 from tests.cli.conftest import Listrak

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.output import apart
+from listrak_source.cli.output.console import apart
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.push.apply import import_jobs
 from listrak_source.sandbox import Fault, Sandbox, World

@@ -19,7 +19,7 @@ import pytest
 
 from listrak_source.api.redaction import redact_people
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.process import Terminated
+from listrak_source.cli.process.signals import Terminated
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.lease import FileLease
 from listrak_source.pull.leases import is_empty

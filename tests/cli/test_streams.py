@@ -13,7 +13,7 @@ from threading import Thread
 import duckdb
 import pytest
 
-from listrak_source.cli.streams import Steady
+from listrak_source.cli.process.streams import Steady
 from listrak_source.sandbox import Sandbox
 
 

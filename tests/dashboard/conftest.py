@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from dlt.common.runtime.collector import NULL_COLLECTOR
 
-from listrak_source.cli.dashboard import read
-from listrak_source.cli.pull import pulled
+from listrak_source.cli.commands.report import read
+from listrak_source.cli.pulled import pulled
 from listrak_source.cli.runs import recorded
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.dashboard.snapshot import Snapshot

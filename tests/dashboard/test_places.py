@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from listrak_source.cli.dashboard import read
+from listrak_source.cli.commands.report import read
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.dashboard.choice import choose
 from listrak_source.dashboard.report import page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from listrak_source.cli.dashboard import read
+from listrak_source.cli.commands.report import read
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.dashboard.snapshot import EXTRACTS
 from listrak_source.sandbox import World

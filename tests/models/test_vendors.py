@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import sqlglot
 
-from listrak_source.cli.dbt_profile import profile
-from listrak_source.cli.dbt_runner import _write_profile
+from listrak_source.cli.dbt.profile import profile
+from listrak_source.cli.dbt.runner import _write_profile
 from listrak_source.cli.warehouse import Warehouse
 from tests.models.test_project import MARTS, PROJECT
 

@@ -15,7 +15,7 @@ import dlt
 from dlt.common.runtime.collector_base import Collector
 
 from listrak_source.cli.errors import Exit, was_interrupted
-from listrak_source.cli.process import end_when_told
+from listrak_source.cli.process.signals import end_when_told
 from listrak_source.cli.warehouse import is_empty
 from listrak_source.pull.runner import pull as run_pull
 from tests.destinations.places import PLACES

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from listrak_source.cli.process import keep_flat
+from listrak_source.cli.process.memory import keep_flat
 
 
 def run(folder: str, rows: Any, how: dict[str, Any]) -> None:

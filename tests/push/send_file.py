@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from listrak_source.cli.process import keep_flat, limited
+from listrak_source.cli.process.memory import keep_flat, limited
 
 FIELDS = ("Tier", "City", "Note")
 

@@ -24,7 +24,16 @@ from listrak_source.pull.keys.record_hash import Hasher
 from listrak_source.pull.records.coerce import with_keys
 from listrak_source.pull.records.masking import NO_MASKS, Masks
 from listrak_source.pull.records.quarantine import Rejects
-from listrak_source.pull.schema import LISTS, OPT_OUTS, PROFILE_FIELDS, SENDER_CODES, TRANSACTIONAL_MESSAGES, Table
+from listrak_source.pull.schema import (
+    CONTACTS,
+    LISTS,
+    OPT_OUTS,
+    PROFILE_FIELDS,
+    SENDER_CODES,
+    TRANSACTIONAL_MESSAGES,
+    Table,
+)
+from listrak_source.pull.state.streams import Stream
 from listrak_source.pull.state.unread import Unread
 from listrak_source.settings import Settings
 
@@ -157,12 +166,17 @@ class Catalog:
         """What was not read, or set aside, and why: tables, and streams that stand for a whole sender code."""
         doubts = dict.fromkeys(self.rejects.in_doubt(), "records are set aside in rejected_rows")
         for name in self.failures.errors:
-            kind, sender, *_ = name.split("/")
+            stream = Stream.of(name)
             # Streams are named as they are; without a sender code's lists, nothing is known of who is on them.
-            named = f"contacts/{sender}/" if kind == LISTS.name else kind if kind in _SMALL else name
+            named = name
+            if stream and stream.table == LISTS.name:
+                named = str(Stream(CONTACTS.name, stream.sender_code_id))
+            elif stream and stream.table in _SMALL:
+                named = stream.table
             doubts[named] = "Listrak did not let it be read"
         for disabled in self.skipped:
-            doubts |= dict.fromkeys((f"contacts/{disabled}/", f"opt_outs/{disabled}"), "the sender code is disabled")
+            of_it = (str(Stream(table.name, disabled)) for table in (CONTACTS, OPT_OUTS))
+            doubts |= dict.fromkeys(of_it, "the sender code is disabled")
         return doubts
 
     def _by_sender_code(

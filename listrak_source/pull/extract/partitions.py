@@ -14,6 +14,7 @@ from listrak_source.pull.records.coerce import record_schema
 from listrak_source.pull.records.decode import page_decoder
 from listrak_source.pull.records.quarantine import Rejects
 from listrak_source.pull.schema import CONTACTS, OPT_OUTS, Table
+from listrak_source.pull.state.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ContactPartition:
     @property
     def stream(self) -> str:
         """The stream whose watermark this unit moves."""
-        return f"contacts/{self.sender_code_id}/{self.phone_list_id}"
+        return str(Stream(self.table.name, self.sender_code_id, self.phone_list_id))
 
     @property
     def name(self) -> str:
@@ -77,7 +78,7 @@ class OptOutPartition:
     @property
     def stream(self) -> str:
         """The stream whose watermark this unit moves."""
-        return f"opt_outs/{self.sender_code_id}"
+        return str(Stream(self.table.name, self.sender_code_id))
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from listrak_source.pull.load.write_disposition import FILESYSTEM
 from listrak_source.pull.records.row_keys import KEY
 from listrak_source.pull.schema import SEEN_KEYS
 from listrak_source.pull.state.checkpoint import has_seen
-from listrak_source.pull.state.watermarks import unmarked_by
+from listrak_source.pull.state.state import unmarked_by
 
 _PART = 30_000
 """Bytes of one row: base64 makes four thirds of it, and a text has 65,535 bytes at the most in some databases."""

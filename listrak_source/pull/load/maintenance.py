@@ -14,8 +14,8 @@ from listrak_source.pull.load.warehouse import columns_of, running
 from listrak_source.pull.load.write_disposition import FILESYSTEM, POSTGRES
 from listrak_source.pull.records.normalize import NO_DATE
 from listrak_source.pull.schema import CONSENT_EVENTS, OPT_OUTS, Table
+from listrak_source.pull.state.state import State
 
-_MARK = "no_date"
 _NO_DATE = f"CAST('{NO_DATE.isoformat()}' AS TIMESTAMPTZ)"
 _ANCIENT = "CAST('0002-01-01T00:00:00+00:00' AS TIMESTAMPTZ)"
 _GROWN = (
@@ -42,17 +42,15 @@ def analyze(pipeline: dlt.Pipeline) -> None:
             logger.warning(f"Not all tables were analyzed: {error}")
 
 
-def heal() -> None:
+def heal(state: State) -> None:
     """Move what has no date out of the year one, once for each dataset.
 
     Most programs cannot read it west of Greenwich, and a stop without a date would stand there twice.
 
     On files it stays: the next complete walk marks those stops as removed, beside the ones that it writes.
     """
-    state = dlt.current.source_state()
-    if state.get(_MARK) == NO_DATE.isoformat():
+    if not state.note_no_date(NO_DATE):
         return
-    state[_MARK] = NO_DATE.isoformat()
     kept = [(table, name) for table, name in ((OPT_OUTS, "opt_out_date"), (CONSENT_EVENTS, "event_at"))]
     kept = [(table, name) for table, name in kept if name in columns_of(table)]
     if not kept:

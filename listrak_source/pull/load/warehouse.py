@@ -14,8 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 from dlt.common.configuration.container import Container
+from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.exceptions import DestinationUndefinedEntity
+from dlt.common.libs.pyarrow import add_constant_column
 from dlt.common.pipeline import PipelineContext
+from dlt.common.schema.typing import C_DLT_LOAD_ID
 from dlt.common.storages.load_package import LoadPackageStateInjectableContext, load_package_state
 from dlt.destinations.exceptions import DatabaseException, DatabaseUndefinedRelation
 from dlt.destinations.sql_client import SqlClientBase
@@ -39,6 +42,15 @@ def is_loading() -> bool:
 def load_id() -> str:
     """The id of the load that runs; empty where none does."""
     return str(load_package_state()["load_id"]) if is_loading() else ""
+
+
+def of_this_load(rows: pa.Table) -> pa.Table:
+    """Rows that tell, in dlt's column, by which load they come: dlt adds it to Arrow data only where it is told to."""
+    if not is_loading():
+        return rows
+    parquet = Container()[DestinationCapabilitiesContext].parquet_format
+    repeated = parquet is None or parquet.supports_dictionary_encoding
+    return add_constant_column(rows, C_DLT_LOAD_ID, pa.string(), load_id(), nullable=False, use_dictionary=repeated)
 
 
 def package_state() -> dict[str, Any]:

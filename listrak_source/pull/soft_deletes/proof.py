@@ -24,6 +24,7 @@ from listrak_source.pull.schema import (
     TRANSACTIONAL_MESSAGES,
 )
 from listrak_source.pull.state.checkpoint import Checkpoint
+from listrak_source.pull.state.streams import Stream
 from listrak_source.pull.transform.reference_tables import SMALL
 from listrak_source.settings import Settings
 
@@ -52,9 +53,11 @@ class Proof:
         bad = self.doubts
         for stream, reason in sorted(bad.items()):
             logger.warning(f"{stream}: nothing is marked as removed, for {reason}.")
-        skipped = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/") and stream.endswith("/")}
-        bad_lists = {stream.split("/")[1] for stream in bad if stream.startswith("contacts/")}
-        bad_stops = {stream.split("/")[1] for stream in bad if stream.startswith("opt_outs/")}
+        streams = [stream for stream in map(Stream.of, bad) if stream]
+        of_lists = [stream for stream in streams if stream.table == CONTACTS.name]
+        skipped = {stream.sender_code_id for stream in of_lists if stream.phone_list_id is None}
+        bad_lists = {stream.sender_code_id for stream in of_lists}
+        bad_stops = {stream.sender_code_id for stream in streams if stream.table == OPT_OUTS.name}
         scopes: dict[str, str] = {}
         if not self.settings.lists and not self.settings.sender_codes:
             scopes = {table.name: self._of_senders(skipped) for table in SMALL}
@@ -80,21 +83,24 @@ class Proof:
         known = self._senders & set(self.pending.senders)
         return "TRUE" if known else "FALSE"
 
-    def _of_senders(self, bad: set[str]) -> str:
+    def _of_senders(self, bad: set[int]) -> str:
         """Of the sender codes that the walk has seen; of others nothing is known, whatever is not found of them."""
-        good = sorted(sender for sender in self._senders if str(sender) not in bad)
+        good = sorted(sender for sender in self._senders if sender not in bad)
         return f"sender_code_id IN ({', '.join(map(str, good))})" if good else "FALSE"
 
     @property
     def _senders(self) -> set[int]:
         return {unit.sender_code_id for unit in self.plan.streams.values()}
 
-    def _of_lists(self, bad: dict[str, str], bad_senders: set[str]) -> str:
+    def _of_lists(self, bad: dict[str, str], bad_senders: set[int]) -> str:
         """Lists that were read; and those that are not there any more, where all of the others were."""
         parts = [] if self.settings.lists else [self._of_senders(bad_senders)]
-        for stream in self.pending.swept or ():
-            if stream.startswith("contacts/") and stream not in bad:
-                _, sender, phone_list = stream.split("/")
-                if self.settings.lists or sender in bad_senders:
-                    parts.append(f"(sender_code_id = {sender} AND phone_list_id = {phone_list})")
+        for stream in map(Stream.of, (name for name in self.pending.swept or () if name not in bad)):
+            if (
+                stream
+                and stream.table == CONTACTS.name
+                and (self.settings.lists or stream.sender_code_id in bad_senders)
+            ):
+                one = f"(sender_code_id = {stream.sender_code_id} AND phone_list_id = {stream.phone_list_id})"
+                parts.append(one)
         return " OR ".join(parts) or "FALSE"

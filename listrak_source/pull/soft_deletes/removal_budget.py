@@ -20,8 +20,7 @@ from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.row_keys import KEY, keys_of
 from listrak_source.pull.schema import TABLES, Table
 from listrak_source.pull.soft_deletes.confirmation import Confirmation
-from listrak_source.pull.state import watermarks
-from listrak_source.pull.state.watermarks import Unmarked
+from listrak_source.pull.state.state import Unmarked
 
 REPLACED = "is_replaced"
 """A column beside a row's key: the walk found another row that takes its place."""
@@ -37,9 +36,9 @@ class RemovalBudget:
     """What one walk marks."""
 
     def __init__(self, plan: Plan) -> None:
-        self._settings = plan.catalog.settings
+        self._settings, self._state = plan.catalog.settings, plan.state
         self._absence = Confirmation(plan.catalog, self._settings.confirmations)
-        self._before = watermarks.unmarked()
+        self._before = self._state.unmarked()
         """What the last walk did not find and did not mark."""
         self._gone: dict[str, list[pa.Array]] = defaultdict(list)
         self._open: dict[str, list[pa.Array]] = defaultdict(list)
@@ -100,7 +99,7 @@ class RemovalBudget:
             only = "".join(f" --sender-code {one}" for one in self._settings.sender_codes or ())
             only += "".join(f" --list {one}" for one in self._settings.lists or ())
             told += f" None of these is marked. If that is right: listrak pull --full{only} --accept-removals {over}."
-        watermarks.keep_unmarked(Unmarked(over, told, load_id() if self._unmarked() else ""))
+        self._state.keep_unmarked(Unmarked(over, told, load_id() if self._unmarked() else ""))
 
     def _unmarked(self) -> dict[str, pa.Array]:
         """By group of ``seen_keys``."""

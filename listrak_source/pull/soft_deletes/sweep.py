@@ -52,9 +52,8 @@ from listrak_source.pull.schema import (
 from listrak_source.pull.soft_deletes.legacy_phone_numbers import replaced
 from listrak_source.pull.soft_deletes.proof import PEOPLE, Proof
 from listrak_source.pull.soft_deletes.removal_budget import RemovalBudget
-from listrak_source.pull.state import checkpoint as pendings
-from listrak_source.pull.state import watermarks
 from listrak_source.pull.state.checkpoint import Checkpoint
+from listrak_source.pull.state.streams import Stream
 from listrak_source.pull.transform import consent_events
 from listrak_source.pull.transform.reference_tables import SMALL
 from listrak_source.pull.transform.rows import OPT_OUT_KEY, STANDING, Rows
@@ -153,10 +152,10 @@ class Sweep:
 
     def end(self) -> None:
         """The marks were taken: the walk is at its end."""
-        watermarks.forget(self._streams)
-        watermarks.note_walk(self.plan.now, self._unproved)
+        self.plan.state.forget(self._streams)
+        self.plan.state.note_walk(self.plan.now, self._unproved)
         self._removals.remember()
-        pendings.forget(self.pending)
+        self.plan.state.end(self.pending)
 
     # what is gone
 
@@ -325,7 +324,7 @@ class Sweep:
         for stream, unit in self.plan.streams.items():
             if stream not in tried or not self.plan.tables_of(unit):
                 continue
-            why = self._unproved.get(stream) or self._unproved.get(f"contacts/{unit.sender_code_id}/")
+            why = self._unproved.get(stream) or self._unproved.get(str(Stream(CONTACTS.name, unit.sender_code_id)))
             phone_list = unit.phone_list_id if isinstance(unit, ContactPartition) else 0
             for opted_out, count in self._rows.seen(unit).items():
                 key = (unit.sender_code_id, phone_list, opted_out, self.plan.now)

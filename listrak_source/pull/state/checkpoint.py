@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 import dlt
 
-from listrak_source.pull.load.warehouse import load_id
-
-_NAME = "pending"
+PENDING = "pending"
 _VERSION = 3
 """Another version does not go on with what this one has begun: it may know rows by other keys."""
-_TAKEN_UP = "taken_up"
-_HAS_SEEN = "has_seen"
+TAKEN_UP = "taken_up"
+HAS_SEEN = "has_seen"
 
 
 @dataclass
@@ -70,36 +68,10 @@ class Checkpoint:
         """When the pull began."""
         return datetime.fromisoformat(self.now)
 
-    def save(self) -> None:
-        """Keep it in the state of the running load, which counts as one of the pull's from now on."""
-        if (this := load_id()) not in self.loads:
-            self.loads.append(this)
-        dlt.current.source_state()[_NAME] = asdict(self)
-
-
-def pending() -> Checkpoint | None:
-    """The pull that an earlier load has begun, None when the last one came to its end."""
-    state = dlt.current.source_state().get(_NAME)
-    return Checkpoint.of(state) if state else None
-
-
-def forget(pull: Checkpoint) -> None:
-    """The pull is at its end."""
-    state = dlt.current.source_state()
-    state.pop(_NAME, None)
-    state[_TAKEN_UP] = pull.moved_over
-    state[_HAS_SEEN] = [pull.task] if pull.seen else []
-
-
-def left_over() -> list[str]:
-    """The tasks of earlier pulls that may have left something in ``seen_keys``."""
-    found: list[str] = dlt.current.source_state().get(_HAS_SEEN, [])
-    return found
-
 
 def has_seen(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> list[str]:
-    """The same, of a pipeline that is not running."""
-    found: list[str] = pipeline.state.get("sources", {}).get(source, {}).get(_HAS_SEEN, [])
+    """The tasks of earlier pulls that may have left something in ``seen_keys``, of a pipeline that is not running."""
+    found: list[str] = pipeline.state.get("sources", {}).get(source, {}).get(HAS_SEEN, [])
     return found
 
 
@@ -111,9 +83,9 @@ def task_of(**what: Any) -> str:
 
 def was_taken_up(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
     """Whether the last pull was begun by another process than the one that ended it: nobody knows how long ago."""
-    return bool(pipeline.state.get("sources", {}).get(source, {}).get(_TAKEN_UP))
+    return bool(pipeline.state.get("sources", {}).get(source, {}).get(TAKEN_UP))
 
 
 def is_unfinished(pipeline: dlt.Pipeline, source: str = "listrak_sms") -> bool:
     """Whether the last run ended before the pull did: run the source again, and it goes on."""
-    return bool(pipeline.state.get("sources", {}).get(source, {}).get(_NAME))
+    return bool(pipeline.state.get("sources", {}).get(source, {}).get(PENDING))

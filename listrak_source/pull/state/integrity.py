@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-import dlt
 import pyarrow.compute as pc
+from dlt.common.schema import Schema
 from dlt.common.storages.load_package import commit_load_package_state
 from dlt.destinations.exceptions import DatabaseException
+from dlt.extract import DltSource
 
 from listrak_source.pull.load import warehouse
 from listrak_source.pull.records.batching import Batch
@@ -33,7 +34,7 @@ from listrak_source.pull.schema import (
     TEXT,
     Table,
 )
-from listrak_source.pull.state import watermarks
+from listrak_source.pull.state.state import State
 
 Counts = dict[str, Counter[str]]
 """By table and sender code: rows."""
@@ -53,13 +54,14 @@ _DROPPED = ("dropped_tables", "truncated_tables")
 class Integrity:
     """The rows that a pull found when it began, and those that it has handed over since."""
 
-    def __init__(self, wanted: frozenset[str], changed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, state: State, wanted: frozenset[str], changed: frozenset[str] = frozenset()) -> None:
         """Rows of what is ``changed`` on its way are not vouched for: nobody knows how many arrive."""
+        self._state = state
         self._changed = changed
         self._tables = [table for name, table in TABLES.items() if name in wanted or table is REJECTED_ROWS]
         of_the_pull = [table for table in OF_THE_PULL if table is not REJECTED_ROWS]
         self._handed: Counts = {}
-        self._there: Counts = {table.name: Counter(_vouched(table) or {}) for table in self._tables}
+        self._there: Counts = {table.name: Counter(state.vouched(table.name) or {}) for table in self._tables}
         self.lacking: dict[str, set[str]] = {}
         """By table: what it lacks, a column or everything."""
         # What was extracted and waits to be loaded is vouched for, and not there yet.
@@ -98,11 +100,11 @@ class Integrity:
         """
         self._handed[CONTACTS.name] = Counter({str(sender): count for sender, count in contacts.items()})
         for table in self._tables:
-            state = dlt.current.resource_state(table.name)
+            part = self._state.of_table(table.name)
             if table.name in self._changed:
-                state.pop("vouched", None)
+                part.pop("vouched", None)
             else:
-                state["vouched"] = self._least(table)
+                part["vouched"] = self._least(table)
         return {name: dict(counts) for name, counts in self._handed.items()}
 
     def _least(self, table: Table) -> dict[str, int]:
@@ -121,23 +123,23 @@ class Integrity:
         told = []
         for name in self.short:
             table = _table(name)
-            dlt.current.resource_state(name).pop("vouched", None)
-            watermarks.forget_rows(name, self.short[name])
+            self._state.of_table(name).pop("vouched", None)
+            self._state.forget_rows(name, self.short[name])
             if table is SUBSCRIPTIONS:
                 # They come by lookups, and only who is on a list is looked up.
-                watermarks.forget_rows(CONTACTS.name, self.short[name])
+                self._state.forget_rows(CONTACTS.name, self.short[name])
             what = "a column" if name in self.lacking and warehouse.columns_of(table) else "rows"
             then = "begins anew" if table in OF_THE_PULL else "was read from its beginning"
             told.append(f"{name} had lost {what} since the last pull: it {then}.")
         return told
 
-    def have_made_again(self) -> None:
-        """Have the running load make the tables and columns that it writes to and that are not there.
+    def have_made_again(self, schema: Schema) -> None:
+        """Have the running load make the tables and columns of its ``schema`` that it writes to and that are not there.
 
         dlt makes them only where its schema has changed.
         """
         for name in self.lacking:
-            known: dict[str, Any] = dlt.current.source().schema.tables.get(name, {})  # type: ignore[assignment]
+            known: dict[str, Any] = schema.tables.get(name, {})  # type: ignore[assignment]
             known[_MADE_AGAIN] = datetime.now(timezone.utc).isoformat()
 
     @property
@@ -146,40 +148,33 @@ class Integrity:
         return bool({CONTACTS.name, SUBSCRIPTIONS.name} & self.short.keys())
 
     def _short(self, table: Table) -> set[str]:
-        vouched = _vouched(table)
+        vouched = self._state.vouched(table.name)
         if vouched is None:  # an older version has kept no counts
-            return {_EVERY, *watermarks.sender_codes(table.name)} if table.name in self.lacking else set()
+            return {_EVERY, *self._state.sender_codes(table.name)} if table.name in self.lacking else set()
         if table.name in self.lacking:
             return set(vouched)
         there = self._there.get(table.name, Counter())
         return {sender for sender, count in vouched.items() if there[sender] < count}
 
 
-def spare_consents() -> None:
-    """Keep the consent events, whatever ``refresh`` says, unless their resource was named.
+def spare_consents(state: State, source: DltSource) -> None:
+    """Keep the consent events of a source that runs, whatever ``refresh`` says, unless their resource was named.
 
     No second reading of Listrak tells again what was seen once.
     """
-    state = warehouse.package_state()
-    if not any(state.get(kind) for kind in _DROPPED):
+    package = warehouse.package_state()
+    if not any(package.get(kind) for kind in _DROPPED):
         return
-    source = dlt.current.source()
     chosen = set(source.selected_resources) & TABLES.keys()
     if CONSENT_EVENTS.name in chosen and chosen != TABLES.keys() - {table.name for table in OF_THE_PULL}:
         return
     for kind in _DROPPED:
-        for table in [table for table in state.get(kind, ()) if table["name"] == CONSENT_EVENTS.name]:
-            state[kind].remove(table)
+        for table in [table for table in package.get(kind, ()) if table["name"] == CONSENT_EVENTS.name]:
+            package[kind].remove(table)
             if CONSENT_EVENTS.name not in source.schema.tables:
                 source.schema.update_table(table)
-            watermarks.restore_marks(_state_before())
+            state.restore_marks(_state_before())
     commit_load_package_state()
-
-
-def _vouched(table: Table) -> dict[str, int] | None:
-    """How many rows the state says that a table has; None where it says nothing."""
-    found: dict[str, int] | None = dlt.current.resource_state(table.name).get("vouched")
-    return found
 
 
 def _table(name: str) -> Table:

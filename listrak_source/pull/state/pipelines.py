@@ -22,7 +22,8 @@ from dlt.destinations.sql_client import SqlClientBase
 from dlt.pipeline.state_sync import bump_pipeline_state_version_if_modified, state_doc
 
 from listrak_source.pull.load.lake_catalog import several_may_write
-from listrak_source.pull.state.watermarks import COUNTS, MARKS, check_marks_of
+from listrak_source.pull.state.state import COUNTS, MARKS, check_marks_of
+from listrak_source.pull.state.streams import sender_code_of
 from listrak_source.runs import SOURCE
 from listrak_source.sql import text
 
@@ -190,11 +191,11 @@ def _merge_one(own: Memory, other: Memory, wanted: Collection[str] | None) -> No
     own["looked_up"] = own.get("looked_up", False) or other.get("looked_up", False)
     for mine, theirs in _readers(own, other):
         for which in _STREAMS:
-            _replace(mine, theirs, which, lambda stream: _sender_of(stream) in newer)
+            _replace(mine, theirs, which, lambda stream: sender_code_of(stream) in newer)
         _replace(mine, theirs, "vouched", lambda sender: sender in newer)
         if theirs.get(_APART, "") > mine.get(_APART, ""):
             mine[_APART] = theirs[_APART]
-    _replace(own, other, "unread", lambda name: _sender_of(name) in newer)
+    _replace(own, other, "unread", lambda name: sender_code_of(name) in newer)
     own.setdefault(COUNTS, {}).update({sender: _count(other, sender) for sender in newer})
 
 
@@ -232,13 +233,11 @@ def _moment(told: Any) -> str:
     return str(told["began"] if isinstance(told, dict) else told[0])
 
 
-def _sender_of(stream: str) -> str:
-    return f"{stream}/".split("/")[1]
-
-
 def _senders(memory: Memory) -> set[str]:
     parts = [memory, *memory.get("resources", {}).values()]
-    return {_sender_of(stream) for part in parts for stream in part.get("watermarks", {})} | set(memory.get(COUNTS, {}))
+    return {sender_code_of(stream) for part in parts for stream in part.get("watermarks", {})} | set(
+        memory.get(COUNTS, {})
+    )
 
 
 def _count(memory: Memory, sender: str) -> int:

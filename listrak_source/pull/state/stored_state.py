@@ -26,7 +26,7 @@ from listrak_source.errors import StoppedError
 from listrak_source.pull.load.write_disposition import FILESYSTEM
 from listrak_source.pull.state.checkpoint import Checkpoint
 from listrak_source.pull.state.pipelines import is_behind, shares, take_over
-from listrak_source.pull.state.watermarks import COUNTS, MARKS
+from listrak_source.pull.state.state import COUNTS, MARKS
 from listrak_source.runs import SOURCE
 
 COPIES = 10
@@ -109,9 +109,8 @@ def _is_outdated(pipeline: dlt.Pipeline, waiting: str, stored: StateInfo | None)
     return is_behind(pipeline, waiting, decompress_state(own["state"]))
 
 
-def check() -> None:
-    """Raise :class:`StateError` where what is ours of the running pipeline's state is not as a pull writes it."""
-    state = dlt.current.source_state()
+def check(state: Mapping[str, Any]) -> None:
+    """Raise :class:`StateError` where what is ours of a pipeline's state is not as a pull writes it."""
     try:
         for of_resource in (state, *state.get("resources", {}).values()):
             for moment in of_resource.get("watermarks", {}).values():

@@ -13,7 +13,6 @@ from listrak_source.pull.plan import Plan
 from listrak_source.pull.records.batching import Batch
 from listrak_source.pull.records.row_keys import keys_of, phone_keys
 from listrak_source.pull.schema import CONSENT_EVENTS, CONTACTS, SUBSCRIPTIONS, TIMESTAMP
-from listrak_source.pull.state import watermarks
 from listrak_source.pull.transform import consent_events
 from listrak_source.pull.transform.known_consents import KnownConsents, stops_among
 
@@ -31,7 +30,7 @@ class ConsentChanges:
         self._tells = CONSENT_EVENTS.name in plan.wanted
         self._has_events = bool(columns_of(CONSENT_EVENTS))
         """Whether events may be there: also those of a pull that began and never came to its end."""
-        self._asks_few = not (self._has_events or watermarks.looked_up() or plan.asks_everyone)
+        self._asks_few = not (self._has_events or plan.state.looked_up() or plan.asks_everyone)
         """Whether this is a first pull, which looks nobody up but who stands among the opt-outs and is reachable."""
 
     def of_opt_outs(self, rows: pa.Table) -> pa.Table:

@@ -53,7 +53,6 @@ from listrak_source.pull.schema import (
     TEXT,
     Table,
 )
-from listrak_source.pull.state import watermarks
 from listrak_source.pull.transform import consent_events
 from listrak_source.pull.transform.carry_forward import ContactDates, LookedUpBefore, Placements
 from listrak_source.pull.transform.consent_changes import ConsentChanges
@@ -83,7 +82,7 @@ class Rows:
         self.unchanged: UnchangedRows | None = None
         """What is there as it is; None where nothing is."""
         if not self.settings.into_empty:
-            hasher, apart = plan.catalog.hasher, watermarks.values_apart()
+            hasher, apart = plan.catalog.hasher, plan.state.values_apart()
             self.unchanged = UnchangedRows(
                 senders, hasher, frozenset(doubted), loads, apart, everybody=bool(plan.whole)
             )
@@ -296,7 +295,7 @@ class Rows:
                 untold = rows.filter(pc.invert(pc.and_(same, self.unchanged.told(unit, rows))))
             rows = rows.filter(pc.invert(same))
         told = self._telling.of_memberships(unit, untold) if tell and untold.num_rows else consent_events.none()
-        if unit.window.start is None and watermarks.watermark(LIST_MEMBERSHIPS.name, unit.stream):
+        if unit.window.start is None and self.plan.state.watermark(LIST_MEMBERSHIPS.name, unit.stream):
             rows = self._placements.fill(rows, unit.sender_code_id, unit.phone_list_id)
         return self._wanted({LIST_MEMBERSHIPS.name: rows, CONSENT_EVENTS.name: told})
 
@@ -327,7 +326,7 @@ class Rows:
         rows = self._shown.without_hash(rows, self.again.has(str(sender), rows["phone_number"]))
         rows, fresh = self._changed(sender, rows, fresh)
         batch = {
-            CONTACTS.name: self._dates.fill(rows, sender) if watermarks.looked_up() else rows,
+            CONTACTS.name: self._dates.fill(rows, sender) if self.plan.state.looked_up() else rows,
             CONTACT_PROFILE_VALUES.name: profile_values(
                 fresh, sender, into_empty=self.settings.into_empty, rejects=self.plan.catalog.rejects
             ),

@@ -1,25 +1,24 @@
-"""What the commands ``report`` and ``dashboard`` do: read a warehouse's counts, and write or serve the page of them."""
+"""The command ``listrak report``: reads a warehouse's counts, and writes the page of them."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
+import typer
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli import output
-from listrak_source.cli.errors import explain
 from listrak_source.cli.looking import Opened, opened
-from listrak_source.cli.output import out
+from listrak_source.cli.output import console
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.process.scratch import check_replaceable, replaced
 from listrak_source.cli.runs import undisturbed
-from listrak_source.cli.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.sql import Sql, text
@@ -27,7 +26,51 @@ from listrak_source.sql import Sql, text
 if TYPE_CHECKING:
     from listrak_source.dashboard.snapshot import Snapshot
 
+app: typer.Typer = typer.Typer(add_completion=False)
+
+Senders = Annotated[list[int] | None, typer.Option("--sender-code", help="Only this sender code, by id; repeatable.")]
+Lists = Annotated[list[int] | None, typer.Option("--list", help="Only this list, by id; repeatable.")]
+Schema = Annotated[
+    str | None, typer.Option("--schema", help="The schema that the models are built in; if not given, DATASET_models.")
+]
 _NEEDED = ("jinja2", "starlette", "uvicorn", "vl_convert")
+
+
+@app.command(
+    epilog=example(
+        "listrak report --out report.html", "listrak report --out march.html --since 2026-03-01 --until 2026-03-31"
+    )
+)
+def report(
+    to: Annotated[Path, typer.Option("--out", help="The page to write: one file.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    sender_codes: Senders = None,
+    lists: Lists = None,
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day.")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day.")] = None,
+    schema: Schema = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page: growth, why people stop, audience, who stays, profile fields, pulls, what was set aside, pushes.
+
+    It is one file that opens from disk and asks nobody for anything. It names no person. It shows what listrak models
+    has built, and where nothing is built it works the same out. Nothing is asked of Listrak, and nothing is changed.
+    """
+    with document("report", wanted=as_json) as told:
+        write_report(
+            Warehouse(destination, dataset),
+            told,
+            to,
+            {
+                "sender_codes": sender_codes or (),
+                "lists": lists or (),
+                "since": since.date() if since else None,
+                "until": until.date() if until else None,
+            },
+            schema,
+            as_json=as_json,
+        )
 
 
 def check_installed() -> None:
@@ -71,20 +114,6 @@ def write_report(
         for sentence in snapshot.doubts:
             out.print(sentence, highlight=False, markup=False)
         out.print(f"Wrote {to}: {chosen.since} to {chosen.until}.", highlight=False, markup=False)
-
-
-def serve(warehouse: Warehouse, schema: str | None, port: int) -> None:
-    """Serve the page on this machine until Ctrl-C."""
-    check_installed()
-    from listrak_source.dashboard.server import Server
-
-    def announce(address: str) -> None:
-        out.print(f"The page is at {address}\n\nCtrl-C ends it.", highlight=False, markup=False)
-        sys.stdout.flush()
-
-    # What is wrong with the warehouse, or its settings, is said now and not to a browser.
-    first = read(warehouse, schema)
-    Server(partial(read, warehouse, schema), lambda error: explain(error, "dashboard")[0], first).run(port, announce)
 
 
 def read(warehouse: Warehouse, schema: str | None = None) -> Snapshot:
@@ -164,6 +193,6 @@ def _older(looking: Opened, store: Sql, built: dict[str, str]) -> Iterator[str]:
     known = store.one(f"SELECT MAX(ended_at) FROM {built['listrak__pull_health']}")  # noqa: S608 - our own name
     if last is not None and (known is None or last > known):
         yield (
-            f"The last pull that brought something ended at {output.cell(last)} (UTC), after these models were "
+            f"The last pull that brought something ended at {console.cell(last)} (UTC), after these models were "
             "built: listrak models build brings them up to it."
         )

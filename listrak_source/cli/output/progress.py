@@ -10,7 +10,7 @@ from dlt.common.runtime.collector_base import Collector
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from listrak_source.cli.process import give_back
+from listrak_source.cli.process.memory import give_back
 from listrak_source.pull.lookup_progress import COUNTER, spoken
 from listrak_source.pull.schema import TABLES
 

@@ -15,7 +15,7 @@ from dlt.common.storages.configuration import FilesystemConfiguration
 from dlt.destinations.impl.ducklake.sql_client import DuckLakeSqlClient
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.process import PLANNING, limited
+from listrak_source.cli.process.memory import PLANNING, limited
 
 THREADS = 4
 """Models that a database builds side by side."""

@@ -11,10 +11,7 @@ from typing import Annotated
 import typer
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.errors import Exit
-from listrak_source.cli.output import AsJson, Dataset, Destination, example
-from listrak_source.cli.process import PLANNING
-from listrak_source.cli.push_output import (
+from listrak_source.cli.commands.push_output import (
     Said,
     counts,
     end_of_plan,
@@ -27,8 +24,11 @@ from listrak_source.cli.push_output import (
     tell_plan,
     unread_is_1,
 )
+from listrak_source.cli.errors import Exit
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example
+from listrak_source.cli.process.memory import PLANNING
+from listrak_source.cli.process.scratch import write_private
 from listrak_source.cli.runs import attempted
-from listrak_source.cli.scratch import write_private
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.push import Session, Sync, load_syncs, sync_session

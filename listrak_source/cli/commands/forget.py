@@ -1,20 +1,24 @@
-"""What the command ``forget`` does: a plan, then what it shows and no more, in one transaction, and a receipt."""
+"""The command ``listrak forget``: a plan, then what it shows and no more, in one transaction, and a receipt."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import dlt
+import typer
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli import output, reports
+from listrak_source.cli import reports
+from listrak_source.cli.commands.person import written_number
 from listrak_source.cli.looking import Opened, opened
-from listrak_source.cli.output import out
-from listrak_source.cli.scratch import remove_load_files
+from listrak_source.cli.output import console
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.process.scratch import remove_load_files
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.forgotten import FORGETTING, TABLE, hash_of, key_of, mark_of
@@ -26,6 +30,8 @@ from listrak_source.pull.state.pipelines import keep_state, states_of
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import Store, name, text
 
+app: typer.Typer = typer.Typer(add_completion=False)
+
 NOT_REACHED = (
     "Listrak itself: it holds the person as before.",
     "Backups and copies of the warehouse, and what the database keeps until it is vacuumed or written anew.",
@@ -36,6 +42,26 @@ NOT_REACHED = (
 """What forgetting does not reach, in sentences."""
 
 _PLAN = re.compile("[0-9a-f]{8,64}")
+
+
+@app.command(epilog=example("listrak forget '+1 (555) 123-4567'", "listrak forget 5551234567 --apply 3f9a0c1d2b4e5f60"))
+def forget(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    only: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="HASH", help="Do it: what the plan of this hash shows, and no more."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what forgetting one phone number means, by table; --apply does it. Their stop stays, by a keyed hash.
+
+    Every later pull knows them by the hash, and writes nothing else of them than what tells of consent. No push reaches
+    them. Needs hash_key, with which all later pulls and pushes must run.
+    """
+    with document("forget", wanted=as_json) as told:
+        tell_forget(Warehouse(destination, dataset), written_number(phone), told, only, as_json=as_json)
 
 
 def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: str | None, *, as_json: bool) -> None:
@@ -55,7 +81,7 @@ def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: 
             )
         if pending := reports.pending(looking.pipeline):
             raise StoppedError(
-                f"a pull that began at {output.cell(pending.began)} (UTC) is not finished: run it again, then forget"
+                f"a pull that began at {console.cell(pending.began)} (UTC) is not finished: run it again, then forget"
             )
         told["forgotten_before"] = hash_of(key, number.phone) in looking.forgotten()
         if only is None:
@@ -143,7 +169,7 @@ def _working(store: Store, pipeline: dlt.Pipeline) -> There:
 
 def _say(told: Mapping[str, Any]) -> None:
     rows = [(one["table"], one["rows"]) for one in told["results"]]
-    output.table(out, "Rows that tell of the person", ["table", "rows"], rows)
+    console.table(out, "Rows that tell of the person", ["table", "rows"], rows)
     if told["forgotten_before"]:
         out.print("They were forgotten before: what stands there by their hash has no name.", highlight=False)
     if told["applied"]:

@@ -1,4 +1,4 @@
-"""What the command ``person`` does: ask the warehouse, and say when and of what the record was made."""
+"""The command ``listrak person``: what a warehouse knows of one phone number, and of what that was made."""
 
 from __future__ import annotations
 
@@ -6,22 +6,52 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.version import version
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.logs import fail_with
 from listrak_source.cli.looking import WHERE_PEOPLE_ARE, Opened, never_pulled, opened
-from listrak_source.cli.output import out
-from listrak_source.cli.scratch import check_replaceable, replaced
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.output.logs import fail_with
+from listrak_source.cli.process.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.person.page import BEGINS, page, parts
 from listrak_source.person.record import OF_PEOPLE, digest, loads_of, plain, record_of
 from listrak_source.pull.load.warehouse import sql_list
 
+app: typer.Typer = typer.Typer(add_completion=False)
+
 _STDIN = "-"
+
+
+@app.command(
+    epilog=example(
+        "listrak person '+1 (555) 123-4567'",
+        "listrak person 5551234567 --html record.html",
+        "listrak person - --json < number.txt",
+    )
+)
+def person(
+    phone: Annotated[list[str], typer.Argument(help="The phone number, in any form; - reads it from standard input.")],
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    html: Annotated[
+        Path | None, typer.Option(help="Write the record to this file too: one page, which opens from disk.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell all that the warehouse knows of one phone number: consent, stops, lists, profile, what push has sent.
+
+    Nothing is asked of Listrak, and nothing is changed. The exit code is 0 also where nothing is known of the number; 5
+    where that proves nothing, for not everything was read.
+    """
+    with document("person", wanted=as_json) as told:
+        tell_person(Warehouse(destination, dataset), written_number(phone), told, html, as_json=as_json)
 
 
 def written_number(words: Sequence[str]) -> str:

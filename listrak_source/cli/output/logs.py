@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 from rich.console import Console
 
 from listrak_source.api.redaction import redact_people
-from listrak_source.cli.output import err, out
+from listrak_source.cli.output.console import err, out
 
 _LEVEL, _FORMAT = "RUNTIME__LOG_LEVEL", "RUNTIME__LOG_FORMAT"
 _LOAD_ID = re.compile(r"(?<!\d)(\d{10}\.\d{1,7})(?!\d)")

@@ -14,7 +14,7 @@ from listrak_source import runs
 from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.process import noticed
+from listrak_source.cli.process.signals import noticed
 from listrak_source.cli.warehouse import is_empty, loaded_rows
 from listrak_source.pull.lookup_progress import COUNTER
 from listrak_source.pull.runner import pull

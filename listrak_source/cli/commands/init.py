@@ -1,4 +1,4 @@
-"""The first files of a project: settings, secrets, and a file of syncs, from the templates in the wheel."""
+"""The command ``listrak init``: a project's first files, from the templates in the wheel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tomlkit
+import typer
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from listrak_source.api import ConfigurationError
+from listrak_source.cli.output.console import example, out
+
+app: typer.Typer = typer.Typer(add_completion=False)
 
 SECRETS = Path(".dlt/secrets.toml")
 _TEMPLATES = files("listrak_source.cli") / "templates"
@@ -24,6 +28,24 @@ _IGNORED = """# data and secrets stay on this machine
 .dlt/secrets.toml
 """
 _EXTRA = re.compile(r"pip install \"listrak-source\[[\w,]+\]\"")
+
+
+@app.command(epilog=example("listrak init", "listrak init --destination postgres"))
+def init(
+    destination: Annotated[str, typer.Option("--destination", "-d", help="Where the data is to go.")] = "duckdb",
+) -> None:
+    """Write a project's first files here: .dlt/config.toml, .dlt/secrets.toml, listrak_push.toml. Overwrite none."""
+    made, kept, lacking = begin(Path(), destination)
+    where = "" if destination == "duckdb" else f", and what .dlt/config.toml and it ask for of {destination}"
+    for sentence in (
+        f"Wrote {', '.join(map(str, made))}." if made else "",
+        f"Kept {', '.join(map(str, kept))}: there already." if kept else "",
+        *lacking,
+        f"Install what it needs: {install}" if (install := to_install(destination)) else "",
+        f"Put the integration's id and secret into {SECRETS}{where}; then: listrak pull -d {destination}",
+    ):
+        if sentence:
+            out.print(sentence, highlight=False, markup=False)
 
 
 def destinations() -> list[str]:

@@ -1,4 +1,4 @@
-"""``listrak doctor``: looks at all that a pull and a push need, and says of each part whether it is right.
+"""The command ``listrak doctor``: looks at all that a pull and a push need, and says of each part whether it is right.
 
 It asks Listrak for a token and the sender codes, and leaves the warehouse as it was.
 """
@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import dlt
 import duckdb
+import typer
 from dlt.common.configuration.specs.base_configuration import is_secret_hint
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.destinations.exceptions import DatabaseUndefinedRelation
@@ -27,7 +28,9 @@ from listrak_source.api import ConfigurationError, each_record
 from listrak_source.api.redaction import redact
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit, explain
-from listrak_source.cli.output import cell
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, cell, err, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.output.logs import fail_with, is_json
 from listrak_source.cli.reports import SOURCE
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.forgotten import QUERY, check_key, key_of
@@ -35,10 +38,12 @@ from listrak_source.pull.load.foreign_tables import check_format
 from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
-from listrak_source.pull.state.watermarks import check_marks_of
+from listrak_source.pull.state.state import check_marks_of
 from listrak_source.runs import PULL_RUNS, keeper_of
 from listrak_source.settings import Settings, client_of, resolve
 from listrak_source.sql import one_connection, opened
+
+app: typer.Typer = typer.Typer(add_completion=False)
 
 _PATIENCE = {"max_attempts": 2, "timeout": 20.0, "max_request_seconds": 30.0}
 """Who asks what is wrong does not want to wait for long."""
@@ -61,6 +66,31 @@ _STORES = {"s3": "httpfs", "gs": "httpfs", "gcs": "httpfs", "az": "azure", "abfs
 _Found = tuple[str, str]
 """A sentence and a status."""
 _OK, _WARNING, _FAILED = "ok", "warning", "failed"
+
+
+@app.command(epilog=example("listrak doctor", "listrak doctor --destination postgres --dataset sms"))
+def doctor(destination: Destination = "duckdb", dataset: Dataset = "listrak_sms", as_json: AsJson = False) -> None:
+    """Say whether all that a pull needs is right: settings, Listrak, the warehouse. Nothing is loaded or changed.
+
+    The exit code is 0 where nothing has failed, else that of the first failure.
+    """
+    with document("doctor", wanted=as_json) as told:
+        checks: list[dict[str, str]] = []
+        failed: list[Finding] = []
+        for found in Doctor(Warehouse(destination, dataset)).findings():
+            checks.append({"part": found.part, "status": found.status, "message": found.message})
+            failed += [found] if found.status == "failed" else []
+            line = f"{found.status:8} {found.part:12} {found.message}"
+            if found.status == "failed" and (as_json or out.quiet or is_json()):
+                fail_with(found.message)
+            elif found.status == "failed":
+                err.print(line, highlight=False, markup=False)
+            elif not as_json:
+                out.print(line, highlight=False, markup=False)
+        told["checks"] = checks
+        if failed:
+            told.update({"status": "error", "message": failed[0].message})
+            raise SystemExit(int(failed[0].code))
 
 
 @dataclass(frozen=True)

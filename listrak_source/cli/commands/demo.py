@@ -1,4 +1,4 @@
-"""The demonstration: data comes out of a Listrak of our own into a DuckDB file."""
+"""The command ``listrak demo``: data comes out of a Listrak of our own into a DuckDB file."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ import sys
 import time
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import dlt
+import typer
 from dlt.common.runtime.collector import NULL_COLLECTOR
 from rich.console import Console
 from rich.text import Text
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli import output, reports
-from listrak_source.cli.dashboard import write_report
-from listrak_source.cli.person import tell_person
-from listrak_source.cli.progress import StepProgress
-from listrak_source.cli.pull import pulled
+from listrak_source.cli import reports
+from listrak_source.cli.commands.person import tell_person
+from listrak_source.cli.commands.report import write_report
+from listrak_source.cli.output.console import apart, bars, example, out, table
+from listrak_source.cli.output.progress import StepProgress
+from listrak_source.cli.pulled import pulled
 from listrak_source.cli.runs import recorded
 from listrak_source.cli.warehouse import DATASET, Warehouse
 from listrak_source.push import load_syncs, sync_session
 from listrak_source.push.warehouse.ledger import words
 from listrak_source.push.warehouse.sql_client import Store
 from listrak_source.sandbox import Sandbox, World
+
+app: typer.Typer = typer.Typer(add_completion=False)
 
 FOLDER = Path("listrak_demo")
 DATABASE = FOLDER / "listrak.duckdb"
@@ -46,6 +50,15 @@ tier = "Tier"
 [loyalty.budget]
 imports = {{ rows = 2000, percent = 100 }}
 """
+
+
+@app.command(epilog=example("listrak demo", "listrak demo --contacts 200000"))
+def demo(
+    contacts: Annotated[int, typer.Option(min=200, help="People in the sandbox's world.")] = 50_000,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Days of life between the two pulls.")] = 3,
+) -> None:
+    """See it work: a sandbox, a first pull, some days of life, a second pull, and what the warehouse tells."""
+    run(out, contacts, days)
 
 
 def run(console: Console, contacts: int, days: int) -> None:
@@ -105,8 +118,8 @@ def _push(console: Console, pipeline: dlt.Pipeline, folder: Path, options: dict[
         _say(console, f"{FOLDER / file.name}: the column tier of the table customers goes to the field Tier.")
         plan = session.plan()
         title = f"Plan {plan.hash}: {plan.counts['imports']:,} contacts are updated by import file"
-        rows = [(contact, field, *output.apart(before, after)) for contact, field, before, after in plan.sample]
-        output.table(console, title, ["contact", "field", "before", "after"], rows[:_FEW])
+        rows = [(contact, field, *apart(before, after)) for contact, field, before, after in plan.sample]
+        table(console, title, ["contact", "field", "before", "after"], rows[:_FEW])
         outcome = session.apply(lambda sentence: _say(console, sentence))
         told = ", ".join(
             f"{count:,} {words(state)}" for (_, state), count in (outcome.counts if outcome else {}).items()
@@ -122,19 +135,19 @@ def _options(sandbox: Sandbox) -> dict[str, Any]:
 
 def _report(console: Console, pipeline: dlt.Pipeline) -> None:
     sizes = reports.model(pipeline, "list_sizes")[:_FEW]
-    output.table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
+    table(console, "Largest lists", ["sender code", "list", "status", "members", "reachable"], sizes)
     growth = reports.model(pipeline, "list_growth")
-    joined = output.bars([row[1] for row in growth], "green")
-    output.table(
+    joined = bars([row[1] for row in growth], "green")
+    table(
         console,
         "List growth by day: who came onto a list, for the first time or again, and who said stop",
         ["day", "came", "stopped", ""],
         [(*row, Text.assemble(bar, Text("▌" * bool(row[2]), "red"))) for row, bar in zip(growth, joined, strict=True)],
     )
     reasons = reports.model(pipeline, "opt_out_reasons")[:_FEW]
-    drawn = output.bars([row[1] for row in reasons], "red")
+    drawn = bars([row[1] for row in reasons], "red")
     rows = [(reason, people, bar) for (reason, people, _), bar in zip(reasons, drawn, strict=True)]
-    output.table(console, "Why people said stop", ["reason", "people", ""], rows)
+    table(console, "Why people said stop", ["reason", "people", ""], rows)
 
 
 def _pages(console: Console, warehouse: Warehouse, folder: Path) -> None:

@@ -25,7 +25,7 @@ from listrak_source.api import ConfigurationError
 from listrak_source.api.redaction import redact, redact_people
 from listrak_source.errors import StoppedError
 
-PROJECT = Path(__file__).parents[1] / "models"
+PROJECT = Path(__file__).parents[2] / "models"
 """The dbt project."""
 NAME = "listrak"
 """Of the project, and of its profile."""

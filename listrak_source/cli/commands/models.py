@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from listrak_source.cli import output
-from listrak_source.cli.dbt_profile import profile
-from listrak_source.cli.dbt_runner import FAILED, SKIPPED, WARNED, Dbt, Outcome, check_installed
-from listrak_source.cli.documents import document
+from listrak_source.cli.dbt.profile import profile
+from listrak_source.cli.dbt.runner import FAILED, SKIPPED, WARNED, Dbt, Outcome, check_installed
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.logs import fail_with
-from listrak_source.cli.output import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output import console
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.output.logs import fail_with
+from listrak_source.cli.process.scratch import check_replaceable, replaced
 from listrak_source.cli.reports import SOURCE
-from listrak_source.cli.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 
@@ -167,4 +167,4 @@ def _summary(outcomes: list[Outcome], schema: str) -> str:
         if count := sum(one for (_, its), one in by_kind.items() if its == status):
             parts.append(f"{count} {status}")
     seconds = sum(one.seconds for one in outcomes)
-    return f"{', '.join(filter(None, parts))} ({output.cell(round(seconds))} s)."
+    return f"{', '.join(filter(None, parts))} ({console.cell(round(seconds))} s)."

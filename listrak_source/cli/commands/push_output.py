@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-from listrak_source.cli import output
-from listrak_source.cli.documents import document
 from listrak_source.cli.errors import Exit, explain
-from listrak_source.cli.logs import fail_with
-from listrak_source.cli.output import err, out
+from listrak_source.cli.output import console
+from listrak_source.cli.output.console import err, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.output.logs import fail_with
 from listrak_source.push import Session, Sync
 from listrak_source.push.apply.run import Outcome
 from listrak_source.push.diff.plan import Plan
@@ -50,7 +50,7 @@ class Said:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table, for a person alone."""
         if not self.as_json:
-            output.table(out, title, columns, rows)
+            console.table(out, title, columns, rows)
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def show_plan(found: Plan) -> None:
         _line("Nothing would change.\n")
     else:
         counts = [(_DONE[what], count) for what, count in found.counts.items() if count]
-        output.table(out, f"Plan {found.hash}", ["operation", "contacts"], counts)
+        console.table(out, f"Plan {found.hash}", ["operation", "contacts"], counts)
         if found.unknown_stops:
             _line(
                 f"{found.unknown_stops:,} of the opt-outs are of people whom Listrak does not have, as far as the last "
@@ -189,14 +189,14 @@ def show_plan(found: Plan) -> None:
         for title in found.asks():
             _line(f"The {title} asks everybody who joins it by text message: Listrak sends it.")
         if found.fields:
-            output.table(out, "By field", ["field", "contacts"], list(found.fields.items()))
+            console.table(out, "By field", ["field", "contacts"], list(found.fields.items()))
         files = [(file.number + 1, ", ".join(file.fields), file.contacts, file.size) for file in found.files]
         if files:
-            output.table(out, "Import files", ["file", "fields", "rows", "bytes"], files)
-        examples = [(contact, field, *output.apart(before, after)) for contact, field, before, after in found.sample]
-        output.table(out, "Examples", ["contact", "field", "before", "after"], examples)
+            console.table(out, "Import files", ["file", "fields", "rows", "bytes"], files)
+        examples = [(contact, field, *console.apart(before, after)) for contact, field, before, after in found.sample]
+        console.table(out, "Examples", ["contact", "field", "before", "after"], examples)
     if found.rejected:
-        output.table(out, "Rejected rows", ["column and reason", "rows"], list(found.rejected.items()))
+        console.table(out, "Rejected rows", ["column and reason", "rows"], list(found.rejected.items()))
     for conflict in found.conflicts:
         _line(f"{conflict}.")
     for sentence in found.over_budget():

@@ -1,4 +1,4 @@
-"""What the command ``suppressions`` does: who must not be reached, as a file or a table, and how old that is."""
+"""The command ``listrak suppressions``: who must not be reached, as a file or a table, and how old that is."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
+import typer
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli import output, reports
+from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.logs import fail_with
 from listrak_source.cli.looking import Opened, opened
-from listrak_source.cli.output import out
-from listrak_source.cli.scratch import check_replaceable, replaced
+from listrak_source.cli.output import console
+from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.documents import document
+from listrak_source.cli.output.logs import fail_with
+from listrak_source.cli.process.scratch import check_replaceable, replaced
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.forgotten import TABLE as FORGOTTEN
@@ -30,6 +33,8 @@ from listrak_source.pull.schema import CONSENT_EVENTS, OPT_OUTS, REJECTED_ROWS, 
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import text
 from listrak_source.utc import tellable
+
+app: typer.Typer = typer.Typer(add_completion=False)
 
 _KINDS = {
     "sender_code_id": "BIGINT",
@@ -46,6 +51,30 @@ _LISTED_AT = "listed_at"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _OURS = re.compile(r"_dlt|push_")
 _AT_ONCE = 10_000
+
+
+@app.command(
+    epilog=example(
+        "listrak suppressions --out stops.csv",
+        "listrak suppressions --table suppressions --destination postgres",
+    )
+)
+def suppressions(
+    destination: Destination = "duckdb",
+    dataset: Dataset = "listrak_sms",
+    to: Annotated[Path | None, typer.Option("--out", help="Write the list, as CSV, to this file.")] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Put the list into this table of the dataset, in the place of an older list.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who must not be reached, by sender code: everybody whose stop is in force, with its date and reason.
+
+    It is for other senders: email, voice, another sender code. It is as old as the last pull. Exit code 5 where it may
+    lack stops: it is written all the same, and what was not read is said.
+    """
+    with document("suppressions", wanted=as_json) as told:
+        tell_suppressions(Warehouse(destination, dataset), told, to, table, as_json=as_json)
 
 
 def tell_suppressions(
@@ -120,7 +149,7 @@ def _lacking(looking: Opened, known: Mapping[int, datetime]) -> list[str]:
     """What was not read, or is gone, in sentences: stops may be missing."""
     told = []
     if pending := reports.pending(looking.pipeline):
-        began = output.cell(pending.began)
+        began = console.cell(pending.began)
         told.append(f"A pull that began at {began} (UTC) is not finished: run it again.")
     told += reports.unread(looking.pipeline)
     told += looking.lost()
@@ -209,8 +238,8 @@ def _say(told: Mapping[str, Any], age: str | None) -> None:
     count = sum(one["people"] for one in told["results"])
     where = " and ".join(str(told[one]) for one in ("out", "table") if told[one] is not None)
     rows = [(one["sender_code_id"], one["people"], one["known_up_to"]) for one in told["results"]]
-    output.table(out, "Who must not be reached", ["sender code", "people", "known up to (UTC)"], rows)
-    until = f", as of {output.cell(told['known_up_to'])} (UTC), {age} ago" if age else ""
+    console.table(out, "Who must not be reached", ["sender code", "people", "known up to (UTC)"], rows)
+    until = f", as of {console.cell(told['known_up_to'])} (UTC), {age} ago" if age else ""
     out.print(f"Wrote {count:,} people{until} into {where}.", highlight=False, markup=False)
     for sentence in told["remarks"]:
         out.print(sentence, highlight=False, markup=False)

@@ -1,0 +1,1 @@
+"""dbt in this process, with a profile made of dlt's settings."""
