@@ -14,7 +14,7 @@ LOCKED := --universal --python-version 3.10 --generate-hashes --no-emit-index-ur
 PLACED := truth.py consent.py state.py selection.py placement.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-full test-long test-models test-airflow test-dagster chaos check typed docs reference picture format bench bench-long lock clean
+.PHONY: help setup demo test test-full coverage test-long test-models test-airflow test-dagster chaos check typed docs reference picture format bench bench-long lock clean
 
 help:  ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: $(READY)  ## run the tests that every commit needs: four minutes
 
 test-full: $(READY)  ## run these and more, all but the full sizes: 25 minutes
 	@$(BIN)/python -m pytest -n auto --dist worksteal --tier full
+
+# Apart, for lines that are watched take two thirds more time: within its 25 minutes test-full has no room for that.
+coverage: $(READY)  ## run the tests of make test, and print which lines they run: fewer than the floor fails
+	@$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
 # dbt and mypy want different versions of one package: so dbt has an environment of its own.
 test-models: $(MODELS)/.ready  ## build the dbt models, in DuckDB, PostgreSQL and DuckLake, in an environment of its own
