@@ -2,6 +2,7 @@
 
 Every field may be missing, and new ones may appear at any time: the contract calls that a non-breaking change.
 Date-times are ISO strings without an offset, in the account's own time zone; ``0001-01-01T00:00:00`` means *no date*.
+The columns that they go to are in ``pull/schema.py``.
 """
 
 from __future__ import annotations

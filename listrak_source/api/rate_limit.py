@@ -126,12 +126,12 @@ class AdaptiveRateLimit:
             self._closings += 1
         if is_news:
             self._is_asking = False
-            self._next = now if retry_after else now + self._retry_policy(now)
+            self._next = now if retry_after else now + self._wait_before_asking(now)
         if retry_after and self.is_closed:
             self.hold(now + min(retry_after, self._max_wait) * self._random.uniform(1.0, 1.02))
         return closes
 
-    def _retry_policy(self, now: float) -> float:
+    def _wait_before_asking(self, now: float) -> float:
         """How long to wait before asking: twice as long each time, or until a window that people count in is over."""
         slot = self._unit if self.per_second == math.inf else max(1 / self.per_second, self._unit / 10)
         wait = slot * 2.0 ** min(self._asked, 30)

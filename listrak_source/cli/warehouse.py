@@ -41,9 +41,9 @@ from listrak_source.cli.process.scratch import remove_load_files
 from listrak_source.cli.transient import is_locked
 from listrak_source.errors import StoppedError
 from listrak_source.lease import FileLease
-from listrak_source.pull.leases import is_empty
 from listrak_source.pull.load.foreign_tables import check_keys
 from listrak_source.pull.load.lake_catalog import make_catalog, several_may_write
+from listrak_source.pull.one_at_a_time import is_empty
 from listrak_source.pull.run_record import loaded_rows
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.pipelines import look_at_all, names_of, shares

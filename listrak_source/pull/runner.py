@@ -14,11 +14,11 @@ from listrak_source.api import ConfigurationError
 from listrak_source.api.tracing import span
 from listrak_source.pull import run_record
 from listrak_source.pull.keys import seen_keys
-from listrak_source.pull.leases import alone, is_empty
 from listrak_source.pull.load import maintenance
 from listrak_source.pull.load.lake_catalog import make_catalog
 from listrak_source.pull.load.parquet_compaction import compact
 from listrak_source.pull.load.write_disposition import check_folder, merge_in_transactions, stage_apart
+from listrak_source.pull.one_at_a_time import alone, is_empty
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.source import check_tables, listrak_sms
@@ -40,7 +40,7 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[Load
     :class:`~listrak_source.settings.Settings`. Cut short at any moment and called again with the same options, it goes
     on after the last load that was completed, and then reads what has happened since.
 
-    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``leases``).
+    Nobody else may pull the same sender codes into the same warehouse meanwhile (see ``one_at_a_time``).
 
     Raises :class:`~listrak_source.api.ConfigurationError` at once for what it cannot take. What is yielded raises
     :class:`~listrak_source.api.ListrakError`, and :class:`~listrak_source.lease.TakenError` where somebody does.

@@ -19,7 +19,7 @@ from dlt.destinations.sql_client import SqlClientBase
 
 from listrak_source.api import ConfigurationError
 from listrak_source.api.dates import offset_of
-from listrak_source.pull.leases import alone
+from listrak_source.pull.one_at_a_time import alone
 from listrak_source.pull.schema import CONSENT_EVENTS, LIST_MEMBERSHIPS, TABLES, TIMESTAMP
 from listrak_source.pull.state.pipelines import keep_state, states_of
 from listrak_source.runs import SOURCE

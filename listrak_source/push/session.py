@@ -34,9 +34,9 @@ from listrak_source.push.sync.config import OPTED_OUT, Sync
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.validate import checked, unread_stops
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.leases import Lock, Turn, prepare
 from listrak_source.push.warehouse.ledger import Run
 from listrak_source.push.warehouse.sql_client import Store
+from listrak_source.push.warehouse.turns import Lock, Turn, prepare
 from listrak_source.settings import client_of, resolve
 
 Say = Callable[[str], None]

@@ -22,7 +22,7 @@ from listrak_source.cli.errors import Exit
 from listrak_source.cli.process.signals import Terminated
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.lease import FileLease
-from listrak_source.pull.leases import is_empty
+from listrak_source.pull.one_at_a_time import is_empty
 from listrak_source.runs import COLUMNS, PULL_RUNS, SqlKeeper, why
 from listrak_source.sandbox import Fault, Sandbox, World
 from tests.cli.conftest import Listrak

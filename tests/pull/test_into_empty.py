@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from listrak_source.pull.leases import is_empty
+from listrak_source.pull.one_at_a_time import is_empty
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request, somebody
 from tests.pull.warehouse import Warehouse, truth

@@ -9,7 +9,7 @@ import pytest
 from listrak_source.push.apply import import_jobs
 from listrak_source.push.session import MovedError, OverBudgetError
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.leases import Lock, LockedError
+from listrak_source.push.warehouse.turns import Lock, LockedError
 from listrak_source.sandbox import Fault, Quirks
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth

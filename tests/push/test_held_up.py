@@ -11,7 +11,6 @@ from listrak_source.push.apply import import_jobs
 from listrak_source.push.apply import run as applying
 from listrak_source.push.sync.config import Sync
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.leases import Lock, LockedError
 from listrak_source.push.warehouse.ledger import (
     CONFIRMED,
     CREATE,
@@ -23,6 +22,7 @@ from listrak_source.push.warehouse.ledger import (
     STOP,
     SUBSCRIBE,
 )
+from listrak_source.push.warehouse.turns import Lock, LockedError
 from listrak_source.sandbox import Fault
 from tests.pull.asking import on_request
 from tests.pull.warehouse import truth

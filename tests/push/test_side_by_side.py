@@ -18,10 +18,10 @@ from listrak_source.cli.errors import Exit
 from listrak_source.lease import TABLE, Owner
 from listrak_source.push.apply import single_writes
 from listrak_source.push.sync.config import Sync
-from listrak_source.push.warehouse import leases, ledger
-from listrak_source.push.warehouse.leases import Lock, LockedError, Turn
+from listrak_source.push.warehouse import ledger, turns
 from listrak_source.push.warehouse.ledger import CONFIRMED, STOP
 from listrak_source.push.warehouse.sql_client import Store
+from listrak_source.push.warehouse.turns import Lock, LockedError, Turn
 from listrak_source.sql import Sql
 from tests.push.pushing import Pushing
 
@@ -72,7 +72,7 @@ def test_the_first_applies_of_two_syncs_make_the_tables_once(pushing: Pushing) -
     with pushing.store() as first, pushing.store() as second:
         for table in (*ledger.TABLES, TABLE):
             first.run(f"DROP TABLE IF EXISTS {table}")
-        assert at_once(lambda: leases.prepare(first), lambda: leases.prepare(second)) == []
+        assert at_once(lambda: turns.prepare(first), lambda: turns.prepare(second)) == []
         assert ledger.is_prepared(first)
 
 
@@ -237,7 +237,7 @@ def test_a_turn_that_never_comes_is_given_up(in_duckdb: Pushing, monkeypatch: py
     """14.A7: what is left of the run is in the ledger, and the next apply has it."""
     phones, names, _ = names_and_codes(in_duckdb, 2)
     in_duckdb.plan(names)
-    monkeypatch.setattr(leases, "PATIENCE", 0.1)
+    monkeypatch.setattr(turns, "PATIENCE", 0.1)
     with in_duckdb.store() as store, Turn(store), pytest.raises(LockedError, match="another push to this account"):
         in_duckdb.apply(names)
     assert in_duckdb.sent() == []

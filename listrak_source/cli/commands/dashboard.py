@@ -10,7 +10,8 @@ import typer
 
 from listrak_source.cli.commands.report import Schema, check_installed, read
 from listrak_source.cli.errors import explain
-from listrak_source.cli.output.console import Dataset, Destination, example, out
+from listrak_source.cli.options import Dataset, Destination, example
+from listrak_source.cli.output.console import out
 from listrak_source.cli.process.signals import Terminated
 from listrak_source.cli.warehouse import Warehouse
 

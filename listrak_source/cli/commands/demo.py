@@ -19,7 +19,8 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
 from listrak_source.cli.commands.person import tell_person
 from listrak_source.cli.commands.report import write_report
-from listrak_source.cli.output.console import apart, bars, example, out, table
+from listrak_source.cli.options import example
+from listrak_source.cli.output.console import apart, bars, out, table
 from listrak_source.cli.output.progress import StepProgress
 from listrak_source.cli.pulled import pulled
 from listrak_source.cli.runs import recorded

@@ -28,7 +28,8 @@ from listrak_source.api import ConfigurationError, each_record
 from listrak_source.api.redaction import redact
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit, explain
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, cell, err, example, out
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
+from listrak_source.cli.output.console import cell, err, out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with, is_json
 from listrak_source.cli.reports import SOURCE

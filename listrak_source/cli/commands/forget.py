@@ -15,8 +15,9 @@ from listrak_source.api import ConfigurationError
 from listrak_source.cli import reports
 from listrak_source.cli.commands.person import written_number
 from listrak_source.cli.looking import Opened, opened
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.process.scratch import remove_load_files
 from listrak_source.cli.warehouse import Warehouse
@@ -25,7 +26,7 @@ from listrak_source.forgotten import FORGETTING, TABLE, hash_of, key_of, mark_of
 from listrak_source.person.forget import LISTED, Plan, plan, rows_by_sender, vouched_less
 from listrak_source.person.numbers import Number
 from listrak_source.person.record import There
-from listrak_source.pull.leases import alone
+from listrak_source.pull.one_at_a_time import alone
 from listrak_source.pull.state.pipelines import keep_state, states_of
 from listrak_source.push.warehouse.ledger_tables import LEDGER
 from listrak_source.push.warehouse.sql_client import Store, name, text

@@ -14,7 +14,8 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from listrak_source.api import ConfigurationError
-from listrak_source.cli.output.console import example, out
+from listrak_source.cli.options import example
+from listrak_source.cli.output.console import out
 
 app: typer.Typer = typer.Typer(add_completion=False)
 

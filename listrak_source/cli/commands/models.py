@@ -12,8 +12,9 @@ import typer
 from listrak_source.cli.dbt.profile import profile
 from listrak_source.cli.dbt.runner import FAILED, SKIPPED, WARNED, Dbt, Outcome, check_installed
 from listrak_source.cli.errors import Exit
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with
 from listrak_source.cli.process.scratch import check_replaceable, replaced

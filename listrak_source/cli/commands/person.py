@@ -15,7 +15,8 @@ from listrak_source.api.version import version
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit
 from listrak_source.cli.looking import WHERE_PEOPLE_ARE, Opened, never_pulled, opened
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with
 from listrak_source.cli.process.scratch import check_replaceable, replaced

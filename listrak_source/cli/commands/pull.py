@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with, note_failure, progress_on
 from listrak_source.cli.output.progress import StepProgress

@@ -25,7 +25,7 @@ from listrak_source.cli.commands.push_output import (
     unread_is_1,
 )
 from listrak_source.cli.errors import Exit
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.process.memory import PLANNING
 from listrak_source.cli.process.scratch import write_private
 from listrak_source.cli.runs import attempted
@@ -34,9 +34,9 @@ from listrak_source.errors import StoppedError
 from listrak_source.push import Session, Sync, load_syncs, sync_session
 from listrak_source.push.diff.refused_stops import told
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.leases import prepare
 from listrak_source.push.warehouse.ledger import Run
 from listrak_source.push.warehouse.sql_client import Store
+from listrak_source.push.warehouse.turns import prepare
 
 app: typer.Typer = typer.Typer(
     name="push",

@@ -14,8 +14,9 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from listrak_source.api import ConfigurationError
 from listrak_source.cli.looking import Opened, opened
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example, out
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.process.scratch import check_replaceable, replaced
 from listrak_source.cli.runs import undisturbed

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, example
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.errors import StoppedError

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from listrak_source.cli.output.console import example, out
+from listrak_source.cli.options import example
+from listrak_source.cli.output.console import out
 from listrak_source.cli.process.signals import Terminated
 from listrak_source.sandbox import Sandbox, World, serve
 

@@ -8,8 +8,9 @@ from typing import Any
 import typer
 
 from listrak_source.cli.errors import Exit
+from listrak_source.cli.options import AsJson, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, example, out
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with
 from listrak_source.pull.extract.catalog import Catalog

@@ -10,8 +10,9 @@ import typer
 
 from listrak_source.cli import reports
 from listrak_source.cli.errors import Exit
+from listrak_source.cli.options import AsJson, Dataset, Destination, duration, example
 from listrak_source.cli.output import console
-from listrak_source.cli.output.console import AsJson, Dataset, Destination, duration, example, out
+from listrak_source.cli.output.console import out
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.output.logs import fail_with
 from listrak_source.cli.warehouse import Warehouse

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from listrak_source.cli.output.console import Dataset, Destination, example, out
+from listrak_source.cli.options import Dataset, Destination, example
+from listrak_source.cli.output.console import out
 from listrak_source.cli.warehouse import Warehouse
 from listrak_source.pull.time_zones import move
 

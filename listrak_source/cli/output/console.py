@@ -1,17 +1,14 @@
-"""Where the command prints, and how: sentences, tables, bars for numbers; and the options that most commands have."""
+"""Where the command prints, and how: sentences, tables, bars for numbers."""
 
 from __future__ import annotations
 
 import codecs
-import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,33 +16,8 @@ from rich.text import Text
 out: Console = Console(soft_wrap=True)
 err: Console = Console(stderr=True, soft_wrap=True)
 
-Destination = Annotated[
-    str, typer.Option("--destination", "-d", help="Any dlt destination: duckdb, postgres, filesystem, snowflake …")
-]
-Dataset = Annotated[str, typer.Option("--dataset", help="The dataset (schema) to write to.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on standard output, and all else on standard error.")
-]
-
-_DURATION = re.compile(
-    r"(?:(?P<weeks>\d+)w)?(?:(?P<days>\d+)d)?(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?", re.ASCII
-)
 _NAME = "listrak-plain"
 _PLAIN = {"…": "...", "·": "-", "—": "-", "─": "-", "━": "-", "│": "|", "█": "#", "▌": "|", "•": "*", "ß": "ss"}
-
-
-def duration(text: str) -> timedelta:
-    """A time as people write it: ``26h``, ``90m``, ``1d12h``."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found and text.strip():
-        with suppress(OverflowError):
-            return timedelta(**{name: float(value) for name, value in found.groupdict().items() if value})
-    raise typer.BadParameter(f"{text!r} is no time: write it as 26h, 90m, 2d or 1d12h")
-
-
-def example(*lines: str) -> str:
-    """Examples for a command's help."""
-    return "Examples:\n\n" + "\n\n".join(f"  $ {line}" for line in lines)
 
 
 def print_anywhere() -> None:

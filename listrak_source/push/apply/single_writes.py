@@ -25,9 +25,9 @@ from listrak_source.push.diff.known_state import brought
 from listrak_source.push.sync.canonical import wire_form
 from listrak_source.push.sync.field_mapping import Target
 from listrak_source.push.warehouse import ledger
-from listrak_source.push.warehouse.leases import TURN
 from listrak_source.push.warehouse.ledger import NOT_FOUND, PLANNED, REFUSED, SENDING, SENT, SKIPPED, STOP
 from listrak_source.push.warehouse.sql_client import text
+from listrak_source.push.warehouse.turns import TURN
 
 _WRITES = ("update_contact", "create_contact", "subscribe_contact", "unsubscribe_contact")
 NOBODY = ("ERROR_PHONE_NUMBER_NOT_FOUND", "ERROR_UNABLE_TO_LOCATE_RESOURCE")
