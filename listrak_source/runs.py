@@ -33,8 +33,8 @@ from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.job_client_impl import SqlJobClientBase
 
 from listrak_source.api.errors import ListrakError
+from listrak_source.api.pacing.tally import Counts, Tally
 from listrak_source.api.redaction import redact_people
-from listrak_source.api.tally import Counts, Tally
 from listrak_source.api.tracing import Note, span
 from listrak_source.api.version import version
 from listrak_source.errors import StoppedError, causes

@@ -24,8 +24,8 @@ from listrak_source.api.errors import (
     UnsafeAddress,
     family,
 )
+from listrak_source.api.pacing.retry import RetryPolicy, connection_failure, retry_after
 from listrak_source.api.redaction import redact
-from listrak_source.api.retry import RetryPolicy, connection_failure, retry_after
 
 LEEWAY = 60.0
 """Seconds before its end at which a token is no longer used."""

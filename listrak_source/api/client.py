@@ -37,6 +37,8 @@ from listrak_source.api.models import (
     TransactionalMessageContact,
 )
 from listrak_source.api.operations import OPERATIONS
+from listrak_source.api.pacing.retry import RetryPolicy
+from listrak_source.api.pacing.tally import Tally
 from listrak_source.api.pagination import (
     MAX_COUNT,
     Decoder,
@@ -50,8 +52,6 @@ from listrak_source.api.pagination import (
 )
 from listrak_source.api.phones import canonical
 from listrak_source.api.redaction import mask_phone
-from listrak_source.api.retry import RetryPolicy
-from listrak_source.api.tally import Tally
 from listrak_source.api.transport import Transport
 
 BASE_URL = "https://api.listrak.com/sms/v1"

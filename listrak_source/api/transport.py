@@ -31,10 +31,10 @@ from listrak_source.api.errors import (
     family,
 )
 from listrak_source.api.operations import OPERATIONS, Operation, Repeat
+from listrak_source.api.pacing.retry import RetryPolicy, connection_failure, http_date, is_out_of_time, retry_after
+from listrak_source.api.pacing.tally import Tally
+from listrak_source.api.pacing.throttle import Slot, Throttle
 from listrak_source.api.redaction import guard_logs, redact
-from listrak_source.api.retry import RetryPolicy, connection_failure, http_date, is_out_of_time, retry_after
-from listrak_source.api.tally import Tally
-from listrak_source.api.throttle import Slot, Throttle
 from listrak_source.api.tracing import span
 
 T = TypeVar("T")

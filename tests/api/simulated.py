@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from math import ceil
 
-from listrak_source.api.rate_limit import AdaptiveRateLimit, Sent
+from listrak_source.api.pacing.rate_limit import AdaptiveRateLimit, Sent
 
 Judge = Callable[[float], float]
 """Told the moment of a request, answers the seconds until one would be let through: zero if this one is."""

@@ -28,7 +28,7 @@ def test_no_phone_secret_or_token_in_the_log(
     with pytest.raises(ListrakError):
         client.get_contact(1, PHONE)
     assert "GET /sms/v1/ShortCode/1/Contact/…4567" in caplog.text
-    assert "listrak_source.api.retry" in {record.name for record in caplog.records}
+    assert "listrak_source.api.pacing.retry" in {record.name for record in caplog.records}
     for text in [caplog.text, *(f"{record.msg}{record.args}" for record in caplog.records)]:
         assert PHONE not in text
         assert SECRET not in text

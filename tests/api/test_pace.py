@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from listrak_source.api import ListrakClient, RateLimitError
-from listrak_source.api.latency_signal import LatencySignal, Verdict
-from listrak_source.api.throttle import ConcurrencyLimit, Throttle
+from listrak_source.api.pacing.latency_signal import LatencySignal, Verdict
+from listrak_source.api.pacing.throttle import ConcurrencyLimit, Throttle
 
 from .conftest import PHONE
 from .scripted import Reply, Scripted

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from listrak_source.api.rate_limit import AdaptiveRateLimit
+from listrak_source.api.pacing.rate_limit import AdaptiveRateLimit
 from listrak_source.sandbox import RateLimit
 
 from .simulated import Judge, simulate

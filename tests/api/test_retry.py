@@ -16,7 +16,7 @@ import requests
 from listrak_source.api import ConnectionFailed, ListrakClient, ListrakError, RateLimitError
 from listrak_source.api.connections import Limits
 from listrak_source.api.operations import OPERATIONS, Repeat
-from listrak_source.api.retry import RetryPolicy, connection_failure, retry_after
+from listrak_source.api.pacing.retry import RetryPolicy, connection_failure, retry_after
 
 from .calls_of_all import CALLS
 from .conftest import PHONE
@@ -131,7 +131,7 @@ def test_other_failures_count_as_before_between_refusals(
 def test_a_refused_connection_is_tried_again_for_all(
     server: Scripted, client_of: Callable[..., ListrakClient], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "listrak_source.api.retry")
+    caplog.set_level("INFO", "listrak_source.api.pacing.retry")
     with unused_port() as port:
         client = client_of(server, base_url=f"http://127.0.0.1:{port}/sms/v1", max_attempts=ATTEMPTS)
         with pytest.raises(ConnectionFailed) as caught:

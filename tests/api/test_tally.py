@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from listrak_source.api import ListrakClient, ServerError
-from listrak_source.api.tally import Counts
+from listrak_source.api.pacing.tally import Counts
 
 from .scripted import Reply, Scripted, json_reply
 

@@ -197,7 +197,7 @@ def test_a_client_closes(server: Scripted, client_of: Callable[..., ListrakClien
 
 def test_the_api_needs_neither_dlt_nor_arrow_nor_the_other_rooms() -> None:
     found = set()
-    for file in Path(api.__file__).parent.glob("*.py"):
+    for file in Path(api.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}

@@ -11,8 +11,9 @@ from listrak_source.sandbox.http.import_routes import ImportFile
 from listrak_source.sandbox.http.query import decode_cursor, read_count, read_date, read_flag
 from listrak_source.sandbox.http.responses import Answer, Call, Page, bare, json_bytes, resource
 from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import NO_DATE, to_text
-from listrak_source.sandbox.world.model import OPT_OUT_REASONS, Model, PhoneList, SenderCode, Subscription
+from listrak_source.sandbox.world.model import OPT_OUT_REASONS, PhoneList, SenderCode, Subscription
 from listrak_source.sandbox.world.phone_forms import row_written, written
 from listrak_source.sandbox.world.profile import ProfileField, normal_phone, with_numbers
 from listrak_source.sandbox.world.timeline import NEVER, Timeline
@@ -34,7 +35,7 @@ def number(call: Call, name: str) -> int:
 class Reads:
     """Each method answers the operation of its name."""
 
-    def __init__(self, state: Model, imports: dict[int, ImportFile]) -> None:
+    def __init__(self, state: Account, imports: dict[int, ImportFile]) -> None:
         self.state = state
         self.imports = imports
 
@@ -176,7 +177,7 @@ class Reads:
 class _OptedOutRows:
     """Rows by person, as a sender code sees people who opted out of it."""
 
-    def __init__(self, state: Model, sender: SenderCode) -> None:
+    def __init__(self, state: Account, sender: SenderCode) -> None:
         self._state, self._sender = state, sender
 
     def __getitem__(self, person: int) -> bytes:

@@ -13,8 +13,8 @@ from typing import Any
 
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.quirks import Quirks
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import to_text
-from listrak_source.sandbox.world.contact_operations import ContactOperations
 from listrak_source.sandbox.world.phone_forms import taken
 from listrak_source.sandbox.world.profile import (
     ProfileField,
@@ -74,9 +74,7 @@ class ImportFile:
         }
 
 
-def accept(
-    world: ContactOperations, sender_code_id: int, body: Mapping[str, Any], *, refuse_one_row: bool = False
-) -> ImportFile:
+def accept(world: Account, sender_code_id: int, body: Mapping[str, Any], *, refuse_one_row: bool = False) -> ImportFile:
     """Checks an import request and queues it. Raises ``Refused`` for what Listrak finds out at once."""
     world.enabled(sender_code_id)
     name = body.get("fileName")
@@ -105,7 +103,7 @@ def accept(
     return job
 
 
-def run(world: ContactOperations, job: ImportFile, quirks: Quirks) -> Iterator[float]:
+def run(world: Account, job: ImportFile, quirks: Quirks) -> Iterator[float]:
     """Works through an import in steps, and yields after each how much of it is done, from 0 to 1.
 
     Rows that make no sense are dropped in silence: phones that are no contacts of the sender code, values that are too
@@ -188,7 +186,7 @@ def _rows(job: ImportFile) -> Iterator[list[str]]:
     return (row for row in reader if row)
 
 
-def _apply(world: ContactOperations, job: ImportFile, row: list[str], quirks: Quirks) -> None:
+def _apply(world: Account, job: ImportFile, row: list[str], quirks: Quirks) -> None:
     try:
         phone = normal_phone(taken(row[job.phone_column].strip(), quirks))
     except (IndexError, Refused):

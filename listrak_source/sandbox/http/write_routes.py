@@ -10,7 +10,7 @@ from listrak_source.sandbox.http import import_routes
 from listrak_source.sandbox.http.get_routes import number
 from listrak_source.sandbox.http.import_routes import ImportFile
 from listrak_source.sandbox.http.responses import Answer, Call, receipt
-from listrak_source.sandbox.world.account_operations import AccountOperations
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.profile import normal_phone
 
 MAX_TITLE = 50
@@ -32,7 +32,7 @@ class Writes:
     """Each method carries out the operation of its name, through the world's verbs."""
 
     def __init__(
-        self, world: AccountOperations, import_files: dict[int, ImportFile], start: Callable[[ImportFile], None]
+        self, world: Account, import_files: dict[int, ImportFile], start: Callable[[ImportFile], None]
     ) -> None:
         self.world = world
         self.import_files = import_files

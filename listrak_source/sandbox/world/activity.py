@@ -10,7 +10,7 @@ from typing import Any
 
 from listrak_source.sandbox.errors import Refused
 from listrak_source.sandbox.world import population
-from listrak_source.sandbox.world.account_operations import AccountOperations
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import NO_DATE, QUIET_HOURS
 from listrak_source.sandbox.world.generator import Shape
 from listrak_source.sandbox.world.model import OPT_OUT_REASONS, PhoneList, SenderCode
@@ -34,7 +34,7 @@ _TRIES = 64
 class Day:
     """One day. Its random is its own, so that a day does not depend on how it was reached."""
 
-    def __init__(self, world: AccountOperations, shape: Shape, number: int) -> None:
+    def __init__(self, world: Account, shape: Shape, number: int) -> None:
         self.world = world
         self.shape = shape
         self.random: Random = Random(f"{shape.seed} day {number}")
@@ -226,7 +226,7 @@ class Day:
         return {name: new if new != profile[name] else None}
 
 
-def live(world: AccountOperations, shape: Shape, first_day: int, days: int) -> dict[str, int]:
+def live(world: Account, shape: Shape, first_day: int, days: int) -> dict[str, int]:
     """Lives through some days and returns what happened, by kind of event."""
     before = len(world.journal)
     for number in range(first_day, first_day + days):

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import to_utc
-from listrak_source.sandbox.world.model import Model, SenderCode
+from listrak_source.sandbox.world.model import SenderCode
 from listrak_source.sandbox.world.profile import birthday_of, parse, values_of
 from listrak_source.sandbox.world.timeline import NEVER
 
@@ -17,7 +18,7 @@ Table = dict[Any, Any]
 _HUMP = re.compile(r"(?<!^)([A-Z])")
 
 
-def truth(state: Model, *, subscriptions: bool = True) -> dict[str, Table]:
+def truth(state: Account, *, subscriptions: bool = True) -> dict[str, Table]:
     """The tables by name, each a dict from key to record.
 
     Field names are the API's in snake_case, ``shortCodeId`` becomes ``sender_code_id``; dates are UTC or null, cut to
@@ -40,7 +41,7 @@ def truth(state: Model, *, subscriptions: bool = True) -> dict[str, Table]:
         return told
 
 
-def _utc(state: Model, ticks: int, *, ends: bool = False) -> datetime | None:
+def _utc(state: Account, ticks: int, *, ends: bool = False) -> datetime | None:
     return to_utc(ticks, state.clock.zone, late=ends) if ticks not in (0, NEVER) else None
 
 
@@ -49,7 +50,7 @@ def _snake(record: dict[str, Any]) -> dict[str, Any]:
     return {("sender_code_id" if name == "shortCodeId" else names[name]): value for name, value in record.items()}
 
 
-def _account(state: Model, sender: SenderCode, told: dict[str, Table]) -> None:
+def _account(state: Account, sender: SenderCode, told: dict[str, Table]) -> None:
     key = sender.sender_code_id
     told["sender_codes"][key] = _snake(sender.record)
     for field in state.fields.values():
@@ -69,7 +70,7 @@ def _account(state: Model, sender: SenderCode, told: dict[str, Table]) -> None:
             told["transactional_messages"][key, phone_list.list_id, message.message_id] = ids | _snake(message.record())
 
 
-def _people(state: Model, sender: SenderCode, told: dict[str, Table]) -> None:
+def _people(state: Account, sender: SenderCode, told: dict[str, Table]) -> None:
     key = sender.sender_code_id
     listed = set()
     for phone_list in sender.lists.values():
@@ -105,7 +106,7 @@ def _people(state: Model, sender: SenderCode, told: dict[str, Table]) -> None:
             }
 
 
-def _subscriptions(state: Model, sender: SenderCode) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _subscriptions(state: Account, sender: SenderCode) -> Iterator[tuple[Any, dict[str, Any]]]:
     key = sender.sender_code_id
     for person in sender.since.people():
         phone = state.phone(person)

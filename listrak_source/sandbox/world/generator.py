@@ -11,7 +11,7 @@ from itertools import compress, cycle
 from random import Random
 
 from listrak_source.sandbox.world import names, population
-from listrak_source.sandbox.world.account_operations import AccountOperations
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import DAY, SECOND
 from listrak_source.sandbox.world.model import OPT_OUT_REASONS, OptOut, PhoneList, SenderCode, Subscription
 from listrak_source.sandbox.world.timeline import NEVER, Dates, Timeline
@@ -44,7 +44,7 @@ class Shape:
             raise ValueError("Listrak allows at most 50 profile fields")
 
 
-def populate(world: AccountOperations, shape: Shape) -> None:
+def populate(world: Account, shape: Shape) -> None:
     """Fills an empty world."""
     with _without_garbage_collection():
         _open_account(world, shape)
@@ -66,7 +66,7 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _open_account(world: AccountOperations, shape: Shape) -> None:
+def _open_account(world: Account, shape: Shape) -> None:
     born = world.clock.ticks() // (3600 * SECOND) * 3600 * SECOND - _AGE
     wanted = shape.values_per_contact or 0
     for name, data_type, max_length, _ in names.FIELDS:
@@ -98,7 +98,7 @@ def _lists(wanted: int | None) -> list[tuple[str, bool, bool]]:
     return [(f"List {number + 1}", True, False) for number in range(wanted)]
 
 
-def _settle(world: AccountOperations, shape: Shape) -> None:
+def _settle(world: Account, shape: Shape) -> None:
     """The people, the lists they are on since when, and who of them opted out."""
     now = world.clock.ticks()
     phones = population.phone_numbers(shape.seed, 0, shape.contacts)
@@ -189,7 +189,7 @@ def _fill(sender: SenderCode, phone_list: PhoneList, who: array[int], when: arra
             first[person] = date
 
 
-def _trouble(world: AccountOperations, random: Random) -> None:
+def _trouble(world: Account, random: Random) -> None:
     """Pending, gone, banned and suspended people: a few of each, in every world."""
     now = world.clock.ticks()
     for sender in world.sender_codes.values():
@@ -222,7 +222,7 @@ def _leave(sender: SenderCode, person: int, when: int, *, everywhere: bool) -> N
         phone_list.aside[person] = Subscription("Unsubscribed", since, max(when, since))
 
 
-def _pending_only(world: AccountOperations, random: Random) -> None:
+def _pending_only(world: Account, random: Random) -> None:
     """Two people on the first sender code who never confirmed anything: contacts that no list shows."""
     sender = next(iter(world.sender_codes.values()))
     confirmed_only = next(item for item in sender.lists.values() if item.double_opt_in)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from listrak_source.sandbox.errors import Refused
-from listrak_source.sandbox.world.clock import Clock, to_text
-from listrak_source.sandbox.world.profile import ProfileField, opted_out, phone_of
+from listrak_source.sandbox.world.clock import to_text
 from listrak_source.sandbox.world.timeline import Dates, Timeline
 
 OPT_OUT_REASONS = (
@@ -148,76 +145,3 @@ class SenderCode:
     opt_out_order: Timeline = field(default_factory=Timeline)
     banned: set[str] = field(default_factory=set)
     """Phone numbers that this sender code may never reach."""
-
-
-class Model:
-    """The data of a world, and ways to find things in it. ``lock`` is held while anything is read or changed."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock: Clock = clock
-        self.lock: threading.RLock = threading.RLock()
-        self.clear()
-
-    def clear(self) -> None:
-        """Empties the world."""
-        self.sender_codes: dict[int, SenderCode] = {}
-        self.fields: dict[int, ProfileField] = {}
-        self.rows: list[bytes] = []
-        """The rendered profile of each person; empty bytes for somebody who vanished."""
-        self.people: dict[str, int] = {}
-        """Phone number -> person."""
-        self.suspended: set[str] = set()
-        """Phone numbers whose service is suspended: no message reaches them."""
-        self.journal: list[Event] = []
-        self.sent: list[Sent] = []
-        self._last_id = 1000
-
-    def next_id(self) -> int:
-        """An identifier that nothing else has."""
-        self._last_id += 1
-        return self._last_id
-
-    def sender(self, sender_code_id: int) -> SenderCode:
-        """The sender code with this id. Raises :class:`Refused` where there is none."""
-        if sender_code_id not in self.sender_codes:
-            raise Refused("ERROR_UNABLE_TO_LOCATE_RESOURCE", "The sender code does not exist.")
-        return self.sender_codes[sender_code_id]
-
-    def phone_list(self, sender_code_id: int, phone_list_id: object) -> PhoneList:
-        """The list of a sender code. Raises :class:`Refused` where there is none."""
-        lists = self.sender(sender_code_id).lists
-        if not isinstance(phone_list_id, int) or phone_list_id not in lists:
-            raise Refused("ERROR_INVALID_LIST_ID")
-        return lists[phone_list_id]
-
-    def contact(self, sender_code_id: int, phone: str) -> int | None:
-        """The person behind a normal phone number, if it is a contact of the sender code."""
-        person = self.people.get(phone)
-        return person if person is not None and self.sender(sender_code_id).since[person] else None
-
-    def phone(self, person: int) -> str:
-        """Somebody's phone number."""
-        return phone_of(self.rows[person])
-
-    def row(self, sender: SenderCode, person: int) -> bytes:
-        """The rendered contact as this sender code sees it."""
-        row = self.rows[person]
-        return opted_out(row) if person in sender.opt_outs else row
-
-    def subscriptions(self, sender: SenderCode, person: int) -> list[tuple[PhoneList, Subscription]]:
-        """What a contact is to every list that it has to do with.
-
-        The contract does not enumerate the states. Here: ``Subscribed``; ``Not Subscribed`` for a listed contact that
-        opted out of the sender code; ``Unsubscribed`` for one that left the list; ``Pending Double Opt-In``.
-        """
-        stopped = sender.opt_outs.get(person)
-        found = []
-        for phone_list in sender.lists.values():
-            listed, since = phone_list.since[person], phone_list.subscribed(person)
-            if listed and stopped:
-                found.append((phone_list, Subscription("Not Subscribed", since, stopped.ticks)))
-            elif listed:
-                found.append((phone_list, Subscription("Subscribed", since)))
-            elif person in phone_list.aside:
-                found.append((phone_list, phone_list.aside[person]))
-        return found

@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from listrak_source.sandbox.world import activity
-from listrak_source.sandbox.world.account_operations import AccountOperations
+from listrak_source.sandbox.world.account import Account
 from listrak_source.sandbox.world.clock import Clock
 from listrak_source.sandbox.world.expected_tables import Table, truth
 from listrak_source.sandbox.world.generator import Shape, populate
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 2, 12, 0)
 """When a world begins, on its own wall clock, unless it is told otherwise."""
 
 
-class World(AccountOperations):
+class World(Account):
     """Everything that a Listrak account holds, and everything that can happen to it.
 
     The same arguments give the same bytes on every machine. ``start`` is wall time in ``timezone`` when it has no

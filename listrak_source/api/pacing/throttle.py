@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from heapq import heappop, heappush
 
 from listrak_source.api.errors import RateLimitError
-from listrak_source.api.latency_signal import LatencySignal, Verdict
-from listrak_source.api.rate_limit import AdaptiveRateLimit, Sent
+from listrak_source.api.pacing.latency_signal import LatencySignal, Verdict
+from listrak_source.api.pacing.rate_limit import AdaptiveRateLimit, Sent
 
 _START = 4
 

@@ -1,0 +1,1 @@
+"""How fast, and how often: requests side by side and by the second, attempts again, and a count of them."""
