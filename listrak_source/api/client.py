@@ -111,6 +111,8 @@ class ListrakClient:
         for setting, value in (("client_id", client_id), ("client_secret", client_secret)):
             if not isinstance(value, str) or not value.strip():
                 raise ConfigurationError(f"{setting} is empty")
+            if any("\ud800" <= letter <= "\udfff" for letter in value):
+                raise ConfigurationError(f"{setting} holds half a character")
         _check_numbers(
             1, 10**12, workers=workers, max_attempts=max_attempts, max_idle_pages=max_idle_pages,
             max_answer_bytes=max_answer_bytes,
@@ -467,6 +469,8 @@ class ListrakClient:
         """
         if count is not None and (isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_COUNT):
             raise NotSent(f"count must be a number between 1 and {MAX_COUNT}, not {count!r}", operation=name)
+        if not callable(decode):
+            raise NotSent(f"decode is to be a function, and is {type(decode).__name__}", operation=name)
         given = {key: value for key, value in (filters or {}).items() if value is not None}
         unit = _unit(path, given)
 
@@ -526,6 +530,8 @@ def _encoded(name: str, body: Mapping[str, Any] | BinaryIO | None) -> bytes | Bi
             raise NotSent(f"the body cannot be written as JSON ({type(error).__name__})", operation=name) from None
     if body is None or not all(hasattr(body, verb) for verb in ("read", "seek", "tell")):
         raise NotSent(f"the body is to be a mapping, and is {type(body).__name__}", operation=name)
+    if body.closed or not (body.readable() and body.seekable()):
+        raise NotSent("the file must be open for reading, and one that can be read again", operation=name)
     return body
 
 

@@ -8,20 +8,22 @@ import re
 _SEPARATOR = r"(?:%20|%2B|%28|%29|[\s().+-])"
 _PHONE = re.compile(rf"\d(?:{_SEPARATOR}{{0,3}}\d){{9,}}", re.IGNORECASE)
 _SECRET = re.compile(r"""(bearer\s+|(?:client_secret|access_token)["']?\s*[:=]\s*["']?)[^\s"'&,}]+""", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^\s\"']+(?=@)")
 _MAIL = re.compile(r"[\w.%+-]+(?=@[\w-]+(?:\.[\w-]+)+)")
 _API_PATH = "/ShortCode"
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 
 
 def redact(text: str, *secrets: str) -> str:
-    """Return ``text`` without ``secrets`` and bearer tokens, each run of ten or more digits cut to its last four.
+    """Return ``text`` without ``secrets``, bearer tokens and passwords in addresses, and with no whole phone number.
 
-    Digits count as one run across the separators that people write in phone numbers, percent-encoded ones too.
+    Each run of ten or more digits is cut to its last four. Digits count as one run across the separators that people
+    write in phone numbers, percent-encoded ones too.
     """
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    return _PHONE.sub(lambda run: f"…{_last_digits(run.group())}", _SECRET.sub(r"\1***", text))
+    return _PHONE.sub(lambda run: f"…{_last_digits(run.group())}", _PASSWORD.sub(r"\1***", _SECRET.sub(r"\1***", text)))
 
 
 def redact_people(text: str) -> str:

@@ -32,10 +32,9 @@ def main() -> None:
         gc.freeze()  # what is imported by now stays: no need to look through it again and again
         with Watch():
             command.main()
-    except KeyboardInterrupt as error:  # before there was anybody to say it
+    except KeyboardInterrupt as error:
         no_more_signals()
-        code = 143 if isinstance(error, Terminated) else 4
-        print("listrak: Told to end." if code == 143 else "listrak: Interrupted.", file=sys.stderr)
+        code = _interrupted(error)
     except SystemExit as end:
         no_more_signals()
         code = end.code if isinstance(end.code, int) else int(bool(end.code))
@@ -51,6 +50,20 @@ def main() -> None:
         code = 1
     streams.flush()
     os._exit(code)
+
+
+def _interrupted(error: KeyboardInterrupt) -> int:
+    """Say so, where nobody has: it came before there was anybody to say it, or after."""
+    if isinstance(end := error.__context__, SystemExit):
+        return int(end.code or 0)
+    with suppress(Exception):
+        from listrak_source.cli.main import failed
+
+        return failed(sys.argv[1:], error)
+    # What says so could not be imported.
+    was_told = isinstance(error, Terminated)
+    print(f"listrak: {'Told to end' if was_told else 'Interrupted'}.", file=sys.stderr)
+    return 143 if was_told else 4
 
 
 if __name__ == "__main__":

@@ -149,6 +149,13 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
             " has another type, change it back; what was dropped the next listrak pull makes anew.",
             Exit.FAILED,
         )
+    if "invalid dsn" in str(inner):  # it quotes parts of the address
+        return "The address of the database has an option that its driver does not know.", Exit.WRONG_USE
+    if type(inner).__name__ == "SqlClientNotAvailable":
+        return (
+            "Nothing that was loaded can be asked for in that destination, and a pull must: choose another.",
+            Exit.WRONG_USE,
+        )
     if isinstance(inner, OSError) and inner.errno == errno.EADDRINUSE:
         return "The port is taken by another program: --port takes another, and 0 a free one.", Exit.WRONG_USE
     code = Exit.WRONG_USE if isinstance(inner, ConfigurationException) else Exit.FAILED
@@ -157,11 +164,12 @@ def _explain(error: BaseException, command: str) -> tuple[str, Exit]:  # noqa: C
 
 def _misused(told: str, command: str) -> str:
     """What is wrong with a command line, as Typer and what it checks with say it."""
+    told = told or "A command is missing"
     told = re.sub("Value error, |, unable to parse string as an? [a-z]+", "", told)
     told = told.replace("Input should be", "it should be").rstrip(".")
     # What is wrong may be the command.
     words = [word for word in command.split() if not word.startswith("-")]
-    return f"{told}. See: {' '.join(['listrak', *words]) if 'No such command' not in told else 'listrak'} -h"
+    return f"{told}. See: {' '.join(['listrak', *(words[:-1] if 'No such command' in told else words)])} -h"
 
 
 def _not_installed(extra: str) -> str:
@@ -185,6 +193,8 @@ def command_of(words: Sequence[str]) -> str:
     """What a command line does: ``pull``, ``push plan``, ``push undo --apply``."""
     # An option of listrak itself takes no value, so what is left first is the command.
     named = [word for word in words if not word.startswith("-")]
+    if named[:1] == ["models"]:
+        return " ".join(named[:2])
     if named[:1] != ["push"]:
         return named[0] if named else ""
     return " ".join([*named[:2], *(["--apply"] if "--apply" in words else [])])

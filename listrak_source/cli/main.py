@@ -117,36 +117,40 @@ def main() -> None:
     words = ours_first(sys.argv[1:])
     if "--no-color" in words:  # Typer's own pages go by it
         os.environ["NO_COLOR"] = "1"
-    command = command_of(words)
-    as_json = "--json" in words and command.partition(" ")[0] not in _WITHOUT_DOCUMENT
-    with failures() as failed:
+    with failures() as noted:
         try:
-            _run(words, command, as_json=as_json)
+            _run(words)
         except SystemExit as end:
             if end.code:
                 from listrak_source.cli.output.alerts import tell
 
-                tell(command, int(end.code), failed)
+                tell(command_of(words), int(end.code), noted)
             raise
 
 
-def _run(words: list[str], command: str, *, as_json: bool) -> NoReturn:
+def _run(words: list[str]) -> NoReturn:
     try:
         # Alone, Typer would draw a box around what is wrong.
         ended = app(words, standalone_mode=False)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         if isinstance(error, SystemExit) and not was_interrupted(error):
             raise
-        if as_json:
-            from listrak_source.cli.output.documents import fail
-
-            fail(command, error)
-        if os.environ.get("LISTRAK_TRACEBACK"):
-            traceback.print_exception(error)
-        sentence, code = explain(error, command)
-        fail_with(sentence)
-        raise SystemExit(int(code)) from None
+        raise SystemExit(failed(words, error)) from None
     raise SystemExit(ended if isinstance(ended, int) else 0)
+
+
+def failed(words: list[str], error: BaseException) -> int:
+    """Say what ended the command with these words, as a document too where it was to print one; its exit code."""
+    command = command_of(words)
+    if "--json" in words and command.partition(" ")[0] not in _WITHOUT_DOCUMENT:
+        from listrak_source.cli.output.documents import fail
+
+        fail(command, error)
+    if os.environ.get("LISTRAK_TRACEBACK"):
+        traceback.print_exception(error)
+    sentence, code = explain(error, command)
+    fail_with(sentence)
+    return int(code)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ def recorded(warehouse: Warehouse, command: str) -> Iterator[Recorded]:
 def undisturbed(warehouse: Warehouse) -> AbstractContextManager[object]:
     """Raise :class:`~listrak_source.lease.TakenError` while a pull has the DuckDB file: to open it could fail that."""
     file = warehouse.file
-    if file is None or not file.exists():
+    # Who may not write there can have no lease, either.
+    if file is None or not file.exists() or warehouse.may_only_be_read:
         return nullcontext()
     file = file.resolve()
     return FileLease(file.with_name(f"{file.name}.lease"), "another pull")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shlex
 import shutil
 import time
@@ -25,6 +26,7 @@ from typing import Any, cast
 import dlt
 import duckdb
 from dlt.common.configuration.exceptions import InvalidNativeValue
+from dlt.common.configuration.specs import ConnectionStringCredentials
 from dlt.common.configuration.specs.base_configuration import is_hint_not_resolvable
 from dlt.common.destination import AnyDestination, Destination
 from dlt.common.destination.client import DestinationClientConfiguration, DestinationClientDwhConfiguration
@@ -58,6 +60,10 @@ NAME = "listrak"
 DATASET = "listrak_sms"
 PATIENCE = 10.0
 """Seconds that a run waits for who has the DuckDB file open."""
+
+
+_NO_FILE = re.compile(r"[:@{][^/]*$|:[^/]*@|\b(password|user|host)=", re.IGNORECASE)
+"""What addresses have, and names of files do not."""
 
 
 class NothingThereError(StoppedError):
@@ -106,14 +112,21 @@ class Warehouse:
         return found
 
     def _check_address(self, found: DestinationClientConfiguration) -> None:
-        """Refuse an address of something else: DuckDB would take it for the name of a file."""
+        """Refuse an address of something else, unseen: DuckDB takes it for the name of a file, others quote it."""
         credentials = getattr(found, "credentials", None)
-        if found.destination_type != "duckdb" or not isinstance(credentials, DuckDbCredentials):
+        if not isinstance(credentials, ConnectionStringCredentials):
             return
-        kind = "motherduck" if Path(credentials.database).name.startswith("md:") else credentials.drivername
-        if kind != "duckdb":
+        expected, kind = (_kind_of(one.drivername) for one in (type(credentials), credentials))
+        if isinstance(credentials, DuckDbCredentials) and found.destination_type == "duckdb":
+            name = Path(credentials.database).name
+            kind = "motherduck" if name.startswith("md:") else kind
+            is_file = name.strip() and not _NO_FILE.search(credentials.database) and not credentials.host
+            if kind == expected and not is_file:
+                raise ConfigurationError(f"{self._setting} is no path of a DuckDB file")
+        if expected and kind != expected:
             raise ConfigurationError(
-                f"{self._setting} is an address of {kind}, and no DuckDB file: --destination names another destination"
+                f"{self._setting} is an address of {kind}, and not of {self.destination}: --destination names another"
+                " destination"
             )
 
     @property
@@ -268,6 +281,11 @@ class Warehouse:
         """Whether it is a DuckDB file that is there, and that this user must not write to."""
         return self.file is not None and self.file.exists() and not os.access(self.file, os.W_OK)
 
+    def check_may_change(self) -> None:
+        """Raise :class:`ConfigurationError` for a DuckDB file that this user may only read."""
+        if self.may_only_be_read:
+            raise ConfigurationError(f"{self.file} may only be read by this user, so nothing can be written into it")
+
     def check_writable(self) -> None:
         """Raise :class:`ConfigurationError` where no pull can write: to DuckDB's file, or to dlt's folder."""
         above = next(folder for folder in self.scratch.absolute().parents if folder.exists())
@@ -275,9 +293,10 @@ class Warehouse:
             raise ConfigurationError(_no_scratch(self.scratch.parent, f"{above} is no folder that may be written to"))
         if self.file is None:
             return
-        if self.may_only_be_read:
-            raise ConfigurationError(f"{self.file} may only be read by this user, so nothing can be loaded into it")
+        self.check_may_change()
         folder = self.file.absolute().parent
+        if self.file.exists() and not (self.file.is_file() or self.file.is_dir()):
+            raise ConfigurationError(f"{self.file} is no file, and DuckDB keeps its data in one")
         if not folder.is_dir():
             raise ConfigurationError(f"{self.file} cannot be made: there is no folder {folder}")
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -331,6 +350,12 @@ class Warehouse:
             **options,
         )
         return pipeline
+
+
+def _kind_of(drivername: str | None) -> str:
+    kind = str(drivername or "").partition("+")[0]
+    # Redshift is reached as PostgreSQL is.
+    return "postgresql" if kind in ("postgres", "redshift") else kind
 
 
 def _no_scratch(folder: Path, why: str) -> str:

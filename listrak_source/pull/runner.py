@@ -21,7 +21,7 @@ from listrak_source.pull.load.write_disposition import check_folder, merge_in_tr
 from listrak_source.pull.one_at_a_time import alone, is_empty
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
-from listrak_source.pull.source import check_tables, listrak_sms
+from listrak_source.pull.source import ANY, check_tables, listrak_sms
 from listrak_source.pull.state import stored_state
 from listrak_source.pull.state.checkpoint import is_unfinished, was_taken_up
 from listrak_source.pull.state.pipelines import shares, take_over
@@ -50,10 +50,13 @@ def pull(pipeline: dlt.Pipeline, *tables: str, **options: Any) -> Generator[Load
     """
     if not isinstance(pipeline, dlt.Pipeline):
         raise ConfigurationError(f"pull() takes a pipeline of dlt's first, and not {type(pipeline).__name__}")
+    if pipeline.destination is None:
+        raise ConfigurationError("the pipeline has no destination: dlt.pipeline(name, destination=…) gives it one")
     if not all(isinstance(name, str) for name in tables):
         raise ConfigurationError('pull() takes names of tables one by one: pull(pipeline, "contacts", "opt_outs")')
     check_tables(tables)
-    return _pull(pipeline, tables, given(options))
+    resolve(ANY | (options := given(options)))
+    return _pull(pipeline, tables, options)
 
 
 def _pull(pipeline: dlt.Pipeline, tables: tuple[str, ...], options: dict[str, Any]) -> Generator[LoadInfo, None, None]:

@@ -97,7 +97,7 @@ def listrak_sms(  # noqa: C901, PLR0915 - the settings, spelled out; and dlt's r
     """
     options = given({name: value for name, value in locals().items() if value is not None})
     section = Container()[ConfigSectionContext].sections[1]
-    declared = resolve(_ANY | options, section)
+    declared = resolve(ANY | options, section)
     loads: list[Chunks] = []
     state = State()
     masks, hints = Masks.of(declared), Hints()
@@ -177,7 +177,7 @@ def check_tables(names: Iterable[str]) -> None:
 
 
 _ALL = TABLES | {SEEN_KEYS.name: SEEN_KEYS}
-_ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"}
+ANY = {"client_id": "not looked for yet", "client_secret": "not looked for yet"}
 """In the place of credentials while the source is only built."""
 
 

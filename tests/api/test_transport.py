@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -62,6 +63,19 @@ def test_a_body_that_is_none_is_not_sent(server: Scripted, client: ListrakClient
     assert isinstance(refused.value, ListrakError)
     assert "update_contact: " in str(refused.value)
     assert "5551234567" not in str(refused.value)
+    assert not server.seen
+
+
+def test_a_file_that_cannot_be_read_again_is_not_sent(server: Scripted, client: ListrakClient, tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    closed = io.BytesIO(b"{}")
+    closed.close()
+    with os.fdopen(reads, "rb") as pipe, os.fdopen(writes, "wb"), (tmp_path / "x").open("wb") as written:
+        for file in (closed, pipe, written):
+            with pytest.raises(NotSent, match="open for reading"):
+                client.start_contact_import(1, file)
+    with pytest.raises(NotSent, match="decode is to be a function"):
+        client.list_opt_outs(1, decode=5)  # type: ignore[call-overload]
     assert not server.seen
 
 

@@ -132,6 +132,9 @@ def reference(page: str) -> str:
         (("pull", "--lookups", "some"), "'some' is not one of 'changed', 'all', 'none'. See: listrak pull -h"),
         (("sandbox", "--contacts", "0"), "it should be greater than or equal to 1. See: listrak sandbox -h"),
         (("nonsense",), "No such command 'nonsense'. See: listrak -h"),
+        (("push", "nonsense"), "No such command 'nonsense'. See: listrak push -h"),
+        (("models", "build", "--nonsense"), "See: listrak models build -h"),
+        (("runs", "--last", "9" * 20), "it should be less than or equal to 1000000. See: listrak runs -h"),
         (("push", "apply"), "Missing argument 'name'. See: listrak push apply -h"),
         (("pull", "--dataset", ""), "The dataset's name is empty: give one, or leave the option out"),
         (("pull", "--accept-removals", "abc"), "accept_removals goes with a complete walk (--full)"),
@@ -144,6 +147,13 @@ def test_wrong_use_is_one_sentence(listrak: Listrak, sandbox: Sandbox, words: tu
     assert err.count("\n") == 1
     assert err.startswith("listrak: ")
     assert said in err
+
+
+@pytest.mark.parametrize("group", [(), ("push",), ("models",)])
+def test_a_command_that_is_missing_is_said_below_the_help(listrak: Listrak, group: tuple[str, ...]) -> None:
+    code, out, err = listrak(*group)
+    assert (code, err) == (Exit.WRONG_USE, f"listrak: A command is missing. See: {' '.join(['listrak', *group])} -h\n")
+    assert "Commands" in out
 
 
 def test_what_init_writes_in_the_place_of_a_credential_is_none(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -48,6 +49,19 @@ def test_an_interrupt_has_its_sentence_wherever_it_comes(listrak: Listrak, monke
     code, _, err = listrak("status")
     assert code == Exit.TRY_AGAIN
     assert err == "listrak: Interrupted.\n"
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_at_the_start_has_its_document() -> None:
+    """Seen: until the command was read, ``--json`` printed nothing."""
+    program = (
+        "import sys, signal\nfrom listrak_source.cli import entrypoint\nsys.argv = ['listrak', 'status', '--json']\n"
+        "entrypoint.keep_flat = lambda: signal.raise_signal(signal.SIGTERM)\nentrypoint.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (Exit.TERMINATED, "listrak: Told to end.\n")
+    told = json.loads(done.stdout)
+    assert (told["metadata"]["command"], told["exit_code"], told["message"]) == ("status", 143, "Told to end.")
 
 
 def test_signals_are_heeded_before_anything_large_is_imported() -> None:

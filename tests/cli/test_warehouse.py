@@ -19,8 +19,17 @@ from tests.cli.conftest import Listrak
     [
         ("duckdb", "", "DESTINATION__DUCKDB__CREDENTIALS is no address of a duckdb database"),
         ("duckdb", ":memory:", "DESTINATION__DUCKDB__CREDENTIALS is no address of a duckdb database"),
-        ("duckdb", "postgresql://u:geheim@h/d", "is an address of postgresql, and no DuckDB file"),
-        ("duckdb", "md:sms", "is an address of motherduck, and no DuckDB file"),
+        ("duckdb", "postgresql://u:geheim@h/d", "is an address of postgresql, and not of duckdb"),
+        ("duckdb", "md:sms", "is an address of motherduck, and not of duckdb"),
+        ("duckdb", "host=h user=u password=geheim", "is no path of a DuckDB file"),
+        ("duckdb", "jdbc:postgresql://h/db?password=geheim", "is no path of a DuckDB file"),
+        ("duckdb", "u:geheim@host:5432/db", "is no path of a DuckDB file"),
+        ("duckdb", '{"password":"geheim"}', "is no path of a DuckDB file"),
+        ("duckdb", "duckdb://u:geheim@h/x", "is no path of a DuckDB file"),
+        ("duckdb", " ", "is no path of a DuckDB file"),
+        ("duckdb", "/dev/null", "/dev/null is no file"),
+        ("postgres", "mysql://u:geheim@localhost/db", "is an address of mysql, and not of postgres"),
+        ("postgres", "postgresql://u:geheim@127.0.0.1:1/db?nosuch=1", "has an option that its driver does not know"),
         ("duckdb", "/nowhere/at/all.duckdb", "cannot be made: there is no folder /nowhere/at"),
         ("postgres", "postgresql//u:geheim@h/d", "DESTINATION__POSTGRES__CREDENTIALS is no address of a postgres"),
     ],
@@ -71,6 +80,13 @@ def test_a_file_that_may_only_be_read_is_read(
         assert (code, err) in [(Exit.DONE, ""), (Exit.NOT_ALL, err)], (words, err)
         assert out
     assert "and no push has made its ledger there yet" in listrak("push", "status")[2]
-    for words in (("pull",), ("doctor",)):
-        code, _, err = listrak(*words)
-        assert (code, "may only be read by this user, so nothing can be loaded into it" in err) == (2, True), err
+    Path("listrak_push.toml").write_text(
+        "[a]\ntable = 'contacts'\nphone = 'phone_number'\nsender_code = 1015\ncolumns = { city = 'City' }\n"
+    )
+    changing: list[tuple[str, ...]] = [
+        ("pull",), ("doctor",), ("timezone", "UTC"), ("suppressions", "--table", "x"), ("push", "apply", "a"),
+        ("forget", "5551234567", "--apply", "0" * 16),
+    ]  # fmt: skip
+    for command in changing:
+        code, _, err = listrak(*command)
+        assert (code, "may only be read by this user, so nothing can be written into it" in err) == (2, True), err

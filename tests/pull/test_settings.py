@@ -190,6 +190,15 @@ def test_what_pull_cannot_take_is_refused_at_once(given: tuple[Any, ...], told: 
         pull(*words)
 
 
+def test_settings_that_do_not_fit_are_refused_before_anything_is_asked_for() -> None:
+    pipeline = dlt.pipeline("x", destination="duckdb")
+    for options in ({"timezone": "No/Where"}, {"lookups": "some"}, {"start_date": "2026-13-01"}):
+        with pytest.raises(ConfigurationError, match=next(iter(options))):
+            pull(pipeline, **options)
+    with pytest.raises(ConfigurationError, match="has no destination"):
+        pull(dlt.pipeline("nowhere"))
+
+
 def test_what_is_iterated_over_once_masks_all_the_same(warehouse: Warehouse) -> None:
     """Seen: a check used it up, and everything was written in clear."""
     sandbox, senders = warehouse.sandbox, list(warehouse.sandbox.world.sender_codes)

@@ -199,6 +199,7 @@ def test_one_person_in_two_files_of_a_load(importing: Importing, monkeypatch: py
 @pytest.mark.parametrize(
     ("columns", "also", "complaint"),
     [({}, {}, "needs columns"), (None, {}, "as a dict"), ({"tier": "Tier"}, {"worker": 3}, "no option 'worker'"),
+     ({"tier": "Tier"}, {"rejected": 5}, "rejected is to be a folder, and is int"),
      ({"tier": "Tier"}, {"timeout": "5"}, "timeout is to be a number"),
      ({"tier": {"contact": "first_name"}}, {}, "tier must go to a profile field"),
      ({"stop": {"contact": "opted_out"}}, {}, "stop must go to a profile"), ({"on": {"list": 1}}, {}, "on must"),

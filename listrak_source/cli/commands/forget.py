@@ -61,8 +61,11 @@ def forget(
     Every later pull knows them by the hash, and writes nothing else of them than what tells of consent. No push reaches
     them. Needs hash_key, with which all later pulls and pushes must run.
     """
+    warehouse = Warehouse(destination, dataset)
     with document("forget", wanted=as_json) as told:
-        tell_forget(Warehouse(destination, dataset), written_number(phone), told, only, as_json=as_json)
+        if only is not None:
+            warehouse.check_may_change()
+        tell_forget(warehouse, written_number(phone), told, only, as_json=as_json)
 
 
 def tell_forget(warehouse: Warehouse, written: str, told: dict[str, Any], only: str | None, *, as_json: bool) -> None:

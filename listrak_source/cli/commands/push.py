@@ -282,6 +282,7 @@ def session(name: str, file: Path, warehouse: Warehouse) -> Iterator[Session]:
     syncs = load_syncs(file)
     if name not in syncs:
         raise ConfigurationError(f"{file} has no sync {name}; there are {', '.join(syncs) or 'none'}")
+    warehouse.check_may_change()
     with warehouse.reading(**PLANNING) as pipeline, sync_session(pipeline, syncs[name], among=syncs.values()) as opened:
         yield opened
 
@@ -295,6 +296,7 @@ def session_of_run(run_id: str, file: Path, warehouse: Warehouse) -> Iterator[tu
     syncs: dict[str, Sync] = {}
     if file.exists():
         syncs = load_syncs(file)
+    warehouse.check_may_change()
     with warehouse.reading(**PLANNING) as pipeline:
         with Store.of(pipeline) as store:
             prepare(store)

@@ -28,7 +28,7 @@ app: typer.Typer = typer.Typer(add_completion=False)
 def runs(
     destination: Destination = "duckdb",
     dataset: Dataset = "listrak_sms",
-    last: Annotated[int, typer.Option(min=1, help="Show so many, the newest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show so many, the newest first.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest runs: when each began and ended, what came of it, what it has sent and loaded.

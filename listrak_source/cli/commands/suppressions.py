@@ -74,8 +74,11 @@ def suppressions(
     It is for other senders: email, voice, another sender code. It is as old as the last pull. Exit code 5 where it may
     lack stops: it is written all the same, and what was not read is said.
     """
+    warehouse = Warehouse(destination, dataset)
     with document("suppressions", wanted=as_json) as told:
-        tell_suppressions(Warehouse(destination, dataset), told, to, table, as_json=as_json)
+        if table is not None:
+            warehouse.check_may_change()
+        tell_suppressions(warehouse, told, to, table, as_json=as_json)
 
 
 def tell_suppressions(

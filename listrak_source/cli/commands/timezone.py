@@ -25,6 +25,7 @@ def move_to_zone(
 ) -> None:
     """Move the dates that are stored to another time zone, where the setting was wrong; consent events too."""
     warehouse = Warehouse(destination, dataset)
+    warehouse.check_may_change()
     with warehouse.reading() as pipeline:
         moved = move(pipeline, zone, was)
     told = ", ".join(f"{rows:,} {name}" for name, rows in moved.items())

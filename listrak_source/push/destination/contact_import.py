@@ -75,6 +75,8 @@ def contact_import(
         {"table": NAME, "phone": phone, "sender_code": sender_code, "columns": dict(columns), "read_back": read_back}
     )
     options = given(options)
+    if not isinstance(rejected, str | Path | None):
+        raise ConfigurationError(f"[{NAME}] rejected is to be a folder, and is {type(rejected).__name__}")
 
     def load(items: Any, table: TTableSchema) -> None:  # noqa: ARG001 - dlt looks at the names
         file = Path(str(items))
