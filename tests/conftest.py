@@ -54,6 +54,7 @@ _OF_ROWS = (
     "tests.cli.test_runs",
     "tests.cli.test_push_runs",
     "tests.cli.test_doctor",
+    "tests.cli.test_warehouse",
     "tests.dashboard.test_places",
     "tests.models.test_figures",
     "tests.models.test_incremental",

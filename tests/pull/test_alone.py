@@ -114,6 +114,7 @@ time.sleep(60)
 """
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no forks")
 def test_a_fork_of_a_process_that_died_does_not_keep_it(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.lease"

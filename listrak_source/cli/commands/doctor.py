@@ -24,6 +24,7 @@ from dlt.destinations.exceptions import DatabaseUndefinedRelation
 from dlt.destinations.impl.filesystem.filesystem import FilesystemClient
 from dlt.destinations.sql_client import SqlClientBase
 
+from listrak_source import runs
 from listrak_source.api import ConfigurationError, each_record
 from listrak_source.api.redaction import redact
 from listrak_source.cli import reports
@@ -40,7 +41,6 @@ from listrak_source.pull.load.write_disposition import FILESYSTEM, chosen
 from listrak_source.pull.records.masking import Masks
 from listrak_source.pull.schema import TABLES
 from listrak_source.pull.state.state import check_marks_of
-from listrak_source.runs import PULL_RUNS, keeper_of
 from listrak_source.settings import Settings, client_of, resolve
 from listrak_source.sql import one_connection, opened
 
@@ -233,7 +233,7 @@ def _marks_of_forgotten(pipeline: dlt.Pipeline) -> set[str]:
 
 def _rate(pipeline: dlt.Pipeline) -> Iterator[str]:
     """How fast the last pull was that has come to its end and asked for anything."""
-    keeper = keeper_of(pipeline, PULL_RUNS)
+    keeper = runs.keeper_of(pipeline, runs.PULL_RUNS)
     ended = [run for run in keeper.latest(_RUNS) if run["requests"] and run["ended_at"]] if keeper else []
     for run in ended[:1]:
         seconds = max((run["ended_at"] - run["began_at"]).total_seconds(), 0.1)

@@ -8,14 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from listrak_source import runs as records
 from listrak_source.cli.options import AsJson, Dataset, Destination, example
 from listrak_source.cli.output import console
 from listrak_source.cli.output.documents import document
 from listrak_source.cli.warehouse import NothingThereError, Warehouse
 from listrak_source.errors import StoppedError
 from listrak_source.lease import is_running
-from listrak_source.runs import COLUMNS, keeper_of
-from listrak_source.runs import told as as_told
 
 app: typer.Typer = typer.Typer(add_completion=False)
 
@@ -51,14 +50,14 @@ def latest(warehouse: Warehouse, most: int) -> list[dict[str, Any]]:
     if warehouse.file is not None and not warehouse.file.exists():
         raise NothingThereError(warehouse.nothing)
     with warehouse.looking() as pipeline:
-        keepers = [keeper for table in COLUMNS if (keeper := keeper_of(pipeline, table))]
+        keepers = [keeper for table in records.COLUMNS if (keeper := records.keeper_of(pipeline, table))]
         if not keepers:
             raise StoppedError(
                 f"{warehouse.location} keeps no rows of runs: nothing of ours is written there but loads"
             )
         found = [row for keeper in keepers for row in keeper.latest(most)]
         found.sort(key=lambda row: row["began_at"].timestamp(), reverse=True)
-        return [as_told(row) for row in found[:most]]
+        return [records.told(row) for row in found[:most]]
 
 
 def show(found: list[dict[str, Any]]) -> None:
