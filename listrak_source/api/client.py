@@ -528,10 +528,15 @@ def _encoded(name: str, body: Mapping[str, Any] | BinaryIO | None) -> bytes | Bi
             return json.dumps(body, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
             raise NotSent(f"the body cannot be written as JSON ({type(error).__name__})", operation=name) from None
-    if body is None or not all(hasattr(body, verb) for verb in ("read", "seek", "tell")):
+    if body is None or not hasattr(body, "read"):
         raise NotSent(f"the body is to be a mapping, and is {type(body).__name__}", operation=name)
-    if body.closed or not (body.readable() and body.seekable()):
-        raise NotSent("the file must be open for reading, and one that can be read again", operation=name)
+    try:
+        body.seek(body.tell())
+        is_binary = isinstance(body.read(0), bytes)
+    except (AttributeError, OSError, ValueError):  # closed, to write to, or a pipe
+        is_binary = False
+    if not is_binary:
+        raise NotSent("the file must be open for reading, binary, and one that can be read again", operation=name)
     return body
 
 

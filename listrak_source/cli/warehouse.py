@@ -118,10 +118,11 @@ class Warehouse:
             return
         expected, kind = (_kind_of(one.drivername) for one in (type(credentials), credentials))
         if isinstance(credentials, DuckDbCredentials) and found.destination_type == "duckdb":
-            name = Path(credentials.database).name
-            kind = "motherduck" if name.startswith("md:") else kind
-            is_file = name.strip() and not _NO_FILE.search(credentials.database) and not credentials.host
-            if kind == expected and not is_file:
+            path = Path(credentials.database)
+            kind = "motherduck" if path.name.startswith("md:") else kind
+            # Without the drive of Windows. What is a file already has such a name.
+            is_odd = not path.is_file() and _NO_FILE.search(path.as_posix()[len(path.anchor) :])
+            if kind == expected and (not path.name.strip() or is_odd or credentials.host):
                 raise ConfigurationError(f"{self._setting} is no path of a DuckDB file")
         if expected and kind != expected:
             raise ConfigurationError(

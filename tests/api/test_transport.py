@@ -71,12 +71,18 @@ def test_a_file_that_cannot_be_read_again_is_not_sent(server: Scripted, client: 
     closed = io.BytesIO(b"{}")
     closed.close()
     with os.fdopen(reads, "rb") as pipe, os.fdopen(writes, "wb"), (tmp_path / "x").open("wb") as written:
-        for file in (closed, pipe, written):
+        for file in (closed, pipe, written, io.StringIO("{}")):
             with pytest.raises(NotSent, match="open for reading"):
-                client.start_contact_import(1, file)
+                client.start_contact_import(1, file)  # type: ignore[arg-type]
     with pytest.raises(NotSent, match="decode is to be a function"):
         client.list_opt_outs(1, decode=5)  # type: ignore[call-overload]
     assert not server.seen
+    server.replies(json_reply({"resourceId": "7"}))
+    with tempfile.SpooledTemporaryFile() as spooled:
+        spooled.write(b"xx{}")
+        spooled.seek(2)
+        assert client.start_contact_import(1, spooled) == 7  # type: ignore[arg-type]
+    assert server.seen[0].body == b"{}"
 
 
 @pytest.mark.parametrize("count", [0, 5001, True, "5", 2.0])

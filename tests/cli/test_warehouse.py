@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from listrak_source.cli.errors import Exit
@@ -41,6 +42,13 @@ def test_an_address_that_is_none(
     monkeypatch.setenv(f"DESTINATION__{destination.upper()}__CREDENTIALS", address)
     code, _, err = listrak("pull", "-d", destination)
     assert (code, said in err, "geheim" in err) == (Exit.WRONG_USE, True, False), err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_file_that_is_there_may_have_any_name(listrak: Listrak, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb.connect("me@10:00.duckdb").close()
+    monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(Path("me@10:00.duckdb").absolute()))
+    assert listrak("pull", "-t", "lists")[0] == Exit.DONE
 
 
 def test_a_folder_of_scratch_that_cannot_be_made(

@@ -6,8 +6,11 @@ import shutil
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from listrak_source import listrak_sms
+from listrak_source.pull.state.streams import Stream, sender_code_of
 from tests.pull.asking import queries
 from tests.pull.cutting import elsewhere, loads
 from tests.pull.proxy import proxy
@@ -101,3 +104,12 @@ def test_refresh_of_one_table_reads_it_from_its_beginning(warehouse: Warehouse) 
     told = truth(warehouse.sandbox)
     assert warehouse.rows("list_memberships").keys() == told["list_memberships"].keys()
     assert warehouse.rows("contacts").keys() == told["contacts"].keys()
+
+
+@given(st.sampled_from(["contacts", "opt_outs", "lists"]), st.integers(), st.none() | st.integers())
+def test_a_stream_is_known_by_its_text(table: str, sender: int, phone_list: int | None) -> None:
+    """Whatever number Listrak gives a list: what is doubted of it must not count as proved."""
+    stream = Stream(table, sender, phone_list if table == "contacts" else None)
+    assert Stream.of(str(stream)) == stream
+    assert sender_code_of(str(stream)) == str(sender)
+    assert (Stream.of("walks"), Stream.of("lookups of somebody/else")) == (None, None)

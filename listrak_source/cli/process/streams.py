@@ -30,8 +30,11 @@ class Streams:
             sys.stdin = open(_INPUT, encoding="utf-8", closefd=False)  # noqa: SIM115 - it has no path, and stays
         self._output = Steady(_OUTPUT)
         self._errors = Steady(_ERRORS)
-        sys.stdout = self._output.as_text(like=sys.stdout)
-        sys.stderr = self._errors.as_text(like=sys.stderr)
+        # Of a console of Windows only Python's own stream knows the letters.
+        if not (os.name == "nt" and sys.stdout and sys.stdout.isatty()):
+            sys.stdout = self._output.as_text(like=sys.stdout)
+        if not (os.name == "nt" and sys.stderr and sys.stderr.isatty()):
+            sys.stderr = self._errors.as_text(like=sys.stderr)
 
     def flush(self) -> None:
         """Write what waits to be written."""

@@ -29,9 +29,12 @@ class Stream:
     def of(cls, text: str) -> Stream | None:
         """The stream of such a text; None where it names a table, or another thing that was asked for."""
         table, *ids = text.split("/")
-        if not ids or not all(one.isdecimal() for one in ids[:1] + [one for one in ids[1:] if one]):
+        if not ids:
             return None
-        return cls(table, int(ids[0]), int(ids[1]) if ids[1:] and ids[1] else None)
+        try:
+            return cls(table, int(ids[0]), int(ids[1]) if ids[1:] and ids[1] else None)
+        except ValueError:
+            return None
 
 
 def sender_code_of(text: str) -> str:
