@@ -11,7 +11,7 @@ from benchmarks.chart import draw
 from benchmarks.options import Options
 from benchmarks.report import Result, save, show_goals
 
-CASES = ("first", "merge", "delay", "lookups", "postgres", "growth", "changes", "nothing", "imports", "push")
+CASES = ("first", "merge", "delay", "lookups", "postgres", "places", "growth", "changes", "nothing", "imports", "push")
 """The modules of ``cases``."""
 DEFAULT = ("first", "nothing", "imports", "push")
 """What ends within ten minutes."""

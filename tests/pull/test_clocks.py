@@ -74,6 +74,7 @@ def test_a_wrong_time_zone_loses_no_row_over_several_pulls(
     assert stopped == {key: row["opted_out"] for key, row in told.items()}
 
 
+@pytest.mark.cases(0, 2)
 @pytest.mark.full
 def test_a_wrong_time_zone_that_is_set_right_loses_no_row(
     zoned: tuple[Sandbox, str], tmp_path: Path, place: Place

@@ -30,6 +30,7 @@ def runs(warehouse: Warehouse) -> list[dict[str, Any]]:
     return [told(row) for row in reversed(keeper.latest(100))]
 
 
+@pytest.mark.cases(0, 3)
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", "postgres", "parquet", "delta", "ducklake"], indirect=True)
 def test_each_pull_of_a_program_has_a_row(sandbox: Sandbox, tmp_path: Path, place: Place) -> None:
