@@ -13,7 +13,6 @@ from tests.pull.proxy import proxy
 from tests.pull.warehouse import Warehouse, truth
 
 
-@pytest.mark.cases(0, 2)
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["duckdb", "delta"], indirect=True)
 @pytest.mark.parametrize("into_empty", [False, True])

@@ -130,7 +130,6 @@ def test_a_stray_404_loses_no_stop(in_duckdb: Pushing) -> None:
     assert in_duckdb.contact(phone)["opted_out"]
 
 
-@pytest.mark.cases(0, 2)
 @pytest.mark.full
 @pytest.mark.parametrize("known_by", ["opt_outs", "contacts"])
 def test_who_said_stop_and_is_gone_is_not_created_however_it_is_known(pushing: Pushing, known_by: str) -> None:

@@ -103,7 +103,6 @@ def killed_at(at: int, real: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-@pytest.mark.cases(0, 3)
 @pytest.mark.full
 @pytest.mark.parametrize("target", [{"contact": "first_name"}, {"field": "Loyalty id"}], ids=["single", "file"])
 @pytest.mark.parametrize("before", [readback.record_confirmed, ledger.mark_changes, ledger.mark_file])

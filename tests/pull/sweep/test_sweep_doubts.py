@@ -95,7 +95,6 @@ NOT_MARKED: dict[str, tuple[str, ...]] = {
 """By doubt: the tables in which nothing may be marked."""
 
 
-@pytest.mark.cases(0, 6)
 @pytest.mark.full
 @pytest.mark.parametrize("doubt", NOT_MARKED)
 def test_a_walk_that_is_not_proved_marks_nothing_there_and_says_so(
